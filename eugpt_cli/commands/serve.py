@@ -1,0 +1,74 @@
+"""`eugpt serve`: options in, the local server's Config out; the server itself is imported only when it is wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from ..errors import ConfigError
+
+if TYPE_CHECKING:
+    from ..console import Console
+    from ..local.server import Config
+
+
+def run(options: Any, console: Console) -> int:
+    """Serve as the options say: 0, the command's exit status, or the negative number of the signal that killed it.
+
+    `options` has an attribute per flag (`default_stream`, `daily_tokens`, …) and `command`, the words after `--`.
+    Raises ConfigError.
+    """
+    try:
+        from ..local import server
+    except ModuleNotFoundError as error:
+        raise ConfigError(f"serve needs the package {error.name}", hint="pip install 'eugpt-cli[serve]'") from None
+    try:
+        config = _config(options, console)
+        return server.run(config, options.command, console.environ, lambda line: console.out(f"{line}\n"), console.note)
+    except server.ServeError as error:
+        raise ConfigError(error.message, hint=error.hint) from error
+
+
+def _config(options: Any, console: Console) -> Config:
+    from ..local.server import Config
+
+    return Config(
+        host=options.host,
+        port=options.port,
+        default_stream=str(options.default_stream).lower() != "false",
+        key=options.key,
+        keys=_path(options.keys),
+        state=_path(options.state),
+        projects=_pairs("--project", options.project),
+        web=_path(options.web),
+        files=_pairs("--file", options.file),
+        daily_tokens=options.daily_tokens,
+        monthly_tokens=options.monthly_tokens,
+        scenario=_path(options.scenario),
+        record=_path(options.record),
+        upstream=options.upstream,
+        upstream_key=console.environ.get("EUGPT_API_KEY"),
+        replay=_path(options.replay),
+        verbose=options.verbose,
+    )
+
+
+def _path(value: str | Path | None) -> Path | None:
+    return None if value is None else Path(value)
+
+
+def _pairs(flag: str, values: Sequence[str] | None) -> dict[str, Path]:
+    """The UUID=PATH values of a repeatable flag."""
+    pairs = {}
+    for value in values or ():
+        name, separator, path = value.partition("=")
+        try:
+            name = str(UUID(name))
+        except ValueError:
+            separator = ""
+        if not separator or not path:
+            raise ConfigError(f"{flag} {value}: not of the form UUID=PATH")
+        pairs[name] = Path(path)
+    return pairs

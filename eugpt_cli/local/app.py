@@ -1,0 +1,191 @@
+"""HTTP in front of the service: routes, bounded bodies, both modes of an answer, access lines."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from uuid import uuid4
+
+from aiohttp import web
+
+from . import play
+from .connection import envelope, internal
+from .events import frame, sequence
+from .keys import Keyring
+from .openapi import document
+from .recording import Exchange, Replay
+from .scenario import Script, Step
+from .service import Service
+from .upstream import Upstream
+from .wire import ApiError, ResponseObject, invalid, parse_request
+
+MAX_BODY = 32 * 1024 * 1024
+"""Bytes of a request body."""
+
+JSON_HEADERS = {"Content-Type": "application/json"}
+SSE_HEADERS = {"Content-Type": "text/event-stream; charset=utf-8", "Cache-Control": "no-cache"}
+
+
+@dataclass(frozen=True)
+class Backends:
+    """Who may answer, asked in this order: the script, the recordings, the upstream, the service itself."""
+
+    service: Service
+    script: Script | None = None
+    replay: Replay | None = None
+    upstream: Upstream | None = None
+
+
+class App:
+    """Answers HTTP requests. `note` takes the access lines where they are wanted."""
+
+    def __init__(
+        self,
+        backends: Backends,
+        keys: Keyring,
+        *,
+        default_stream: bool,
+        patience: float,
+        note: Callable[[str], None] | None,
+    ) -> None:
+        self._backends = backends
+        self._keys = keys
+        self._default_stream = default_stream
+        self._patience = patience
+        self._note = note
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        """One request to its response; every failure but a lost connection becomes an envelope."""
+        request_id, begun = f"req_{uuid4().hex}", time.monotonic()
+        status: int | str = "left"
+        try:
+            response = await self._answered(request, request_id)
+            status = response.status
+            return response
+        except play.CutError:
+            status = "cut"
+            raise
+        finally:
+            if self._note:
+                took = int((time.monotonic() - begun) * 1000)
+                self._note(f"{request.remote} {request.method} {request.path} {status} {took} ms {request_id}")
+
+    async def _answered(self, request: web.BaseRequest, request_id: str) -> web.StreamResponse:
+        try:
+            response = await self._routed(request, request_id)
+        except ApiError as error:
+            response = envelope(error)
+        except (ConnectionError, asyncio.CancelledError):
+            raise
+        except Exception:
+            response = envelope(internal())
+        if not response.prepared:
+            response.headers["x-request-id"] = request_id
+        return response
+
+    async def _routed(self, request: web.BaseRequest, request_id: str) -> web.StreamResponse:
+        method, path = request.method, request.path
+        if path == "/openapi.json":
+            _allow(method, "GET, HEAD")
+            return web.json_response(document())
+        if path == "/v1/responses":
+            _allow(method, "POST")
+            return await self._respond(request, request_id)
+        raise ApiError(404, "not_found_error", "unknown_path", f"No such path: {path}")
+
+    async def _respond(self, request: web.BaseRequest, request_id: str) -> web.StreamResponse:
+        script, step, body = self._backends.script, None, None
+        if script:
+            body = await self._body(request)
+            step = script.next(_readable(body))
+            if step and not step.is_ordinary:
+                return await _scripted(request, script, step)
+        key = self._keys.check(request.headers.get("Authorization"))
+        if request.content_type != "application/json":
+            raise invalid("Content-Type must be application/json", "unsupported_media_type")
+        body = await self._body(request) if body is None else body
+        if self._backends.replay:
+            return await _replayed(request, self._backends.replay.next(body.decode("utf-8", "replace")))
+        if self._backends.upstream:
+            return await self._backends.upstream.respond(request, body)
+        asked = parse_request(body, self._default_stream)
+        response = await asyncio.to_thread(self._backends.service.respond, asked, key, step.text if step else None)
+        return await _sent(request, response, asked.stream, step, request_id)
+
+    async def _body(self, request: web.BaseRequest) -> bytes:
+        body = bytearray()
+        try:
+            async with asyncio.timeout(self._patience):
+                async for chunk in request.content.iter_any():
+                    body += chunk
+                    if len(body) > MAX_BODY:
+                        raise _refused(413, "body_too_large", f"The body is over {MAX_BODY} bytes")
+        except TimeoutError:
+            raise _refused(408, "body_too_slow", "The body did not arrive in time") from None
+        except web.RequestPayloadError:
+            raise invalid("The body is not framed as its headers say") from None
+        return bytes(body)
+
+
+async def _sent(
+    request: web.BaseRequest, response: ResponseObject, stream: bool, step: Step | None, request_id: str
+) -> web.StreamResponse:
+    """The server's own answer in the mode asked for, in the manner of a scenario's step if there is one."""
+    if step is None and not stream:
+        return web.Response(body=_document(response), content_type="application/json")
+    headers = {
+        "x-request-id": request_id,
+        **(SSE_HEADERS if stream else JSON_HEADERS),
+        **(step.headers if step else {}),
+    }
+    pieces = map(frame, sequence(response)) if stream else iter([_document(response)])
+    return await play.send(request, 200, headers, pieces, _manner(step) if step else play.Manner())
+
+
+def _readable(body: bytes) -> str:
+    """The body for matching, also as it reads without JSON's escapes."""
+    text = body.decode("utf-8", "replace")
+    try:
+        return f"{text}\n{json.dumps(json.loads(text), ensure_ascii=False)}"
+    except (ValueError, RecursionError):
+        return text
+
+
+def _document(response: ResponseObject) -> bytes:
+    return response.model_dump_json().encode()
+
+
+async def _scripted(request: web.BaseRequest, script: Script, step: Step) -> web.StreamResponse:
+    if step.is_raw:
+        return await play.raw(request, step.raw_bytes(), _manner(step))
+    if step.recording is not None and step.cut_after_bytes is None and step.cut_after_events is None:
+        return await _replayed(request, script.recordings[step.recording], step)
+    return await play.send(request, *script.scripted(step), _manner(step))
+
+
+async def _replayed(request: web.BaseRequest, exchange: Exchange, step: Step | None = None) -> web.StreamResponse:
+    """A recording as it was: one that broke off breaks off again."""
+    manner = play.Manner(
+        delay=step.delay if step else 0.0,
+        between=step.delay_between if step else 0.0,
+        after_pieces=None if exchange.whole else len(exchange.pieces),
+        cut="close",
+    )
+    return await play.send(request, exchange.status, exchange.headers, exchange.pieces, manner)
+
+
+def _manner(step: Step) -> play.Manner:
+    return play.Manner(step.delay, step.delay_between, step.cut_after_bytes, step.cut_after_events, step.cut)
+
+
+def _refused(status: int, code: str, message: str) -> ApiError:
+    return ApiError(status, "invalid_request_error", code, message)
+
+
+def _allow(method: str, allowed: str) -> None:
+    if method not in allowed.split(", "):
+        message = f"Method {method} is not allowed here"
+        raise ApiError(405, "invalid_request_error", "method_not_allowed", message, headers={"Allow": allowed})

@@ -1,0 +1,63 @@
+"""`eugpt serve -- COMMAND`: the command as a child that finds the server in its environment."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+
+from .config import ServeError
+
+_PROXIES = ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY")
+FORWARDED = (signal.SIGTERM, signal.SIGHUP)
+
+
+async def run(command: Sequence[str], environ: Mapping[str, str]) -> int:
+    """Run the command to its end; its exit status, or the negative number of the signal that killed it.
+
+    SIGTERM and SIGHUP are handed on. SIGINT reaches the child from the terminal itself, so here it is only outlived.
+    Raises ServeError with exit_code 127 (not found) or 126 (not executable).
+    """
+    received: asyncio.Queue[signal.Signals] = asyncio.Queue()
+    loop = asyncio.get_running_loop()
+    for number in FORWARDED:
+        loop.add_signal_handler(number, received.put_nowait, number)
+    loop.add_signal_handler(signal.SIGINT, lambda: None)
+    child = await _started(command, environ)
+    forwarding = asyncio.create_task(_forward(received, child))
+    try:
+        return await child.wait()
+    finally:
+        forwarding.cancel()
+
+
+async def _started(command: Sequence[str], environ: Mapping[str, str]) -> asyncio.subprocess.Process:
+    path = shutil.which(command[0], path=environ.get("PATH", os.defpath))
+    try:
+        return await asyncio.create_subprocess_exec(*command, executable=path, env=dict(environ))
+    except FileNotFoundError:
+        raise ServeError(f"{command[0]}: command not found", exit_code=127) from None
+    except OSError as error:
+        raise ServeError(f"{command[0]}: {error.strerror}", exit_code=126) from None
+
+
+async def _forward(received: asyncio.Queue[signal.Signals], child: asyncio.subprocess.Process) -> None:
+    while True:
+        number = await received.get()
+        if child.returncode is None:
+            child.send_signal(number)
+
+
+def environment(environ: Mapping[str, str], base_url: str, key: str) -> dict[str, str]:
+    """The child's environment: ours, the server's address and key, a PATH with `eugpt`, no proxy for loopback."""
+    made = {**environ, "EUGPT_BASE_URL": base_url, "EUGPT_API_KEY": key}
+    path = environ.get("PATH", os.defpath)
+    if shutil.which("eugpt", path=path) is None:
+        made["PATH"] = os.pathsep.join([os.path.dirname(sys.executable), path])
+    if any(environ.get(name) for name in _PROXIES):
+        for name in ("NO_PROXY", "no_proxy"):
+            made[name] = ",".join(filter(None, [environ.get(name), "127.0.0.1,localhost,::1"]))
+    return made

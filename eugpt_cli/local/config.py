@@ -1,0 +1,46 @@
+"""What the local server can be told, and the one exception for everything its user can get wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+class ServeError(Exception):
+    """A problem the user of `eugpt serve` can mend: one line, a hint, and a shell's exit status where there is one."""
+
+    def __init__(self, message: str, hint: str | None = None, exit_code: int | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.exit_code = exit_code
+
+
+@dataclass(frozen=True)
+class Config:
+    """The options of `eugpt serve`.
+
+    `patience` is in seconds: how long a client may take to send its request, to stay idle between two, and to read what
+    it was sent. `projects` and `files` map UUIDs to paths. `progress` says whether the notes are read on a terminal.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8399
+    default_stream: bool = True
+    key: str | None = None
+    keys: Path | None = None
+    state: Path | None = None
+    projects: Mapping[str, Path] = field(default_factory=dict)
+    web: Path | None = None
+    files: Mapping[str, Path] = field(default_factory=dict)
+    daily_tokens: int | None = None
+    monthly_tokens: int | None = None
+    scenario: Path | None = None
+    record: Path | None = None
+    upstream: str | None = None
+    upstream_key: str | None = None
+    replay: Path | None = None
+    verbose: bool = False
+    progress: bool = False
+    patience: float = 20.0

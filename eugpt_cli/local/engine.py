@@ -1,0 +1,220 @@
+"""Answers without a model, deterministic and drawn from what is there.
+
+In this order: a URL to fetch, arithmetic (a parser, calculator.py), the clock; a summary of the given text (Luhn 1958);
+else the sentences of request, files, project and thread that rank best for the question (Okapi BM25, Robertson &
+Zaragoza 2009) and hold enough of its words; else the web folder; else a plain statement that nothing was found.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from .calculator import CalculatorError, evaluate
+from .intent import (
+    Wish,
+    arithmetic,
+    asks_for_code,
+    asks_for_summary,
+    asks_for_time,
+    asks_the_web,
+    fenced,
+    url_in,
+    web_query,
+    wish,
+)
+from .reading import Document, Message
+from .text import bm25, coverage, sentences, summarise, terms
+
+MAX_ANALYSED = 1_000_000
+"""Characters of given text that are ranked; what lies beyond is stored but not searched."""
+MAX_INSTRUCTIONS = 2000
+"""Characters of the instructions in which a wish for the form of the answer is looked for."""
+ENOUGH = 0.33
+"""The share of a question's words that a sentence must hold to count as an answer."""
+
+
+@dataclass(frozen=True)
+class Passage:
+    """A sentence that may answer: its text, where it stands (`name`, `line`), and the words it is found by."""
+
+    text: str
+    name: str
+    line: int
+    words: Sequence[str]
+    kind: str = "text"
+
+
+@dataclass(frozen=True)
+class ToolUse:
+    """One call of a built-in tool, with its arguments and what came of it."""
+
+    name: str
+    arguments: dict[str, Any]
+    output: str
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The text, the tools that were used on the way, and the passages it rests on."""
+
+    text: str
+    tools: Sequence[ToolUse] = ()
+    sources: Sequence[Passage] = ()
+
+
+@dataclass(frozen=True)
+class Context:
+    """What an answer may be drawn from. `project` and `web` search a corpus, `fetch` reads a page of the web folder."""
+
+    message: Message
+    instructions: str
+    said: Sequence[str]
+    now: datetime
+    project: Callable[[str], Sequence[Passage]] | None = None
+    web: Callable[[str], Sequence[Passage]] | None = None
+    fetch: Callable[[str], Document | None] | None = None
+
+
+def answer(context: Context) -> Answer:
+    """The answer to a context; the same context gives the same answer."""
+    message = context.message
+    wanted = wish(f"{message.question} {context.instructions[:MAX_INSTRUCTIONS]}")
+    url = url_in(message.question)
+    if url and context.fetch:
+        return _fetched(context, url, wanted)
+    direct = _calculated(message.question) or (_told_time(context.now) if asks_for_time(message.question) else None)
+    if direct:
+        return direct
+    if message.material:
+        return _from_material(context, message.material, wanted)
+    return _searched(context, wanted)
+
+
+def _calculated(question: str) -> Answer | None:
+    expression = arithmetic(question)
+    if expression is None:
+        return None
+    arguments = {"expression": expression}
+    try:
+        value = evaluate(expression)
+    except CalculatorError as error:
+        return Answer(f"{expression} has no value: {error}.", [ToolUse("calculator", arguments, "", str(error))])
+    return Answer(f"{expression} = {value}", [ToolUse("calculator", arguments, value)])
+
+
+def _told_time(now: datetime) -> Answer:
+    use = ToolUse("current_datetime", {"timezone": "UTC"}, now.isoformat(timespec="seconds"))
+    return Answer(f"It is {now:%A}, {now.day} {now:%B %Y}, {now:%H:%M:%S} UTC.", [use])
+
+
+def _from_material(context: Context, material: Sequence[Document], wanted: Wish) -> Answer:
+    question = context.message.question
+    text = "\n\n".join(document.text for document in material)[:MAX_ANALYSED]
+    code = fenced(text) if asks_for_code(question) else None
+    if code:
+        return Answer(code)
+    if not terms(question) or asks_for_summary(question):
+        return Answer(_summary(text, wanted))
+    best = _best(question, [*_passages(material), *_thread(context.said), *_grounds(context)], wanted)
+    if best:
+        return _quoted(best, wanted)
+    return Answer(f"Nothing in the text answers that. In short: {_summary(text, wanted)}")
+
+
+def _summary(text: str, wanted: Wish) -> str:
+    chosen = [sentence.text for sentence in summarise(text, wanted.count or 3)] or [text.strip()[:500]]
+    return wanted.laid_out(chosen)
+
+
+def _searched(context: Context, wanted: Wish) -> Answer:
+    question = context.message.question
+    if context.web and asks_the_web(question):
+        return _from_web(question, context.web, wanted)
+    best = _best(question, [*_thread(context.said), *_grounds(context)], wanted)
+    if best:
+        return _quoted(best, wanted)
+    return _from_web(question, context.web, wanted) if context.web and question else _nothing(context.message)
+
+
+def _grounds(context: Context) -> Sequence[Passage]:
+    return context.project(context.message.question) if context.project else ()
+
+
+def _from_web(question: str, search: Callable[[str], Sequence[Passage]], wanted: Wish) -> Answer:
+    query = web_query(question)
+    found = search(query)
+    urls = list(dict.fromkeys(passage.name for passage in found))
+    use = ToolUse("web_search", {"query": query}, json.dumps(urls, ensure_ascii=False))
+    best = _best(query, found, wanted)
+    if best:
+        return Answer(_with_sources(best, wanted), [use], best)
+    return Answer(f"The web folder has nothing on: {query[:300]}", [use])
+
+
+def _fetched(context: Context, url: str, wanted: Wish) -> Answer:
+    page = context.fetch(url) if context.fetch else None
+    if page is None:
+        return Answer(f"{url} is not in the web folder.", [ToolUse("web_fetch", {"url": url}, "", "not found")])
+    use = ToolUse("web_fetch", {"url": url}, page.text[:1000])
+    question = context.message.question.replace(url, " ")
+    best = [] if asks_for_summary(question) else _best(question, _passages([page]), wanted)
+    if best:
+        return Answer(_with_sources(best, wanted), [use], best)
+    summary = _summary(page.text[:MAX_ANALYSED], wanted)
+    return Answer(f"{summary}\n\nSource: {url}", [use], [Passage("", url, 1, ())])
+
+
+def _passages(material: Sequence[Document]) -> list[Passage]:
+    left, found = MAX_ANALYSED, []
+    for document in material:
+        for sentence in sentences(document.text[: max(left, 0)]):
+            found.append(Passage(sentence.text, document.name, sentence.line, terms(sentence.text)))
+        left -= len(document.text)
+    return found
+
+
+def _thread(said: Sequence[str]) -> list[Passage]:
+    """What the user stated earlier, newest first, so that of two equal facts the later one wins."""
+    lines = [sentence.text for text in said for sentence in sentences(text[:20_000])]
+    return [Passage(line, "", 0, terms(line), "thread") for line in reversed(lines) if not line.endswith("?")]
+
+
+def _best(question: str, passages: Sequence[Passage], wanted: Wish) -> list[Passage]:
+    query = terms(question)
+    scores = bm25(query, [passage.words for passage in passages])
+    order = sorted(range(len(passages)), key=lambda i: -scores[i])
+    enough = [i for i in order[:50] if coverage(query, passages[i].words) >= ENOUGH]
+    near = [i for i in enough if scores[i] >= (0.3 if wanted.count else 0.8) * scores[enough[0]]]
+    return [passages[i] for i in near[: wanted.count or 2]]
+
+
+def _quoted(best: Sequence[Passage], wanted: Wish) -> Answer:
+    if best[0].kind == "thread":
+        return Answer(f"You said earlier: “{best[0].text}”")
+    cited = [passage for passage in best if passage.kind != "thread"]
+    return Answer(_with_sources(cited, wanted), sources=cited)
+
+
+def _with_sources(best: Sequence[Passage], wanted: Wish) -> str:
+    places = dict.fromkeys(_place(passage) for passage in best if passage.name)
+    listed = f"\n\nSource{'s' if len(places) > 1 else ''}: {'; '.join(places)}" if places else ""
+    return wanted.laid_out(list(dict.fromkeys(passage.text for passage in best))) + listed
+
+
+def _place(passage: Passage) -> str:
+    return passage.name if "://" in passage.name else f"{passage.name}:{passage.line}"
+
+
+def _nothing(message: Message) -> Answer:
+    if message.statement:
+        return Answer(f"Noted: {' '.join(message.statement.split())}")
+    asked = " ".join(message.question.split())[:300]
+    return Answer(
+        "This is eugpt-local, a server without a language model: it calculates, tells the time, and quotes the text, "
+        f"files, projects and conversations it is given. It found nothing there on: {asked}"
+    )

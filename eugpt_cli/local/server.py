@@ -1,0 +1,147 @@
+"""The life of the local server: listen, announce, run the command or wait for a signal, be gone within two seconds."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import functools
+import ipaddress
+import shlex
+import signal
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, asynccontextmanager
+
+from aiohttp import web
+
+from . import child, corpus, keys, scenario
+from .app import App, Backends
+from .config import Config, ServeError
+from .connection import Connection
+from .quota import Quota
+from .recording import Replay
+from .service import Service
+from .store import Store
+from .upstream import Upstream
+from .web import Web
+
+__all__ = ["Config", "ServeError", "run"]
+
+WORKERS = 2
+"""Threads that work out answers: more would not be faster, and all under way at the end are waited for."""
+GRACE = 0.5
+"""Seconds that open requests have to end once the server was told to."""
+
+Text = Callable[[str], None]
+
+
+def run(config: Config, command: Sequence[str], environ: Mapping[str, str], say: Text, note: Text) -> int:
+    """Serve until SIGINT or SIGTERM, or as long as `command` runs.
+
+    `say` takes the two export lines (only without a command), `note` everything else, a line a call. Returns the
+    command's exit status, or the negative number of the signal that killed it; 0 without a command. Raises ServeError.
+    """
+    return asyncio.run(_run(config, command, environ, say, note))
+
+
+async def _run(config: Config, command: Sequence[str], environ: Mapping[str, str], say: Text, note: Text) -> int:
+    async with _serving(config, note) as (base_url, key):
+        if command:
+            return await child.run(command, child.environment(environ, base_url, key))
+        stop = asyncio.Event()
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        say(f"export EUGPT_BASE_URL={shlex.quote(base_url)}")
+        say(f"export EUGPT_API_KEY={shlex.quote(key)}")
+        await stop.wait()
+    return 0
+
+
+@asynccontextmanager
+async def _serving(config: Config, note: Text) -> AsyncIterator[tuple[str, str]]:
+    """(base URL, key) of a server that listens as long as the block runs."""
+    keyring = keys.load(config.key, config.keys)
+    with ExitStack() as held:
+        backends = _backends(config, keyring.exported, note, held)
+        app = App(
+            backends,
+            keyring,
+            default_stream=config.default_stream,
+            patience=config.patience,
+            note=note if config.verbose else None,
+        )
+        async with _listening(config, app, note) as port:
+            yield f"http://{_reachable(config.host)}:{port}/v1", keyring.exported
+
+
+def _backends(config: Config, local_key: str, note: Text, held: ExitStack) -> Backends:
+    """All that answers, each of them closed when `held` is."""
+    if (config.record is None) != (config.upstream is None):
+        raise ServeError("--record and --upstream need each other")
+    if config.record and config.replay:
+        raise ServeError("--record and --replay exclude each other")
+    store = Store(config.state)
+    held.callback(store.close)
+    projects = corpus.of_projects(config.projects, config.state, note if config.progress else None)
+    web_folder = Web(config.web) if config.web else None
+    for project in projects.values():
+        held.callback(project.close)
+    if web_folder:
+        held.callback(web_folder.close)
+    upstream = None
+    if config.record and config.upstream:
+        upstream = Upstream(config.upstream, config.upstream_key, config.record, local_key, note)
+    quota = Quota(config.daily_tokens, config.monthly_tokens)
+    return Backends(
+        Service(store, config.files, projects, web_folder, quota),
+        script=scenario.load(config.scenario) if config.scenario else None,
+        replay=Replay(config.replay) if config.replay else None,
+        upstream=upstream,
+    )
+
+
+@asynccontextmanager
+async def _listening(config: Config, app: App, note: Text) -> AsyncIterator[int]:
+    loop = asyncio.get_running_loop()
+    loop.set_default_executor(ThreadPoolExecutor(WORKERS))
+    loop.set_exception_handler(lambda _, context: note(f"serve: {context['message']}") if config.verbose else None)
+    manager = web.Server(app.handle, handler_cancellation=True)
+    factory = functools.partial(Connection, manager, loop=loop, patience=config.patience)
+    try:
+        listener = await loop.create_server(factory, config.host, config.port, backlog=512)
+    except OSError as error:
+        raise _cannot_listen(config, error) from None
+    if not _is_loopback(config.host):
+        note(f"warning: listening on {config.host}: other machines may try keys, and traffic is not encrypted")
+    try:
+        yield listener.sockets[0].getsockname()[1]
+    finally:
+        listener.close()
+        manager.pre_shutdown()
+        await manager.shutdown(GRACE)
+
+
+def _cannot_listen(config: Config, error: OSError) -> ServeError:
+    if error.errno == errno.EADDRINUSE:
+        return ServeError(
+            f"port {config.port} on {config.host} is in use", "choose another with --port, or --port 0 for a free one"
+        )
+    return ServeError(f"cannot listen on {config.host}:{config.port}: {error.strerror or error}")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _reachable(host: str) -> str:
+    """The host as a client on this machine writes it in a URL."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host
+    if address.is_unspecified:
+        return "127.0.0.1" if address.version == 4 else "[::1]"
+    return str(address) if address.version == 4 else f"[{address}]"

@@ -1,0 +1,171 @@
+"""Conversations, summaries and token usage in SQLite: one transaction a turn, so that a killed server loses none."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from .config import ServeError
+from .summary import Line, fold
+
+WINDOW = 20
+"""How many of the newest messages are used verbatim; older ones live on in the summary."""
+MAX_RECALLED = 100_000
+"""Characters of an earlier message that are looked at again; it is kept whole."""
+EPHEMERAL = 2000
+"""How many stateless conversations nobody came back to are kept."""
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS conversations (
+  id TEXT PRIMARY KEY, user TEXT NOT NULL, hidden INTEGER NOT NULL, instructions TEXT,
+  messages INTEGER NOT NULL DEFAULT 0, folded INTEGER NOT NULL DEFAULT 0, updates INTEGER NOT NULL DEFAULT 0);
+CREATE TABLE IF NOT EXISTS messages (
+  conversation TEXT NOT NULL, position INTEGER NOT NULL, role TEXT NOT NULL, text TEXT NOT NULL,
+  PRIMARY KEY (conversation, position)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS summary (
+  conversation TEXT NOT NULL, position INTEGER NOT NULL, sentence INTEGER NOT NULL, role TEXT NOT NULL,
+  text TEXT NOT NULL, weight REAL NOT NULL, PRIMARY KEY (conversation, position, sentence)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS usage (
+  user TEXT NOT NULL, day TEXT NOT NULL, tokens INTEGER NOT NULL, PRIMARY KEY (user, day)) WITHOUT ROWID;
+"""
+
+
+@dataclass(frozen=True)
+class Thread:
+    """What a turn may know of its conversation: instructions, summary, the newest messages as (role, text)."""
+
+    id: str
+    instructions: str | None
+    summary: Sequence[Line]
+    recent: Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What one answered request adds: the messages of both sides and the tokens they cost on `day` (YYYY-MM-DD)."""
+
+    conversation: str
+    user: str
+    new: bool
+    instructions: str | None
+    messages: Sequence[tuple[str, str]]
+    day: str
+    tokens: int
+
+
+class Store:
+    """The database. All methods may be called from any thread; each write is one transaction."""
+
+    def __init__(self, folder: Path | None) -> None:
+        try:
+            self._db = _opened(folder)
+        except (OSError, sqlite3.Error) as error:
+            raise ServeError(f"cannot open the state in {folder}: {error}") from None
+        self._lock = threading.Lock()
+
+    def thread(self, conversation: str, user: str) -> Thread | None:
+        """The conversation as its next turn may see it; None if this user has no such conversation."""
+        with self._lock:
+            row = self._db.execute(
+                "SELECT instructions FROM conversations WHERE id = ? AND user = ?", (conversation, user)
+            ).fetchone()
+            if row is None:
+                return None
+            summary = self._db.execute(
+                "SELECT position, sentence, role, text, weight FROM summary WHERE conversation = ? ORDER BY 1, 2",
+                (conversation,),
+            ).fetchall()
+            recent = self._db.execute(
+                "SELECT role, substr(text, 1, ?) FROM messages WHERE conversation = ? ORDER BY position DESC LIMIT ?",
+                (MAX_RECALLED, conversation, WINDOW),
+            ).fetchall()
+        return Thread(conversation, row[0], [Line(*line) for line in summary], recent[::-1])
+
+    def used(self, user: str, since: str) -> int:
+        """Tokens that the user has spent from the day `since` (YYYY-MM-DD) on."""
+        with self._lock:
+            row = self._db.execute(
+                "SELECT sum(tokens) FROM usage WHERE user = ? AND day >= ?", (user, since)
+            ).fetchone()
+        return int(row[0] or 0)
+
+    def commit(self, turn: Turn) -> None:
+        """Write the whole turn or nothing."""
+        with self._lock, self._db:
+            self._db.execute("BEGIN IMMEDIATE")
+            if turn.new:
+                self._begin(turn)
+            else:
+                self._db.execute("UPDATE conversations SET hidden = 0 WHERE id = ?", (turn.conversation,))
+            self._append(turn)
+            self._summarise(turn.conversation)
+            self._db.execute(
+                "INSERT INTO usage VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET tokens = tokens + excluded.tokens",
+                (turn.user, turn.day, turn.tokens),
+            )
+
+    def close(self) -> None:
+        """Fold the write-ahead log back and let go of the files."""
+        with self._lock:
+            self._db.close()
+
+    def _begin(self, turn: Turn) -> None:
+        self._db.execute(
+            "INSERT INTO conversations (id, user, hidden, instructions) VALUES (?, ?, 1, ?)",
+            (turn.conversation, turn.user, turn.instructions),
+        )
+        stale = self._db.execute(
+            "SELECT id FROM conversations WHERE hidden ORDER BY rowid DESC LIMIT -1 OFFSET ?", (EPHEMERAL,)
+        ).fetchall()
+        for table, column in (("messages", "conversation"), ("summary", "conversation"), ("conversations", "id")):
+            self._db.executemany(f"DELETE FROM {table} WHERE {column} = ?", stale)
+
+    def _append(self, turn: Turn) -> None:
+        (count,) = self._db.execute("SELECT messages FROM conversations WHERE id = ?", (turn.conversation,)).fetchone()
+        rows = [(turn.conversation, count + n, role, text) for n, (role, text) in enumerate(turn.messages)]
+        self._db.executemany("INSERT INTO messages VALUES (?, ?, ?, ?)", rows)
+        self._db.execute("UPDATE conversations SET messages = ? WHERE id = ?", (count + len(rows), turn.conversation))
+
+    def _summarise(self, conversation: str) -> None:
+        """Fold the messages that have just left the window into the summary; those folded before are not read again."""
+        count, folded = self._db.execute(
+            "SELECT messages, folded FROM conversations WHERE id = ?", (conversation,)
+        ).fetchone()
+        if count - WINDOW <= folded:
+            return
+        leaving = self._db.execute(
+            "SELECT position, role, substr(text, 1, ?) FROM messages"
+            " WHERE conversation = ? AND position >= ? AND position < ?",
+            (MAX_RECALLED, conversation, folded, count - WINDOW),
+        ).fetchall()
+        held = self._db.execute(
+            "SELECT position, sentence, role, text, weight FROM summary WHERE conversation = ?", (conversation,)
+        ).fetchall()
+        added, dropped = fold([Line(*line) for line in held], leaving)
+        self._db.executemany(
+            "DELETE FROM summary WHERE conversation = ? AND position = ? AND sentence = ?",
+            [(conversation, line.position, line.sentence) for line in dropped],
+        )
+        self._db.executemany("INSERT INTO summary VALUES (?, ?, ?, ?, ?, ?)", [(conversation, *line) for line in added])
+        self._db.execute(
+            "UPDATE conversations SET folded = folded + ?, updates = updates + 1 WHERE id = ?",
+            (len(leaving), conversation),
+        )
+
+
+def _opened(folder: Path | None) -> sqlite3.Connection:
+    if folder is None:
+        place = ":memory:"
+    else:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path = folder / "conversations.sqlite3"
+        path.touch(mode=0o600)
+        place = str(path)
+    db = sqlite3.connect(place, check_same_thread=False, isolation_level=None)
+    db.execute("PRAGMA journal_mode = WAL")
+    db.execute("PRAGMA synchronous = NORMAL")
+    db.executescript(_SCHEMA)
+    return db

@@ -1,0 +1,58 @@
+"""The incremental summary of a conversation: sentences that leave the window are weighed once, the weightiest are kept.
+
+The weight is Edmundson's (1969, "New Methods in Automatic Extracting"): cue words (here first-person and defining
+phrases), key content (names, numbers, capitalised terms), and position (the opening turns).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from .reading import bare
+from .text import sentences, terms
+
+BUDGET = 200
+"""How many sentences a summary holds."""
+LONGEST = 500
+"""Characters of a sentence that are kept; a longer one is cut at a word."""
+
+_CUE = re.compile(
+    r"\b(my|our|i|we|i'm|is called|is named|called|named|means|remember|important|must|always|never|decided)\b", re.I
+)
+_KEY = re.compile(r"\d|(?<=\s)[A-ZÄÖÜÉÈ][\w-]+")
+
+
+class Line(NamedTuple):
+    """A sentence of the summary: from which message, which sentence of it, who said it, its text and weight."""
+
+    position: int
+    sentence: int
+    role: str
+    text: str
+    weight: float
+
+
+def fold(held: Sequence[Line], leaving: Sequence[tuple[int, str, str]]) -> tuple[list[Line], list[Line]]:
+    """(lines to add, held lines to drop) once the messages (position, role, text) leave the window."""
+    fresh = [line for message in leaving for line in _lines(*message)]
+    ranked = sorted([*held, *fresh], key=lambda line: (-line.weight, line.position, line.sentence))
+    kept = set(ranked[:BUDGET])
+    return [line for line in fresh if line in kept], [line for line in held if line not in kept]
+
+
+def _lines(position: int, role: str, text: str) -> list[Line]:
+    lines = []
+    for number, sentence in enumerate(sentences(bare(text))[:BUDGET]):
+        said = sentence.text if len(sentence.text) <= LONGEST else sentence.text[:LONGEST].rsplit(" ", 1)[0] + " …"
+        lines.append(Line(position, number, role, said, _weight(said, position, role)))
+    return lines
+
+
+def _weight(sentence: str, position: int, role: str) -> float:
+    if role != "user" or sentence.endswith("?"):
+        return 0.0
+    cue = min(len(_CUE.findall(sentence)), 3)
+    key = min(len(_KEY.findall(sentence)), 4)
+    return 1.0 + cue + 0.5 * key + (0.5 if position < 4 else 0.0) + min(len(terms(sentence)), 10) * 0.05

@@ -1,0 +1,132 @@
+"""The local server as a real process on a real socket, for all tests of it."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+RUNNER = """
+import json, os, sys
+from pathlib import Path
+from eugpt_cli.local.server import Config, ServeError, run
+options = json.loads(sys.argv[1])
+for name in ("keys", "state", "web", "scenario", "record", "replay"):
+    if name in options:
+        options[name] = Path(options[name])
+for name in ("projects", "files"):
+    options[name] = {key: Path(path) for key, path in options.get(name, {}).items()}
+def line(stream):
+    return lambda text: print(text, file=stream, flush=True)
+try:
+    code = run(Config(**options), sys.argv[2:], os.environ, line(sys.stdout), line(sys.stderr))
+except ServeError as error:
+    print(f"ServeError: {error.message} | {error.hint}", file=sys.stderr)
+    code = error.exit_code or 30
+sys.exit(code if code >= 0 else 100 - code)
+"""
+
+README = Path(__file__).parents[2] / "README.md"
+OPTIONAL = {
+    "test_rehearsal.py": README.exists() and "bad-night.toml" in README.read_text("utf-8"),
+    "test_schema.py": importlib.util.find_spec("schemathesis") is not None,
+    "test_langchain.py": importlib.util.find_spec("langchain_openai") is not None,
+    "test_pydantic_ai.py": importlib.util.find_spec("pydantic_ai") is not None,
+    "test_javascript.py": "EUGPT_TEST_NODE_MODULES" in os.environ,
+}
+collect_ignore = [name for name, there in OPTIONAL.items() if not there]
+
+
+def command_line(options: dict[str, Any], *command: str) -> list[str]:
+    """The words that start a server with a free port."""
+    return [sys.executable, "-c", RUNNER, json.dumps({"port": 0, **options}), *command]
+
+
+@dataclass
+class Server:
+    """A running server: where it is, its key, and what it says on stderr."""
+
+    process: subprocess.Popen[str]
+    base_url: str
+    key: str
+    log: Path
+
+    @property
+    def port(self) -> int:
+        return int(self.base_url.rsplit(":", 1)[1].removesuffix("/v1"))
+
+    def post(self, body: Any, key: str | None = None, **more: Any) -> httpx.Response:
+        """POST a body (not streamed unless it says so) and return the response."""
+        headers = {"Authorization": f"Bearer {key or self.key}", **more.pop("headers", {})}
+        if isinstance(body, dict):
+            more["json"] = {"stream": False, **body}
+        else:
+            more["content"] = body
+            headers.setdefault("Content-Type", "application/json")
+        return httpx.post(f"{self.base_url}/responses", headers=headers, timeout=20, **more)
+
+    def ask(self, text: str, key: str | None = None, **fields: Any) -> dict[str, Any]:
+        """The document that answers a text."""
+        response = self.post({"input": text, **fields}, key)
+        assert response.status_code == 200, response.text
+        document: dict[str, Any] = response.json()
+        return document
+
+    def events(self, body: dict[str, Any]) -> list[dict[str, Any]]:
+        """The events of a streamed answer."""
+        response = self.post({"stream": True, **body})
+        assert response.status_code == 200, response.text
+        return [json.loads(block.split("data: ", 1)[1]) for block in response.text.split("\n\n") if block]
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        """Signal the process and wait for it."""
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        return self.process.wait(timeout=10)
+
+
+Start = Callable[..., Server]
+
+
+def started(log: Path, options: dict[str, Any]) -> Server:
+    """Start a server and read its two export lines."""
+    with log.open("a") as stderr:
+        process = subprocess.Popen(command_line(options), stdout=subprocess.PIPE, stderr=stderr, text=True)
+    assert process.stdout is not None
+    lines = [process.stdout.readline().strip() for _ in range(2)]
+    assert all(line.startswith("export EUGPT_") for line in lines), log.read_text()
+    url, key = (shlex.split(line)[1].split("=", 1)[1] for line in lines)
+    return Server(process, url, key, log)
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Start a server with options; it is stopped after the test."""
+    servers: list[Server] = []
+
+    def starter(**options: Any) -> Server:
+        servers.append(started(tmp_path / "stderr.log", options))
+        return servers[-1]
+
+    yield starter
+    for server in servers:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One server with the default options, for tests that leave nothing behind in it."""
+    running = started(tmp_path_factory.mktemp("serve") / "stderr.log", {"verbose": True})
+    yield running
+    running.stop()

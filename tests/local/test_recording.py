@@ -1,0 +1,115 @@
+"""Recording a service, without its key, and serving the recordings again."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .conftest import Server, Start
+
+SECRET = "eugpt_the-real-key"
+
+
+def recorder(start: Start, upstream: Server, folder: Path) -> Server:
+    return start(record=str(folder), upstream=upstream.base_url, upstream_key=SECRET)
+
+
+def test_record_and_replay(start: Start, tmp_path: Path) -> None:
+    upstream = start(key=SECRET)
+    folder = tmp_path / "recordings"
+    server = recorder(start, upstream, folder)
+    assert server.key != SECRET
+    questions = [{"input": "What is 2+2?"}, {"input": "What is 2+2?", "stream": True}, {"input": ""}]
+    seen = [server.post(question) for question in questions]
+    assert [response.status_code for response in seen] == [200, 200, 400]
+    assert len(list(folder.iterdir())) == 3
+    replay = start(replay=str(folder))
+    for question, response in zip(reversed(questions), reversed(seen), strict=True):
+        again = replay.post(question)
+        assert (again.status_code, again.content) == (response.status_code, response.content)
+        assert again.headers["content-type"] == response.headers["content-type"]
+    unknown = replay.post({"input": "Never asked."})
+    assert (unknown.status_code, unknown.json()["error"]["code"]) == (404, "recording_not_found")
+    assert replay.post(questions[0], "wrong").status_code == 401
+
+
+def test_the_same_request_twice_replays_both_answers(start: Start, tmp_path: Path) -> None:
+    (tmp_path / "s.toml").write_text('[[request]]\ntext = "first"\n[[request]]\ntext = "second"\n')
+    upstream = start(key=SECRET, scenario=str(tmp_path / "s.toml"))
+    server = recorder(start, upstream, tmp_path / "r")
+    for _ in range(2):
+        server.ask("Same.")
+    replay = start(replay=str(tmp_path / "r"))
+    assert [replay.ask("Same.")["output_text"] for _ in range(3)] == ["first", "second", "second"]
+
+
+def test_the_key_is_in_no_recording(start: Start, tmp_path: Path) -> None:
+    half = len(SECRET) // 2
+    step = {"events": [SECRET[:half] + "|", f"echo {SECRET} echo"]}
+    lines = ", ".join(json.dumps(event) for event in step["events"])
+    (tmp_path / "s.toml").write_text(
+        f'[[request]]\nevents = [{lines}]\ndelay_between = 0.1\n[[request]]\nstatus = 401\nbody = "bad key {SECRET}"\n'
+        f'headers = {{ x-request-id = "{SECRET}" }}\n'
+    )
+    upstream = start(key=SECRET, scenario=str(tmp_path / "s.toml"))
+    server = recorder(start, upstream, tmp_path / "r")
+    assert SECRET in server.post({"input": f"My key is {SECRET}.", "stream": True}).text
+    server.post({"input": f"And {server.key}."})
+    written = "".join(file.read_text() for file in (tmp_path / "r").iterdir())
+    assert SECRET not in written and server.key not in written and "*" * len(SECRET) in written
+    assert all(file.stat().st_mode & 0o777 == 0o600 for file in (tmp_path / "r").iterdir())
+
+
+def test_a_broken_stream_is_recorded_as_broken(start: Start, tmp_path: Path) -> None:
+    from .test_scenario import exchange
+
+    (tmp_path / "s.toml").write_text('[[request]]\ncut_after_events = 4\ncut = "close"\n')
+    upstream = start(key=SECRET, scenario=str(tmp_path / "s.toml"))
+    received, _ = exchange(recorder(start, upstream, tmp_path / "r"))
+    again, ended = exchange(start(replay=str(tmp_path / "r")))
+    for data in (received, again):
+        assert data.count(b"event: message") == 4 and b"response.completed" not in data
+        assert not data.endswith(b"0\r\n\r\n")
+    assert ended == "closed"
+
+
+def test_a_recording_in_a_scenario(start: Start, tmp_path: Path) -> None:
+    upstream = start(key=SECRET)
+    recorder(start, upstream, tmp_path / "r").ask("What is 3*3?")
+    (file,) = (tmp_path / "r").iterdir()
+    (tmp_path / "s.toml").write_text(f'[[request]]\nrecording = "r/{file.name}"\n')
+    assert start(scenario=str(tmp_path / "s.toml")).ask("Anything.")["output_text"] == "3*3 = 9"
+
+
+def test_unreachable_upstream_is_502(start: Start, tmp_path: Path) -> None:
+    upstream = start(key=SECRET)
+    upstream.stop()
+    response = recorder(start, upstream, tmp_path / "r").post({"input": "x"})
+    assert (response.status_code, response.json()["error"]["code"]) == (502, "bad_gateway")
+    assert list((tmp_path / "r").iterdir()) == []
+
+
+REFUSED: list[tuple[dict[str, Any], str]] = [
+    ({"record": "r"}, "--record and --upstream need each other"),
+    ({"record": "r", "upstream": "https://x.example", "replay": "r", "upstream_key": "k"}, "exclude each other"),
+    ({"record": "r", "upstream": "https://x.example"}, "no key for the upstream"),
+    ({"record": "r", "upstream": "http://x.example/v1", "upstream_key": "k"}, "over https only"),
+    ({"record": "r", "upstream": "https://me:pw@x.example", "upstream_key": "k"}, "not a base URL"),
+    ({"record": "r", "upstream": "chat.example", "upstream_key": "k"}, "not a base URL"),
+    ({"replay": "."}, "holds no recordings"),
+    ({"replay": "missing"}, "no such folder"),
+]
+
+
+@pytest.mark.parametrize(("options", "message"), REFUSED, ids=lambda value: str(value)[:30])
+def test_refused_options(tmp_path: Path, options: dict[str, Any], message: str) -> None:
+    from eugpt_cli.local.server import Config, ServeError, run
+
+    for name in {"record", "replay"} & set(options):
+        options = {**options, name: tmp_path / options[name]}
+    with pytest.raises(ServeError, match=message) as caught:
+        run(Config(port=0, **options), [], {}, lambda _: None, lambda _: None)
+    assert "pw" not in caught.value.message
