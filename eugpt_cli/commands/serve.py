@@ -7,32 +7,34 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from ..errors import ConfigError
+from eugpt_cli.console import Console
+from eugpt_cli.errors import ConfigError
 
 if TYPE_CHECKING:
-    from ..console import Console
-    from ..local.server import Config
+    from eugpt_cli.local.server import Config
 
 
 def run(options: Any, console: Console) -> int:
     """Serve as the options say: 0, the command's exit status, or the negative number of the signal that killed it.
 
     `options` has an attribute per flag (`default_stream`, `daily_tokens`, …) and `command`, the words after `--`.
-    Raises ConfigError.
+    127 and 126 are a shell's answers to a command that is not found or not executable. Raises ConfigError.
     """
     try:
-        from ..local import server
+        from eugpt_cli.local import server
     except ModuleNotFoundError as error:
         raise ConfigError(f"serve needs the package {error.name}", hint="pip install 'eugpt-cli[serve]'") from None
     try:
-        config = _config(options, console)
-        return server.run(config, options.command, console.environ, lambda line: console.out(f"{line}\n"), console.note)
+        return server.run(_config(options, console), options.command, console.environ, console.out, console.note)
     except server.ServeError as error:
-        raise ConfigError(error.message, hint=error.hint) from error
+        if error.exit_code is None:
+            raise ConfigError(error.message, hint=error.hint) from None
+        console.error(f"eugpt: serve: {error.message}")
+        return error.exit_code
 
 
 def _config(options: Any, console: Console) -> Config:
-    from ..local.server import Config
+    from eugpt_cli.local.server import Config
 
     return Config(
         host=options.host,
@@ -51,7 +53,8 @@ def _config(options: Any, console: Console) -> Config:
         upstream=options.upstream,
         upstream_key=console.environ.get("EUGPT_API_KEY"),
         replay=_path(options.replay),
-        verbose=options.verbose,
+        verbose=bool(options.verbose),
+        progress=console.is_terminal(2),
     )
 
 
@@ -63,12 +66,11 @@ def _pairs(flag: str, values: Sequence[str] | None) -> dict[str, Path]:
     """The UUID=PATH values of a repeatable flag."""
     pairs = {}
     for value in values or ():
-        name, separator, path = value.partition("=")
+        name, _, path = value.partition("=")
         try:
-            name = str(UUID(name))
+            pairs[str(UUID(name))] = Path(path)
         except ValueError:
-            separator = ""
-        if not separator or not path:
+            path = ""
+        if not path:
             raise ConfigError(f"{flag} {value}: not of the form UUID=PATH")
-        pairs[name] = Path(path)
     return pairs

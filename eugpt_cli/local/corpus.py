@@ -53,9 +53,7 @@ def plain(data: bytes) -> str:
     return data.decode("utf-8-sig")
 
 
-TEXT_FILES: Mapping[str, Extract] = {
-    suffix: plain for suffix in (".md", ".markdown", ".txt", ".text", ".rst", ".csv", ".log")
-}
+TEXT_FILES: Mapping[str, Extract] = dict.fromkeys((".md", ".markdown", ".txt", ".text", ".rst", ".csv", ".log"), plain)
 
 
 class Corpus:

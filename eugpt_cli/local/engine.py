@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from .calculator import CalculatorError, evaluate
+from .corpus import chunked
 from .intent import (
     Wish,
     arithmetic,
@@ -87,7 +88,9 @@ def answer(context: Context) -> Answer:
     url = url_in(message.question)
     if url and context.fetch:
         return _fetched(context, url, wanted)
-    direct = _calculated(message.question) or (_told_time(context.now) if asks_for_time(message.question) else None)
+    direct = _calculated(message.question or message.statement)
+    if direct is None and asks_for_time(message.question):
+        direct = _told_time(context.now)
     if direct:
         return direct
     if message.material:
@@ -170,11 +173,22 @@ def _fetched(context: Context, url: str, wanted: Wish) -> Answer:
 
 
 def _passages(material: Sequence[Document]) -> list[Passage]:
-    left, found = MAX_ANALYSED, []
+    left = MAX_ANALYSED
+    found: list[Passage] = []
     for document in material:
-        for sentence in sentences(document.text[: max(left, 0)]):
-            found.append(Passage(sentence.text, document.name, sentence.line, terms(sentence.text)))
+        for heading, text, line in chunked(document.text[: max(left, 0)]):
+            found += passages(document.name, heading, text, line)
         left -= len(document.text)
+    return found
+
+
+def passages(name: str, above: str, text: str, line: int) -> list[Passage]:
+    """The sentences of a chunk, each found by its own words and by those above it (headings, the file's name)."""
+    context = dict.fromkeys(terms(above))
+    found = []
+    for sentence in sentences(text, line):
+        words = terms(sentence.text)
+        found.append(Passage(sentence.text, name, sentence.line, [*words, *(context.keys() - set(words))]))
     return found
 
 

@@ -129,8 +129,11 @@ def arithmetic(question: str) -> str | None:
         return max((run for run in runs if _OPERATION.search(run) and not _DATE.match(run)), key=len, default=None)
     for sentence in re.split(r"(?<=[?!.])\s+(?=[A-Z])", text.strip()):
         rest = _LEAD.sub("", sentence).strip(" \t\n=?.:")
-        if rest and _RUN.fullmatch(rest) and _OPERATION.search(rest) and not _DATE.match(rest):
-            return _trimmed(rest)
+        match = _RUN.match(rest)
+        run = match.group() if match else ""
+        ends_there = len(run) == len(rest) or run.rstrip().endswith(",") or rest[len(run) :].startswith("and ")
+        if run and ends_there and _OPERATION.search(run) and not _DATE.match(run):
+            return _trimmed(run)
     return None
 
 

@@ -12,12 +12,12 @@ from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
 
 from .config import ServeError
 from .corpus import Chunk, Corpus
-from .engine import Answer, Context, Passage, ToolUse, answer
+from .engine import Answer, Context, Passage, ToolUse, answer, passages
 from .keys import Key
 from .quota import Quota
 from .reading import Document, bare, read, wrapped
 from .store import Store, Thread, Turn
-from .text import count_tokens, sentences, terms
+from .text import count_tokens
 from .web import Web
 from .wire import (
     ApiError,
@@ -114,8 +114,8 @@ class Service:
             instructions or "",
             known,
             datetime.now(UTC),
-            project=(lambda question: _passages((c.path, c) for c in corpus.search(question))) if corpus else None,
-            web=(lambda question: _passages(web.search(question))) if web else None,
+            project=(lambda question: _found((c.path, c) for c in corpus.search(question))) if corpus else None,
+            web=(lambda question: _found(web.search(question))) if web else None,
             fetch=web.fetch if web else None,
         )
 
@@ -167,15 +167,12 @@ def _response(request: CreateResponseRequest, conversation: UUID, given: Answer,
     )
 
 
-def _passages(found: Iterable[tuple[str, Chunk]]) -> list[Passage]:
-    """The sentences of chunks, each findable by its own words and by those of its file's name and headings."""
-    passages = []
-    for name, chunk in found:
-        above = terms(f"{chunk.heading} {re.sub(r'[^a-zA-Z0-9]+', ' ', chunk.path)}")
-        for sentence in sentences(chunk.text, chunk.line):
-            words = terms(sentence.text)
-            passages.append(Passage(sentence.text, name, sentence.line, [*words, *(set(above) - set(words))], "corpus"))
-    return passages
+def _found(chunks: Iterable[tuple[str, Chunk]]) -> list[Passage]:
+    """The sentences of named chunks."""
+    found: list[Passage] = []
+    for name, chunk in chunks:
+        found += passages(name, f"{re.sub(r'[^a-zA-Z0-9]+', ' ', chunk.path)} {chunk.heading}", chunk.text, chunk.line)
+    return found
 
 
 def _items(given: Answer) -> list[Item]:

@@ -120,8 +120,9 @@ class Store:
         stale = self._db.execute(
             "SELECT id FROM conversations WHERE hidden ORDER BY rowid DESC LIMIT -1 OFFSET ?", (EPHEMERAL,)
         ).fetchall()
-        for table, column in (("messages", "conversation"), ("summary", "conversation"), ("conversations", "id")):
-            self._db.executemany(f"DELETE FROM {table} WHERE {column} = ?", stale)
+        self._db.executemany("DELETE FROM messages WHERE conversation = ?", stale)
+        self._db.executemany("DELETE FROM summary WHERE conversation = ?", stale)
+        self._db.executemany("DELETE FROM conversations WHERE id = ?", stale)
 
     def _append(self, turn: Turn) -> None:
         (count,) = self._db.execute("SELECT messages FROM conversations WHERE id = ?", (turn.conversation,)).fetchone()

@@ -16,16 +16,17 @@ _WORD = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)*")
 _BREAK = re.compile(
     r"(?<=[.!?…])[\"'”\u2019)\]]*\s+(?=[\"'“\u2018(\[]?[A-ZÄÖÜÀÂÉÈÊÎÔÛÇ0-9#*-])"
     r"|\n\s*\n|\n(?=\s*(?:[-*•]|\d+[.)]|#|\|)\s)"
+    r"|\n(?=[\[(]?(?:\d{2,4}[-:/.]\d\d|[A-Z][a-z]{2} +\d{1,2} \d\d:|(?:[A-Z]{4,8}|error|warning|info|debug)\b))"
 )
 _ABBREVIATION = re.compile(r"\b(?:e\.g|i\.e|etc|cf|vs|Dr|Mr|Mrs|Ms|Prof|No|Nr|z\.B|bzw|ca|St|Art|Abs|[A-Z])\.$")
-_MARKUP = re.compile(r"^\s*(?:#{1,6}\s+|[-*•]\s+|\d+[.)]\s+|>\s+)")
+_MARKUP = re.compile(r"^\s*(?:#{1,6}\s+|[-*•]\s+|\d+[.)]\s+|>\s+|\|\s*)")
 
 STOP_WORDS = frozenset(
     """
     a about above after again all am an and any are as at be because been before being below between both but by
     can could dans das de den der des did die do does doing don down du during each ein eine en est et few for
     from further give had has have having he her here hers him his how i if in into is ist it its itself just la
-    le les let list make me mit more most my name no nor not now of off on once only or other our ours out over
+    le les let list make me mit more most my no nor not now of off on once only or other our ours out over
     own please pour que quel quelle qui s same say she should show so some such sur t tell than that the their
     theirs them then there these they this those through to too un und under une until up very von wann was we
     wer were what what's when where which while who whom whose why wie will with wo would you your yours zu
@@ -69,7 +70,7 @@ def count_tokens(text: str) -> int:
 
 
 def sentences(text: str, first_line: int = 1) -> list[Sentence]:
-    """The sentences of plain text or Markdown; headings and list items stand alone."""
+    """The sentences of plain text or Markdown; headings, list items, table rows and log lines stand alone."""
     found: list[Sentence] = []
     start, held = 0, 0
     line = first_line
@@ -82,7 +83,7 @@ def sentences(text: str, first_line: int = 1) -> list[Sentence]:
         line += text.count("\n", held, start + lead)
         held = start + lead
         if piece.strip():
-            found.append(Sentence(" ".join(_MARKUP.sub("", piece).split()), line))
+            found.append(Sentence(" ".join(_MARKUP.sub("", piece).split()).removesuffix("|").rstrip(), line))
         start = match.end() if match else end
     return [sentence for sentence in found if _WORD.search(sentence.text)]
 

@@ -28,11 +28,11 @@ for name in ("keys", "state", "web", "scenario", "record", "replay"):
 for name in ("projects", "files"):
     options[name] = {key: Path(path) for key, path in options.get(name, {}).items()}
 def line(stream):
-    return lambda text: print(text, file=stream, flush=True)
+    return lambda text: stream.write(text + "\\n") and stream.flush()
 try:
     code = run(Config(**options), sys.argv[2:], os.environ, line(sys.stdout), line(sys.stderr))
 except ServeError as error:
-    print(f"ServeError: {error.message} | {error.hint}", file=sys.stderr)
+    sys.stderr.write(f"ServeError: {error.message} | {error.hint}\\n")
     code = error.exit_code or 30
 sys.exit(code if code >= 0 else 100 - code)
 """
@@ -93,6 +93,8 @@ class Server:
         """Signal the process and wait for it."""
         if self.process.poll() is None:
             self.process.send_signal(number)
+        if self.process.stdout:
+            self.process.stdout.close()
         return self.process.wait(timeout=10)
 
 

@@ -43,9 +43,8 @@ def test_sixty_turns_remember_the_first(start: Start, tmp_path: Path) -> None:
     again = start(state=str(folder), key="eugpt_test")
     assert "vermilion" in again.ask(QUESTION, conversation_id=conversation)["output_text"]
     again.stop()
-    ((messages, folded, updates),) = state(
-        folder, f"SELECT messages, folded, updates FROM conversations WHERE id = '{conversation}'"
-    )
+    work = {row[0]: row[1:] for row in state(folder, "SELECT id, messages, folded, updates FROM conversations")}
+    messages, folded, updates = work[conversation]
     assert messages == 2 * 63
     assert folded == messages - 20, "each message is folded into the summary once, when it leaves the window"
     assert updates == 53, "one update a turn, each of the two messages that left"
@@ -69,6 +68,12 @@ def test_a_later_fact_wins(server: Server) -> None:
     server.ask("My favourite colour is blue.", conversation_id=conversation)
     answer = server.ask("What is my favourite colour?", conversation_id=conversation)["output_text"]
     assert answer == "You said earlier: “My favourite colour is blue.”"
+
+
+def test_names(server: Server) -> None:
+    conversation = server.ask("My name is Ada and I live in Bergen.")["conversation_id"]
+    for question in ("What is my name?", "Where do I live?"):
+        assert "Ada and I live in Bergen" in server.ask(question, conversation_id=conversation)["output_text"]
 
 
 def test_another_users_conversation_does_not_exist(start: Start, tmp_path: Path) -> None:
@@ -163,5 +168,6 @@ def test_state_is_private_and_bad_state_is_said(start: Start, tmp_path: Path) ->
 def test_every_answer_is_the_same_again(server: Server) -> None:
     body = {"input": "Summarise:\n\n" + "The ship left Brest in May. It reached Riga in June. The crew was tired. " * 4}
     first, second = (server.post(body).json() for _ in range(2))
-    assert first["output_text"] == second["output_text"] and first["id"] != second["id"]
+    assert first["output_text"] == second["output_text"]
+    assert first["id"] != second["id"]
     assert json.dumps(first["output"]) != ""

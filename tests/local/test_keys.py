@@ -81,10 +81,13 @@ def test_quota_is_429_and_says_when_it_resets(start: Start, tmp_path: Path, opti
             break
     assert response.status_code == 429
     error = response.json()["error"]
-    assert error["type"] == "insufficient_quota" and error["limit"] == 30 and error["used"] > 10
+    assert error["type"] == "insufficient_quota"
+    assert error["limit"] == 30
+    assert error["used"] > 10
     now = datetime.now(UTC)
     reset = datetime.fromtimestamp(error["reset_at"] / 1000, UTC)
-    assert reset > now and (reset.hour, reset.minute) == (0, 0)
+    assert reset > now
+    assert (reset.hour, reset.minute) == (0, 0)
     assert reset.day == 1 or option == "daily_tokens"
     assert abs(int(response.headers["retry-after"]) - (reset - now).total_seconds()) < 60
     server.stop()

@@ -22,12 +22,14 @@ def model(server: Server) -> ChatOpenAI:
 def test_invoke(server: Server) -> None:
     message = model(server).invoke("What is 6 * 7?")
     assert message.text == "6 * 7 = 42"
-    assert message.usage_metadata and message.usage_metadata["total_tokens"] > 0
+    assert message.usage_metadata
+    assert message.usage_metadata["total_tokens"] > 0
 
 
 def test_stream(server: Server) -> None:
     pieces = [chunk.text for chunk in model(server).stream("What is 6 * 7?")]
-    assert "".join(pieces) == "6 * 7 = 42" and len(pieces) > 2
+    assert "".join(pieces) == "6 * 7 = 42"
+    assert len(pieces) > 2
 
 
 def test_history(server: Server) -> None:

@@ -24,7 +24,9 @@ def client(server: Server) -> Iterator[OpenAI]:
 def test_create(client: OpenAI) -> None:
     response = client.responses.create(model="auto", input="Write a haiku about sovereignty.", stream=False)
     assert "haiku about sovereignty" in response.output_text
-    assert response.status == "completed" and response.model == "eugpt-local" and response.usage
+    assert response.status == "completed"
+    assert response.model == "eugpt-local"
+    assert response.usage
     assert response.usage.total_tokens > 0
 
 
@@ -36,7 +38,8 @@ def test_create_streaming(client: OpenAI) -> None:
         kinds.append(event.type)
         if event.type == "response.output_text.delta":
             text += event.delta
-    assert text == "6 * 7 = 42" and kinds[-1] == "response.completed"
+    assert text == "6 * 7 = 42"
+    assert kinds[-1] == "response.completed"
 
 
 def test_stream_helper_accumulates_the_same_response(client: OpenAI) -> None:
@@ -79,12 +82,15 @@ def test_error_classes(start: Start, tmp_path: Path, stream: bool) -> None:
         (openai.InternalServerError, "break", {}, server.key),
     ]
     for error, text, more, key in expected:
-        client = OpenAI(api_key=key, base_url=server.base_url, max_retries=0)
-        with pytest.raises(error) as caught:
+        with (
+            OpenAI(api_key=key, base_url=server.base_url, max_retries=0) as client,
+            pytest.raises(error) as caught,
+        ):
             client.responses.create(model="auto", input=text, stream=stream, extra_body=more)
         seen[caught.value.status_code] = caught.value
     assert sorted(seen) == [400, 401, 403, 404, 429, 500]
-    assert seen[404].type == "not_found_error" and seen[404].code == "conversation_not_found"
+    assert seen[404].type == "not_found_error"
+    assert seen[404].code == "conversation_not_found"
     assert str(seen[400].request_id).startswith("req_")
 
 
@@ -94,11 +100,11 @@ def test_error_event_in_a_stream(start: Start, tmp_path: Path) -> None:
         ' {type = "error", code = "server_error", message = "model overloaded"}]\n'
     )
     server = start(scenario=str(tmp_path / "s.toml"))
-    client = OpenAI(api_key=server.key, base_url=server.base_url, max_retries=0)
-    events: list[Any] = []
-    try:
-        events.extend(client.responses.create(model="auto", input="x", stream=True))
-    except openai.APIError as error:
-        assert "model overloaded" in error.message
-    else:
-        assert (events[-1].type, events[-1].message) == ("error", "model overloaded")
+    with OpenAI(api_key=server.key, base_url=server.base_url, max_retries=0) as client:
+        stream = iter(client.responses.create(model="auto", input="x", stream=True))
+        assert next(stream).type == "response.output_text.delta"
+        try:
+            last = next(stream).model_dump()
+        except openai.APIError as error:
+            last = {"message": error.message}
+    assert "model overloaded" in last["message"]

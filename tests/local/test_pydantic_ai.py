@@ -28,7 +28,8 @@ def test_stream(server: Server) -> None:
             return [piece async for piece in result.stream_text(delta=True, debounce_by=None)]
 
     received = asyncio.run(pieces())
-    assert "".join(received) == "6 * 7 = 42" and len(received) > 1
+    assert "".join(received) == "6 * 7 = 42"
+    assert len(received) > 1
 
 
 def test_history(server: Server) -> None:

@@ -28,7 +28,9 @@ SOMEBODY = "8f14e45f-ceea-467a-a4ed-a9e9a5cb16ee"
 def test_document_has_the_documented_members(server: Server) -> None:
     before = int(time.time() * 1000)
     document = server.ask("What is 12 * 12?")
-    assert document["object"] == "response" and document["status"] == "completed" and document["model"] == "eugpt-local"
+    assert document["object"] == "response"
+    assert document["status"] == "completed"
+    assert document["model"] == "eugpt-local"
     assert before - 1000 <= document["created_at"] <= int(time.time() * 1000) + 1000
     assert UUID(document["id"]) != UUID(document["conversation_id"])
     assert document["output_text"] == "12 * 12 = 144"
@@ -53,14 +55,17 @@ def test_streaming_is_the_default_and_framed_as_documented(server: Server) -> No
     assert blocks.pop() == ""
     for block in blocks:
         event, data = block.split("\n")
-        assert event == "event: message" and data.startswith("data: {")
+        assert event == "event: message"
+        assert data.startswith("data: {")
 
 
 def test_event_sequence(server: Server) -> None:
     events = server.events({"input": "What is 2 + 2?"})
     assert [event["sequence_number"] for event in events] == list(range(len(events)))
     kinds = [event["type"] for event in events]
-    assert set(kinds) <= DOCUMENTED and kinds[0] == "response.created" and kinds[-1] == "response.completed"
+    assert set(kinds) <= DOCUMENTED
+    assert kinds[0] == "response.created"
+    assert kinds[-1] == "response.completed"
     first, last = events[0]["response"], events[-1]["response"]
     assert (first["id"], first["conversation_id"]) == (last["id"], last["conversation_id"])
     assert (first["status"], last["status"]) == ("in_progress", "completed")
@@ -139,8 +144,10 @@ def test_invalid_requests_are_400_with_the_envelope(server: Server, body: Any, m
     response = server.post(body)
     assert response.status_code == 400
     envelope = response.json()
-    assert message in envelope["detail"] and envelope["error"]["message"] == envelope["detail"]
-    assert envelope["error"]["type"] == "invalid_request_error" and envelope["error"]["code"]
+    assert message in envelope["detail"]
+    assert envelope["error"]["message"] == envelope["detail"]
+    assert envelope["error"]["type"] == "invalid_request_error"
+    assert envelope["error"]["code"]
     assert response.headers["x-request-id"].startswith("req_")
 
 
@@ -158,7 +165,8 @@ def test_unknown_fields_and_any_model_are_accepted(server: Server) -> None:
 def test_missing_or_unknown_key_is_401(server: Server, header: str | None) -> None:
     headers = {} if header is None else {"Authorization": header}
     response = httpx.post(f"{server.base_url}/responses", json={"input": "x"}, headers=headers)
-    assert response.status_code == 401 and response.headers["www-authenticate"] == "Bearer"
+    assert response.status_code == 401
+    assert response.headers["www-authenticate"] == "Bearer"
     assert response.json()["error"]["type"] == "authentication_error"
 
 

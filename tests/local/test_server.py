@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
@@ -13,12 +14,16 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
+from eugpt_cli.local.server import Config, ServeError, run
+
 from .conftest import Server, Start, command_line
 
+U = "1c8b9a7f-2d3e-4f5a-9b8c-7d6e5f4a3b2c"
 HEAD = "POST /v1/responses HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
 
 
@@ -86,18 +91,21 @@ def test_a_request_under_way_is_finished(start: Start, tmp_path: Path) -> None:
         server.process.send_signal(signal.SIGTERM)
         while chunk := line.recv(65536):
             received += chunk
-    assert b"response.completed" in received and server.process.wait(5) == 0
+    assert b"response.completed" in received
+    assert server.process.wait(5) == 0
 
 
 def test_port_in_use(server: Server) -> None:
     second = subprocess.run(command_line({"port": server.port}), capture_output=True, text=True, timeout=20)
-    assert second.returncode == 30 and second.stdout == ""
+    assert second.returncode == 30
+    assert second.stdout == ""
     assert second.stderr.startswith(f"ServeError: port {server.port} on 127.0.0.1 is in use | choose another with ")
 
 
 def test_other_hosts_are_warned_about(start: Start) -> None:
     server = start(host="0.0.0.0")
-    assert server.base_url.startswith("http://127.0.0.1:") and answers(server)
+    assert server.base_url.startswith("http://127.0.0.1:")
+    assert answers(server)
     assert server.log.read_text().startswith("warning: listening on 0.0.0.0")
 
 
@@ -111,19 +119,20 @@ def test_ipv6_loopback(start: Start) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"keys": "/missing.toml"}, "cannot read the keys in /missing.toml"),
-        ({"projects": {"1c8b9a7f-2d3e-4f5a-9b8c-7d6e5f4a3b2c": "/missing"}}, "no such folder: /missing"),
-        ({"files": {"1c8b9a7f-2d3e-4f5a-9b8c-7d6e5f4a3b2c": "/missing"}}, "no such file: /missing"),
-        ({"web": "/missing"}, "no such folder: /missing"),
-        ({"state": "/dev/null/x"}, "cannot open the state in /dev/null/x"),
+        ({"keys": Path("/missing.toml")}, "cannot read the keys in /missing.toml"),
+        ({"projects": {U: Path("/missing")}}, "no such folder: /missing"),
+        ({"files": {U: Path("/missing")}}, "no such file: /missing"),
+        ({"web": Path("/missing")}, "no such folder: /missing"),
+        ({"state": Path("/dev/null/x")}, "cannot open the state in /dev/null/x"),
         ({"key": "two words"}, "the key may hold printable ASCII characters only"),
         ({"host": "203.0.113.1"}, "cannot listen on 203.0.113.1:0"),
     ],
 )
-def test_what_cannot_start_says_why(options: dict[str, object], message: str) -> None:
-    run = subprocess.run(command_line(options), capture_output=True, text=True, timeout=20)
-    assert run.returncode == 30 and run.stdout == ""
-    assert run.stderr.startswith(f"ServeError: {message}") and run.stderr.count("\n") == 1
+def test_what_cannot_start_says_why(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ServeError) as caught:
+        run(Config(port=0, **options), [], {}, lambda _: None, lambda _: None)
+    assert caught.value.message.startswith(message)
+    assert "\n" not in caught.value.message
 
 
 def command(*words: str, **options: object) -> subprocess.CompletedProcess[str]:
@@ -142,8 +151,8 @@ sys.exit(7)
 
 
 def test_command_finds_the_server_and_keeps_its_exit_code() -> None:
-    run = command(sys.executable, "-c", CHILD)
-    assert (run.returncode, run.stdout, run.stderr) == (7, "from stdin True\n", "")
+    ran = command(sys.executable, "-c", CHILD)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (7, "from stdin True\n", "")
 
 
 def test_command_killed_by_a_signal_is_told_by_its_number() -> None:
@@ -151,8 +160,8 @@ def test_command_killed_by_a_signal_is_told_by_its_number() -> None:
 
 
 def test_command_not_found() -> None:
-    run = command("no-such-command-here")
-    assert (run.returncode, run.stderr) == (127, "ServeError: no-such-command-here: command not found | None\n")
+    ran = command("no-such-command-here")
+    assert (ran.returncode, ran.stderr) == (127, "ServeError: no-such-command-here: command not found | None\n")
     assert command("/").returncode == 126
 
 
@@ -169,15 +178,16 @@ def test_command_gets_a_path_on_which_eugpt_is_found(tmp_path: Path) -> None:
 def test_a_proxy_does_not_stand_before_the_server() -> None:
     line = command_line({}, "/bin/sh", "-c", "echo $NO_PROXY $no_proxy")
     environ = {**os.environ, "HTTP_PROXY": "http://proxy.example:3128", "NO_PROXY": "intra.example", "no_proxy": ""}
-    run = subprocess.run(line, capture_output=True, text=True, env=environ, timeout=20)
-    assert run.stdout == "intra.example,127.0.0.1,localhost,::1 127.0.0.1,localhost,::1\n"
+    ran = subprocess.run(line, capture_output=True, text=True, env=environ, timeout=20)
+    assert ran.stdout == "intra.example,127.0.0.1,localhost,::1 127.0.0.1,localhost,::1\n"
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_signals_are_handed_to_the_command(number: signal.Signals) -> None:
     script = f"trap 'exit 9' {number.name[3:]}; echo ready; while :; do sleep 0.05; done"
     with subprocess.Popen(command_line({}, "sh", "-c", script), stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout and process.stdout.readline() == "ready\n"
+        assert process.stdout
+        assert process.stdout.readline() == "ready\n"
         process.send_signal(number)
         assert process.wait(10) == 9
 
@@ -186,7 +196,8 @@ def test_sigint_is_left_to_the_command() -> None:
     script = "import signal, time; signal.signal(2, lambda *_: exit(5)); print('ready', flush=True); time.sleep(30)"
     line = command_line({}, sys.executable, "-c", script)
     with subprocess.Popen(line, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
-        assert process.stdout and process.stdout.readline() == "ready\n"
+        assert process.stdout
+        assert process.stdout.readline() == "ready\n"
         os.killpg(process.pid, signal.SIGINT)
         assert process.wait(10) == 5
 
@@ -197,7 +208,8 @@ def test_access_lines(start: Start) -> None:
     server.post(b"{")
     server.stop()
     first, second = server.log.read_text().splitlines()
-    assert first.startswith("127.0.0.1 POST /v1/responses 200 ") and " req_" in first
+    assert first.startswith("127.0.0.1 POST /v1/responses 200 ")
+    assert " req_" in first
     assert second.startswith("127.0.0.1 POST /v1/responses 400 ")
     assert server.key not in server.log.read_text()
 
@@ -271,11 +283,12 @@ def test_slow_clients_are_let_go(start: Start) -> None:
 
 def test_slowloris_byte_by_byte(start: Start) -> None:
     server = start(patience=0.6)
-    with connected(server) as line, pytest.raises(OSError):
-        begun = time.monotonic()
+    begun = time.monotonic()
+    with connected(server) as line, contextlib.suppress(ConnectionResetError, BrokenPipeError):
         while time.monotonic() - begun < 5:
             line.sendall(b"x")
             time.sleep(0.02)
+    assert time.monotonic() - begun < 5
     assert answers(server)
 
 

@@ -1,0 +1,187 @@
+"""The door: the only file that knows Typer. Turns the tables into commands, words every error, and exits."""
+
+import importlib
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+from eugpt_cli import settings
+from eugpt_cli.console import Console
+from eugpt_cli.errors import EugptError, Internal, Stopped, UsageError
+from eugpt_cli.report import error_json, error_text, redact
+
+if TYPE_CHECKING:
+    import typer
+
+
+@dataclass(frozen=True)
+class Command:
+    """One subcommand: the argument's name, its options, and the module that runs it."""
+
+    name: str
+    help: str
+    argument: str | None
+    options: tuple[settings.Option, ...]
+
+
+COMMANDS = (
+    Command("ask", "One answer, all or nothing.", "PROMPT", settings.SHARED + settings.ASK),
+    Command("stream", "Text as it arrives.", "PROMPT", settings.SHARED),
+    Command("chat", "A turn in a conversation that the service keeps.", "MESSAGE", settings.SHARED),
+    Command("raw-events", "Every event as one NDJSON line.", "PROMPT", settings.SHARED + settings.RAW_EVENTS),
+    Command("serve", "A local server for the same API: serve [-- COMMAND...].", "COMMAND", settings.SERVE),
+    Command("exit-codes", "The table of exit codes.", None, ()),
+)
+TYPES = {"flag": bool, "number": int}
+
+
+def main(argv: Sequence[str], version: str) -> NoReturn:
+    """Runs one command and ends the process: by its exit code, or by the signal that stopped it."""
+    console = Console()
+    try:
+        with console.signals():
+            code = _run(list(argv), version, console)
+    except Stopped as stopped:
+        console.die(stopped.signum)
+    except EugptError as error:
+        code = _fail(error, argv, console)
+    except Exception as error:
+        code = _fail(_defect(error, console), argv, console)
+    if code < 0:
+        console.die(-code)
+    console.leave(code)
+    raise SystemExit(code)
+
+
+def _run(argv: list[str], version: str, console: Console) -> int:
+    if argv[:1] == ["--version"]:
+        console.out(f"eugpt {version}")
+        return 0
+    import typer
+
+    try:
+        result = typer.main.get_command(app(console))(argv, prog_name="eugpt", standalone_mode=False)
+    except typer.TyperException as error:
+        raise _usage(error) from None
+    return result if isinstance(result, int) else 0
+
+
+def app(console: Console) -> "typer.Typer":
+    """The Typer app that the tables describe."""
+    import typer
+
+    made = typer.Typer(
+        name="eugpt",
+        help="A Unix-style client for the EU GPT API. Exit 0 means a complete answer, and nothing else does.",
+        epilog="eugpt COMMAND --help tells the options; eugpt exit-codes the exit codes.",
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        no_args_is_help=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+
+    @made.callback(invoke_without_command=True)
+    def root(
+        context: typer.Context,
+        version: Annotated[bool, typer.Option("--version", help="Tell the version and exit.")] = False,
+    ) -> None:
+        if context.invoked_subcommand is None:
+            raise UsageError("no command", hint="eugpt --help")
+
+    for command in COMMANDS:
+        made.command(command.name, help=command.help)(_function(command, console))
+    return made
+
+
+def _function(command: Command, console: Console) -> Callable[..., int]:
+    """A function whose signature is the command's row: Typer reads options from signatures."""
+
+    def call(**given: Any) -> int:
+        return _call(command, given, console)
+
+    parameters = [_parameter(option) for option in command.options]
+    if command.argument:
+        parameters.insert(0, _argument(command))
+    call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    call.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return call
+
+
+def _parameter(option: settings.Option) -> inspect.Parameter:
+    import typer
+
+    kind: Any = TYPES.get(option.kind, str)
+    shown = option.metavar or ("SECONDS" if option.kind == "seconds" else "|".join(option.choices) or None)
+    default = f" [default: {option.default}]" if option.default is not None else ""
+    note = f" [{option.variable}]" if option.variable else ""
+    annotation = list[kind] if option.many else kind if kind is bool else kind | None
+    return inspect.Parameter(
+        option.name,
+        inspect.Parameter.KEYWORD_ONLY,
+        default=[] if option.many else False if kind is bool else None,
+        annotation=Annotated[
+            annotation,
+            typer.Option(*option.flags, help=option.help + default + note, metavar=shown, show_default=False),
+        ],
+    )
+
+
+def _argument(command: Command) -> inspect.Parameter:
+    import typer
+
+    many = command.name == "serve"
+    return inspect.Parameter(
+        "command" if many else "prompt",
+        inspect.Parameter.KEYWORD_ONLY,
+        default=[] if many else None,
+        annotation=Annotated[
+            list[str] if many else str | None,  # type: ignore[valid-type]
+            typer.Argument(
+                metavar=f"[{command.argument}]", show_default=False, help="- is stdin" if not many else "what to run"
+            ),
+        ],
+    )
+
+
+def _call(command: Command, given: dict[str, Any], console: Console) -> int:
+    module = importlib.import_module(f"eugpt_cli.commands.{command.name.replace('-', '_')}")
+    if command.name == "exit-codes":
+        return int(module.run(console))
+    from eugpt_cli.turn import Options
+
+    values = settings.resolve(command.options, given, console.environ)
+    values["command"] = given.get("command") or []
+    console.quiet = bool(values.get("quiet"))
+    console.limit(values.get("max_time"))
+    return int(module.run(Options(given.get("prompt"), values), console))
+
+
+def _usage(error: "typer.TyperException") -> UsageError:
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context else "eugpt"
+    message = " ".join(error.format_message().split()).rstrip(".")
+    return UsageError(message[:1].lower() + message[1:], hint=f"{path} --help")
+
+
+def _fail(error: EugptError, argv: Sequence[str], console: Console) -> int:
+    form = console.environ.get("EUGPT_ERRORS", "text")
+    for word, following in zip(argv, [*argv[1:], ""], strict=True):
+        if word == "--errors" or word.startswith("--errors="):
+            form = word.partition("=")[2] or following
+    console.error(error_json(error) if form == "json" else error_text(error))
+    return error.exit.number
+
+
+def _defect(error: Exception, console: Console) -> Internal:
+    if console.environ.get("EUGPT_DEBUG") == "1":
+        import traceback
+
+        console.error(redact("".join(traceback.format_exception(error)).rstrip(), console.secret))
+    return Internal(
+        f"{type(error).__name__}: {redact(str(error), console.secret)}",
+        hint="this is a defect in eugpt; EUGPT_DEBUG=1 shows where",
+    )
+
+

@@ -1,0 +1,18 @@
+"""`eugpt chat`: one turn in a conversation that the service keeps."""
+
+from eugpt_cli import turn
+from eugpt_cli.console import Console
+from eugpt_cli.errors import EugptError
+from eugpt_cli.output import Text
+from eugpt_cli.report import Outcome
+from eugpt_cli.terminal import one_line, visible
+
+
+def run(options: turn.Options, console: Console) -> int:
+    def tell(outcome: Outcome, fault: EugptError | None) -> None:
+        if outcome.conversation_id and console.is_terminal(2):
+            console.note(f"conversation {one_line(str(outcome.conversation_id))}")
+
+    shown = visible if console.is_terminal(1) else None
+    turn.run(options, console, Text(console.write, shown, live=True), stream=True, at_end=tell)
+    return 0

@@ -1,0 +1,10 @@
+"""`eugpt exit-codes`: the table of exit codes."""
+
+from eugpt_cli.console import Console
+from eugpt_cli.errors import ExitCode
+
+
+def run(console: Console) -> int:
+    for code in ExitCode:
+        console.out(f"{code.number:>3}  {code.label:<16} {code.when}")
+    return 0

@@ -1,0 +1,22 @@
+"""`eugpt raw-events`: every event as one NDJSON line, unchanged, or the SSE bytes themselves."""
+
+import orjson
+
+from eugpt_cli import turn
+from eugpt_cli.console import Console
+from eugpt_cli.errors import EugptError, UsageError
+from eugpt_cli.output import Ndjson, Sse, Writer
+from eugpt_cli.report import Outcome, trailer
+
+
+def run(options: turn.Options, console: Console) -> int:
+    if options.sse and (options.type or options.trailer):
+        raise UsageError("--sse passes the bytes through untouched; it goes with neither --type nor --trailer")
+
+    def end(outcome: Outcome, fault: EugptError | None) -> None:
+        if options.trailer:
+            console.write(orjson.dumps(trailer(outcome, fault)) + b"\n")
+
+    writer: Writer = Sse(console.write) if options.sse else Ndjson(console.write, tuple(options.type))
+    turn.run(options, console, writer, stream=True, at_end=end)
+    return 0

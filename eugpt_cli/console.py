@@ -1,0 +1,142 @@
+"""The world around the process: the three streams as bytes, what they are, the environment, signals and leaving."""
+
+import os
+import select
+import signal
+import stat
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from types import FrameType
+
+from eugpt_cli.errors import InputError, OutOfTime, OutputError, Stopped
+
+IDLE_NOTE_SECONDS = 3.0
+READ_SIZE = 1 << 16
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Console:
+    """One object for everything outside; `secret` never leaves through it."""
+
+    def __init__(self) -> None:
+        self.environ: Mapping[str, str] = os.environ
+        self.secret: str | None = None
+        self.quiet = False
+        self.deadline: float | None = None
+        self._closed = {fd for fd in (0, 1, 2) if not _is_open(fd)}
+        for _ in self._closed:  # a socket must not land on a standard stream's number
+            os.open(os.devnull, os.O_RDWR)
+
+    def out(self, text: str) -> None:
+        self.write((text + "\n").encode("utf-8", "replace"))
+
+    def write(self, data: bytes) -> None:
+        """All bytes to standard output, at once. Raises OutputError, or Stopped for a closed pipe."""
+        if 1 in self._closed:
+            raise OutputError("standard output is closed")
+        if self.secret:
+            data = data.replace(self.secret.encode(), b"eugpt_***")
+        try:
+            _write_all(1, data)
+        except BrokenPipeError:
+            raise Stopped(signal.SIGPIPE) from None
+        except OSError as error:
+            raise OutputError(f"standard output cannot be written: {reason(error)}") from None
+
+    def check_output(self) -> None:
+        """Raises OutputError before anything is sent, if standard output is closed."""
+        if 1 in self._closed:
+            raise OutputError("standard output is closed")
+
+    def error(self, text: str) -> None:
+        """A line on standard error, or silence where there is none."""
+        if self.secret:
+            text = text.replace(self.secret, "eugpt_***")
+        try:
+            if 2 not in self._closed:
+                _write_all(2, (text + "\n").encode("utf-8", "replace"))
+        except OSError:
+            self._closed.add(2)
+
+    def note(self, text: str) -> None:
+        """A line that the user may do without."""
+        if not self.quiet:
+            self.error(text)
+
+    def is_terminal(self, fd: int) -> bool:
+        return fd not in self._closed and os.isatty(fd)
+
+    def has_input(self) -> bool:
+        """Whether standard input is a pipe, a regular file or a socket."""
+        if 0 in self._closed:
+            return False
+        mode = os.fstat(0).st_mode
+        return stat.S_ISFIFO(mode) or stat.S_ISREG(mode) or stat.S_ISSOCK(mode)
+
+    def read_input(self, idle: Callable[[], None]) -> Iterator[bytes]:
+        """Standard input in pieces; `idle` is called once if nothing has come for 3 s. Raises InputError."""
+        try:
+            if not select.select([0], [], [], IDLE_NOTE_SECONDS)[0]:
+                idle()
+            while piece := os.read(0, READ_SIZE):
+                yield piece
+        except OSError as error:
+            raise InputError(f"standard input cannot be read: {reason(error)}") from None
+
+    @contextmanager
+    def signals(self) -> Iterator[None]:
+        """SIGINT, SIGTERM and SIGHUP raise Stopped in here; one that is ignored (nohup) stays ignored."""
+        for signum in SIGNALS:
+            if signal.getsignal(signum) is not signal.SIG_IGN:
+                signal.signal(signum, _stop)
+        yield
+
+    def limit(self, seconds: float | None) -> None:
+        """From now on the whole run takes at most so long: then OutOfTime is raised wherever it stands."""
+        if seconds is not None:
+            self.deadline = time.monotonic() + seconds
+            signal.signal(signal.SIGALRM, _out_of_time)
+            signal.setitimer(signal.ITIMER_REAL, seconds)
+
+    def leave(self, code: int) -> None:
+        """Ends the process now; nothing of ours is buffered."""
+        os._exit(code)
+
+    def die(self, signum: int) -> None:
+        """Ends the process by the signal itself, so that shells and their loops see it."""
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signum, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signum})
+        os.kill(os.getpid(), signum)
+        os._exit(128 + signum)
+
+
+def reason(error: OSError) -> str:
+    return (error.strerror or str(error)).lower()
+
+
+def _is_open(fd: int) -> bool:
+    try:
+        os.fstat(fd)
+    except OSError:
+        return False
+    return True
+
+
+def _write_all(fd: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(fd, view) :]
+
+
+def _stop(signum: int, frame: FrameType | None) -> None:
+    for other in SIGNALS:
+        if signal.getsignal(other) is not signal.SIG_IGN:
+            signal.signal(other, signal.SIG_DFL)
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    raise Stopped(signum)
+
+
+def _out_of_time(signum: int, frame: FrameType | None) -> None:
+    raise OutOfTime("--max-time has passed")

@@ -1,0 +1,151 @@
+"""One request to its end: the pull loop, and the rule that only a terminal event ends a stream well."""
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from eugpt_cli.errors import EugptError, LostError, NotTheApi, Truncated
+from eugpt_cli.events import TERMINAL, Event, decode, document_ending, ending, parse, response_of
+from eugpt_cli.output import Writer
+from eugpt_cli.report import Outcome
+from eugpt_cli.request import Request
+from eugpt_cli.retry import status_fault
+from eugpt_cli.sse import Decoder, TooLong
+from eugpt_cli.transport import Response, Silence, send
+
+BODY_LIMIT = 256 * 1024 * 1024
+ERROR_BODY_LIMIT = 64 * 1024
+
+
+def deliver(
+    request: Request, key: str, connect_timeout: float, silence: Silence, writer: Writer, outcome: Outcome
+) -> None:
+    """Sends, and feeds the writer until the answer is complete. Raises the fault otherwise."""
+    outcome.attempts += 1
+    try:
+        with send(request, key, connect_timeout, silence) as response:
+            outcome.http_status = response.status
+            outcome.request_id = response.headers.get("x-request-id")
+            _read(response, request, silence, writer, outcome)
+    except EugptError as error:
+        error.attempts = outcome.attempts
+        error.request_id = outcome.request_id
+        error.conversation_id = outcome.conversation_id or request.conversation_id
+        raise
+
+
+def _read(response: Response, request: Request, silence: Silence, writer: Writer, outcome: Outcome) -> None:
+    kind = response.media_type
+    if not 200 <= response.status < 300:
+        body = _error_body(response)
+        raise status_fault(response.status, response.reason, kind, response.headers, body, time.time())
+    if kind == "text/event-stream" or (not kind and request.stream):
+        _stream(response, silence, writer, outcome)
+    elif kind == "application/json" or kind.endswith("+json") or not kind:
+        _document(response, writer, outcome)
+    elif next(response.chunks, None) is None:
+        raise Truncated("the answer is empty")
+    else:
+        raise NotTheApi(f"the service answered with {kind}", hint="check the base URL")
+
+
+def _stream(response: Response, silence: Silence, writer: Writer, outcome: Outcome) -> None:
+    decoder = Decoder()
+    for chunk in response.chunks:
+        events, end, fault = _events(decoder, chunk)
+        if events:
+            silence.beat()
+        for event in events:
+            _learn(outcome, event)
+        writer.block(chunk, events)
+        if fault:
+            raise fault
+        if end:
+            fault = ending(end)
+            if fault:
+                raise fault
+            writer.finish(response_of(end))
+            return
+    raise Truncated(
+        "the stream ended without a terminal event" if outcome.events else "the answer is empty or holds no event"
+    )
+
+
+def _events(decoder: Decoder, chunk: bytes) -> tuple[list[Event], Event | None, EugptError | None]:
+    """The events of one read up to the terminal one, that one, and what is wrong after the good ones."""
+    events: list[Event] = []
+    try:
+        for frame in decoder.feed(chunk):
+            data = frame.data.strip()
+            if not data or data == b"[DONE]":
+                continue
+            event = decode(frame.data)
+            events.append(event)
+            if event.type in TERMINAL:
+                return events, event, None
+    except TooLong:
+        return events, None, NotTheApi("the service sent an event over the size limit")
+    except NotTheApi as error:
+        return events, None, error
+    return events, None, None
+
+
+def _document(response: Response, writer: Writer, outcome: Outcome) -> None:
+    raw = _whole_body(response)
+    if not raw.strip():
+        raise Truncated("the answer is empty")
+    try:
+        document = parse(raw)
+    except NotTheApi:
+        if not response.is_framed:
+            raise Truncated("the answer ended too early") from None
+        raise
+    if not isinstance(document, dict):
+        raise NotTheApi("the answer is not a JSON object")
+    _learn_response(outcome, document)
+    writer.document(document, raw)
+    fault = document_ending(document)
+    if fault:
+        raise fault
+    writer.finish(document)
+
+
+def _whole_body(response: Response) -> bytes:
+    parts: list[bytes] = []
+    size = 0
+    for chunk in response.chunks:
+        parts.append(chunk)
+        size += len(chunk)
+        if size > BODY_LIMIT:
+            raise NotTheApi("the answer is over the size limit")
+    return b"".join(parts)
+
+
+def _error_body(response: Response) -> bytes:
+    """As much as a message needs; a cut or a stall here does not hide the status."""
+    body = b""
+    try:
+        for chunk in response.chunks:
+            body += chunk
+            if len(body) > ERROR_BODY_LIMIT:
+                break
+    except (LostError, NotTheApi):
+        pass
+    return body
+
+
+def _learn(outcome: Outcome, event: Event) -> None:
+    outcome.events += 1
+    response = event.fields.get("response")
+    if isinstance(response, dict):
+        _learn_response(outcome, response)
+
+
+def _learn_response(outcome: Outcome, response: Mapping[str, Any]) -> None:
+    outcome.response_id = response.get("id") or outcome.response_id
+    outcome.model = response.get("model") or outcome.model
+    outcome.status = response.get("status") or outcome.status
+    conversation = response.get("conversation_id") or response.get("conversation")
+    if isinstance(conversation, dict):
+        conversation = conversation.get("id")
+    outcome.conversation_id = conversation or outcome.conversation_id

@@ -1,0 +1,1 @@
+"""One description (commands, options, exit codes) rendered as man page, completions and README blocks."""

@@ -1,0 +1,81 @@
+"""Settings and input to a frozen request: the body, and the same as a curl command. Source: API reference."""
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from eugpt_cli import __version__
+from eugpt_cli.settings import Target
+
+USER_AGENT = f"eugpt-cli/{__version__}"
+ACCEPT = {True: "text/event-stream", False: "application/json"}
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is sent: where, the JSON body, and whether a stream is asked for."""
+
+    target: Target
+    body: bytes
+    stream: bool
+    conversation_id: str | None = None
+
+    def headers(self, key: str) -> list[tuple[str, str]]:
+        return [
+            ("Authorization", f"Bearer {key}"),
+            ("Content-Type", "application/json"),
+            ("Accept", ACCEPT[self.stream]),
+            ("User-Agent", USER_AGENT),
+        ]
+
+
+def compose(prompt: str | None, stdin: str | None, files: Sequence[tuple[str, str]]) -> str:
+    """Prompt, a blank line, stdin, and each file wrapped by its name."""
+    wrapped = [f'<file name="{_attribute(name)}">\n{text}\n</file>' for name, text in files]
+    return "\n\n".join(part for part in (prompt, stdin, *wrapped) if part)
+
+
+def _attribute(name: str) -> str:
+    return name.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;").replace("\n", "&#10;")
+
+
+def build(
+    target: Target,
+    text: str,
+    *,
+    stream: bool,
+    instructions: str | None = None,
+    conversation_id: str | None = None,
+    project_id: str | None = None,
+    file_ids: Sequence[str] = (),
+) -> Request:
+    """A request with only the fields that were set: compatible servers reject unknown ones, even null."""
+    parts: list[dict[str, Any]] = [{"type": "input_text", "text": text}] if text else []
+    parts += [{"type": "input_file", "file_id": file_id} for file_id in file_ids]
+    optional = {"instructions": instructions, "conversation_id": conversation_id, "project_id": project_id}
+    body = {
+        "model": "auto",
+        "input": [{"type": "message", "role": "user", "content": parts}] if file_ids else text,
+        "stream": stream,
+        **{name: value for name, value in optional.items() if value is not None},
+    }
+    return Request(target, orjson.dumps(body), stream, conversation_id)
+
+
+def curl(request: Request) -> str:
+    """A command for a POSIX shell that sends the same; the key stays a variable."""
+    words = [
+        "curl",
+        *(["-N"] if request.stream else []),
+        "-sS",
+        shlex.quote(request.target.url),
+        '-H "Authorization: Bearer $EUGPT_API_KEY"',
+        "-H 'Content-Type: application/json'",
+        f"-H 'Accept: {ACCEPT[request.stream]}'",
+        "--data-binary",
+        shlex.quote(request.body.decode()),
+    ]
+    return " ".join(words)

@@ -1,0 +1,21 @@
+"""Control characters made visible, so that text from elsewhere cannot command the terminal."""
+
+import re
+
+# C0 but tab and newline, DEL, C1, and the bidi overrides, embeddings and isolates of Unicode Annex 9.
+UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+def visible(text: str) -> str:
+    """Each unsafe character as an escape; stateless, so a sequence split over deltas is caught as well."""
+    return UNSAFE.sub(lambda match: _escape(ord(match[0])), text)
+
+
+def _escape(code: int) -> str:
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+
+
+def one_line(text: str, limit: int = 500) -> str:
+    """Words from elsewhere for a message: one line, visible, not endless."""
+    words = visible(" ".join(text.split()))
+    return words if len(words) <= limit else words[: limit - 1] + "…"

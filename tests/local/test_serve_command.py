@@ -1,0 +1,67 @@
+"""`commands/serve.py`: options become the server's configuration, and its complaints become ours."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+PROGRAM = """
+import json, sys
+from types import SimpleNamespace
+from eugpt_cli.commands import serve
+from eugpt_cli.console import Console
+from eugpt_cli.errors import ConfigError
+names = "keys key state project web file daily_tokens monthly_tokens scenario record upstream replay".split()
+options = dict.fromkeys(names) | dict(host="127.0.0.1", port=0, default_stream="true", verbose=False, command=[])
+sys.modules.update(dict.fromkeys(json.loads(sys.argv[1]).pop("missing", [])))
+given = json.loads(sys.argv[1])
+given.pop("missing", None)
+try:
+    sys.exit(serve.run(SimpleNamespace(**options | given), Console()))
+except ConfigError as error:
+    sys.exit(f"{error.exit.number} {error.message} | {error.hint}")
+"""
+
+
+def serve(**options: Any) -> subprocess.CompletedProcess[str]:
+    line = [sys.executable, "-c", PROGRAM, json.dumps(options)]
+    return subprocess.run(line, capture_output=True, text=True, timeout=20)
+
+
+def test_options_reach_the_server(tmp_path: Path) -> None:
+    uuid = "1C8B9A7F-2d3e-4f5a-9b8c-7d6e5f4a3b2c"
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "a.md").write_text("The tide table is printed in March.")
+    post = (
+        "import os, urllib.request as u; h = {'Authorization': 'Bearer eugpt_mine', 'Content-Type': 'application/json'};"
+        f"""b = b'{{"input": "When is the tide table printed?", "project_id": "{uuid}"}}';"""
+        "print(u.urlopen(u.Request(os.environ['EUGPT_BASE_URL'] + '/responses', b, h)).read().decode())"
+    )
+    run = serve(
+        key="eugpt_mine",
+        default_stream="false",
+        project=[f"{uuid}={tmp_path / 'docs'}"],
+        command=[sys.executable, "-c", post],
+    )
+    assert run.returncode == 0, run.stderr
+    assert json.loads(run.stdout)["output_text"] == "The tide table is printed in March.\n\nSource: a.md:1"
+
+
+def test_a_wrong_pair_is_said() -> None:
+    for pair in ("docs", "docs=/tmp", "=x", "1c8b9a7f-2d3e-4f5a-9b8c-7d6e5f4a3b2c="):
+        run = serve(project=[pair])
+        assert run.stderr == f"30 --project {pair}: not of the form UUID=PATH | None\n"
+
+
+def test_a_command_that_is_not_there_is_127() -> None:
+    run = serve(command=["no-such-command-here"])
+    assert (run.returncode, run.stdout) == (127, "")
+    assert run.stderr == "eugpt: serve: no-such-command-here: command not found\n"
+
+
+def test_missing_packages_are_named_with_what_brings_them() -> None:
+    run = serve(missing=["aiohttp"])
+    assert run.stderr == "30 serve needs the package aiohttp | pip install 'eugpt-cli[serve]'\n"
