@@ -4,6 +4,7 @@ import importlib
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 from eugpt_cli import settings
@@ -137,7 +138,7 @@ def _argument(command: Command) -> inspect.Parameter:
         inspect.Parameter.KEYWORD_ONLY,
         default=[] if many else None,
         annotation=Annotated[
-            list[str] if many else str | None,  # type: ignore[valid-type]
+            list[str] if many else str | None,
             typer.Argument(
                 metavar=f"[{command.argument}]", show_default=False, help="- is stdin" if not many else "what to run"
             ),
@@ -167,7 +168,7 @@ def _usage(error: "typer.TyperException") -> UsageError:
 
 def _fail(error: EugptError, argv: Sequence[str], console: Console) -> int:
     form = console.environ.get("EUGPT_ERRORS", "text")
-    for word, following in zip(argv, [*argv[1:], ""], strict=True):
+    for word, following in pairwise([*argv, ""]):
         if word == "--errors" or word.startswith("--errors="):
             form = word.partition("=")[2] or following
     console.error(error_json(error) if form == "json" else error_text(error))
@@ -183,5 +184,3 @@ def _defect(error: Exception, console: Console) -> Internal:
         f"{type(error).__name__}: {redact(str(error), console.secret)}",
         hint="this is a defect in eugpt; EUGPT_DEBUG=1 shows where",
     )
-
-

@@ -1,26 +1,26 @@
 """The exit codes, and the tree of errors that carry them.
 
-    EugptError
-    ├── Internal            1   a defect of ours
-    ├── UsageError          2
-    ├── LocalError         3?   this machine
-    │   ├── ConfigError    30
-    │   ├── InputError     31
-    │   ├── OutputError    32
-    │   └── Busy           33
-    ├── StatusError     4? 5?   an HTTP status, or an error event that names one
-    ├── Unreachable        60   the request was not sent
-    ├── LostError          6?   the request was sent; its outcome is unknown
-    │   ├── TimedOut       61
-    │   └── Truncated      62
-    ├── OutOfTime          61   --max-time has passed
-    ├── NotTheApi          63
-    └── AnswerError        8?   the answer itself
-        ├── Failed         80
-        ├── Incomplete     81
-        └── Rejected       82
+EugptError
+├── Internal            1   a defect of ours
+├── UsageError          2
+├── LocalError         3?   this machine
+│   ├── ConfigError    30
+│   ├── InputError     31
+│   ├── OutputError    32
+│   └── Busy           33
+├── StatusError     4? 5?   an HTTP status, or an error event that names one
+├── Unreachable        60   the request was not sent
+├── LostError          6?   the request was sent; its outcome is unknown
+│   ├── TimedOut       61
+│   └── Truncated      62
+├── OutOfTime          61   --max-time has passed
+├── NotTheApi          63
+└── AnswerError        8?   the answer itself
+    ├── Failed         80
+    ├── Incomplete     81
+    └── Rejected       82
 
-    Stopped             128+n   a signal; not an Exception, so that nothing on the way swallows it
+Stopped             128+n   a signal; not an Exception, so that nothing on the way swallows it
 """
 
 from enum import Enum

@@ -145,7 +145,9 @@ def _message(value: Any) -> str | None:
         found = [_located(item) for item in value]
         return "; ".join(text for text in found if text) or None
     if isinstance(value, dict):
-        return next((m for m in map(_message, (value.get(k) for k in ("message", "msg", "detail", "error"))) if m), None)
+        return next(
+            (m for m in map(_message, (value.get(k) for k in ("message", "msg", "detail", "error"))) if m), None
+        )
     return None
 
 

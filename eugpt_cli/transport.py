@@ -38,6 +38,8 @@ class _Stream(httpcore.NetworkStream):
         self._sock = sock
         self._silence = silence
         self.at_end = False
+        self.is_http = True
+        self._first = True
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         self._sock.settimeout(self._silence.left())
@@ -48,6 +50,9 @@ class _Stream(httpcore.NetworkStream):
             raise TimedOut("the service has been silent for too long") from None
         except OSError as error:
             raise Truncated(f"the connection was cut: {(error.strerror or str(error)).lower()}") from None
+        if self._first and data:
+            self._first = False
+            self.is_http = data[:5] == b"HTTP/"[: len(data)]
         self.at_end = not data
         return data
 
@@ -86,7 +91,9 @@ class _Wire(httpx.BaseTransport):
                 content=request.stream,
             )
         )
-        return httpx.Response(response.status, headers=response.headers, stream=_Body(response))
+        return httpx.Response(
+            response.status, headers=response.headers, stream=_Body(response), extensions=response.extensions
+        )
 
     def close(self) -> None:
         self._connection.close()
@@ -114,7 +121,7 @@ class Response:
 
     @property
     def media_type(self) -> str:
-        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+        return str(self.headers.get("content-type", "")).partition(";")[0].strip().lower()
 
     @property
     def is_framed(self) -> bool:
@@ -137,9 +144,7 @@ def send(request: Request, key: str, connect_timeout: float, silence: Silence) -
             )
             response = client.send(message, stream=True)
             silence.beat()
-            yield Response(
-                response.status_code, response.reason_phrase, response.headers, _chunks(response, stream)
-            )
+            yield Response(response.status_code, response.reason_phrase, response.headers, _chunks(response, stream))
     finally:
         sock.close()
 
@@ -154,9 +159,9 @@ def _translated(stream: _Stream) -> Iterator[None]:
     try:
         yield
     except (httpcore.RemoteProtocolError, httpx.RemoteProtocolError) as error:
-        if stream.at_end:
+        if stream.at_end and stream.is_http:
             raise Truncated("the connection was cut before the answer was complete") from None
-        raise NotTheApi(f"the answer is not HTTP: {error}") from None
+        raise NotTheApi(f"the answer is not HTTP as it should be: {error}") from None
     except (httpx.DecodingError, httpx.StreamError) as error:
         raise NotTheApi(f"the answer cannot be decoded: {error}") from None
     except EugptError:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import os
 import shutil
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from .config import ServeError
 
@@ -22,16 +23,21 @@ async def run(command: Sequence[str], environ: Mapping[str, str]) -> int:
     Raises ServeError with exit_code 127 (not found) or 126 (not executable).
     """
     received: asyncio.Queue[signal.Signals] = asyncio.Queue()
-    loop = asyncio.get_running_loop()
     for number in FORWARDED:
-        loop.add_signal_handler(number, received.put_nowait, number)
-    loop.add_signal_handler(signal.SIGINT, lambda: None)
+        on_signal(number, functools.partial(received.put_nowait, number))
+    on_signal(signal.SIGINT, lambda: None)
     child = await _started(command, environ)
     forwarding = asyncio.create_task(_forward(received, child))
     try:
         return await child.wait()
     finally:
         forwarding.cancel()
+
+
+def on_signal(number: signal.Signals, callback: Callable[[], None]) -> None:
+    """Have a signal call back; one that was ignored from the start (nohup) stays ignored."""
+    if signal.getsignal(number) is not signal.SIG_IGN:
+        asyncio.get_running_loop().add_signal_handler(number, callback)
 
 
 async def _started(command: Sequence[str], environ: Mapping[str, str]) -> asyncio.subprocess.Process:

@@ -60,6 +60,10 @@ class Step(BaseModel):
             raise ValueError("only one of cut_after_bytes and cut_after_events can be given")
         if self.cut != "clean" and self.cut_after_bytes is None and self.cut_after_events is None and not self.is_raw:
             raise ValueError("cut needs cut_after_bytes or cut_after_events")
+        try:
+            json.dumps([self.body, self.events], allow_nan=False)
+        except (TypeError, ValueError):
+            raise ValueError("body and events hold JSON values only: quote dates, avoid inf and nan") from None
         return self
 
     @property

@@ -50,7 +50,7 @@ async def _run(config: Config, command: Sequence[str], environ: Mapping[str, str
             return await child.run(command, child.environment(environ, base_url, key))
         stop = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+            child.on_signal(number, stop.set)
         say(f"export EUGPT_BASE_URL={shlex.quote(base_url)}")
         say(f"export EUGPT_API_KEY={shlex.quote(key)}")
         await stop.wait()
@@ -111,6 +111,8 @@ async def _listening(config: Config, app: App, note: Text) -> AsyncIterator[int]
         listener = await loop.create_server(factory, config.host, config.port, backlog=512)
     except OSError as error:
         raise _cannot_listen(config, error) from None
+    except OverflowError:
+        raise ServeError(f"{config.port} is not a port", "ports go from 0 to 65535") from None
     if not _is_loopback(config.host):
         note(f"warning: listening on {config.host}: other machines may try keys, and traffic is not encrypted")
     try:

@@ -68,7 +68,9 @@ complete -o filenames -F _eugpt eugpt
 
 def zsh() -> str:
     names = " ".join(f"'{c.name}:{_quiet(c.help)}'" for c in COMMANDS)
-    cases = "\n".join(f"    {c.name}) _arguments {' '.join(_zsh(o) for o in c.options)} '*:file:_files' ;;" for c in COMMANDS)
+    cases = "\n".join(
+        f"    {c.name}) _arguments {' '.join(_zsh(o) for o in c.options)} '*:file:_files' ;;" for c in COMMANDS
+    )
     return f"""#compdef eugpt
 # zsh completion for eugpt; generated
 _eugpt() {{

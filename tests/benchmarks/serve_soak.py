@@ -12,9 +12,7 @@ import tempfile
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
-from local.conftest import Server, started
+from tests.local.conftest import Server, started
 
 SCENARIO = '[[request]]\ntimes = 0\ntext = "{words}"\ndelay_between = 0.05\n'
 

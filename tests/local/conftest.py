@@ -18,8 +18,9 @@ import httpx
 import pytest
 
 RUNNER = """
-import json, os, sys
+import json, os, signal, sys
 from pathlib import Path
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from eugpt_cli.local.server import Config, ServeError, run
 options = json.loads(sys.argv[1])
 for name in ("keys", "state", "web", "scenario", "record", "replay"):
@@ -39,7 +40,7 @@ sys.exit(code if code >= 0 else 100 - code)
 
 README = Path(__file__).parents[2] / "README.md"
 OPTIONAL = {
-    "test_rehearsal.py": README.exists() and "bad-night.toml" in README.read_text("utf-8"),
+    "test_readme_rehearsal.py": README.exists() and "bad-night.toml" in README.read_text("utf-8"),
     "test_schema.py": importlib.util.find_spec("schemathesis") is not None,
     "test_langchain.py": importlib.util.find_spec("langchain_openai") is not None,
     "test_pydantic_ai.py": importlib.util.find_spec("pydantic_ai") is not None,

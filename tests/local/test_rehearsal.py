@@ -32,9 +32,3 @@ def test_the_script_survives_a_bad_night(tmp_path: Path) -> None:
     assert sorted(file.name for file in tmp_path.glob("*.summary*")) == ["a.summary"], "no half answer is kept"
     said = [line for line in run.stderr.splitlines() if line.startswith("nightly:")]
     assert said == ["nightly: b.txt: the answer broke off", "nightly: quota used up, the rest tomorrow"]
-
-
-def test_the_readme_shows_exactly_this() -> None:
-    readme = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
-    for name in ("nightly.sh", "bad-night.toml"):
-        assert (FILES / name).read_text("utf-8") in readme

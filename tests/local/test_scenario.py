@@ -187,6 +187,8 @@ BAD = [
     ('[[request]]\ncut = "reset"', "cut needs cut_after_bytes or cut_after_events"),
     ('[[request]]\ntext = "a"\nraw = "b"', "only one of"),
     ("[[request]]\ncut_after_bytes = 1\ncut_after_events = 1", "only one of"),
+    ("[[request]]\nbody = { since = 2026-01-01 }", "JSON values only"),
+    ("[[request]]\nevents = [{ n = nan }]", "JSON values only"),
     ('[[request]]\nraw_base64 = "?"', "not base64"),
     ('[[request]]\nrecording = "none.json"', "cannot read the recording"),
 ]

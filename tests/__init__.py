@@ -1,0 +1,1 @@
+"""Tests on the installed program, over real sockets."""

@@ -1,0 +1,140 @@
+"""A loopback server that can misbehave: each connection plays one script of raw bytes and records what it was sent."""
+
+import socket
+import struct
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+Script = bytes | Callable[[socket.socket], None]
+
+
+@dataclass
+class Received:
+    """One request as it came over the socket."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: bytes
+
+
+@dataclass
+class RawServer:
+    port: int
+    received: list[Received] = field(default_factory=list)
+
+    @property
+    def base_url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/v1"
+
+
+@contextmanager
+def serving(*scripts: Script) -> Iterator[RawServer]:
+    """Connection n plays script n, the last one for all that follow."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = RawServer(listener.getsockname()[1])
+    thread = threading.Thread(target=_accept, args=(listener, scripts, server), daemon=True)
+    thread.start()
+    try:
+        yield server
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        thread.join(5)
+
+
+def _accept(listener: socket.socket, scripts: Sequence[Script], server: RawServer) -> None:
+    number = 0
+    while True:
+        try:
+            connection, _ = listener.accept()
+        except OSError:
+            return
+        script = scripts[min(number, len(scripts) - 1)]
+        number += 1
+        threading.Thread(target=_play, args=(connection, script, server), daemon=True).start()
+
+
+def _play(connection: socket.socket, script: Script, server: RawServer) -> None:
+    with connection:
+        try:
+            server.received.append(_read_request(connection))
+            if isinstance(script, bytes):
+                connection.sendall(script)
+            else:
+                script(connection)
+        except OSError:
+            return
+
+
+def _read_request(connection: socket.socket) -> Received:
+    data = b""
+    while b"\r\n\r\n" not in data:
+        data += _some(connection)
+    head, _, body = data.partition(b"\r\n\r\n")
+    lines = head.decode().split("\r\n")
+    headers = dict(map(_header, lines[1:]))
+    while len(body) < int(headers.get("content-length", "0")):
+        body += _some(connection)
+    method, path, _ = lines[0].split(" ")
+    return Received(method, path, headers, body)
+
+
+def _header(line: str) -> tuple[str, str]:
+    name, _, value = line.partition(": ")
+    return name.lower(), value
+
+
+def _some(connection: socket.socket) -> bytes:
+    data = connection.recv(65536)
+    if not data:
+        raise OSError("the client has left")
+    return data
+
+
+def http(body: bytes, *, status: str = "200 OK", kind: str = "application/json", extra: str = "") -> bytes:
+    """A whole response with its length."""
+    head = f"HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n{extra}\r\n"
+    return head.encode() + body
+
+
+def sse(*data: str, event: str | None = "message") -> bytes:
+    """A body of events."""
+    name = f"event: {event}\n" if event else ""
+    return "".join(f"{name}data: {item}\n\n" for item in data).encode()
+
+
+SSE_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+def chunk(data: bytes) -> bytes:
+    return b"%x\r\n%b\r\n" % (len(data), data)
+
+
+def stream(*data: str) -> bytes:
+    """A whole chunked stream of events, cleanly ended."""
+    return SSE_HEAD + chunk(sse(*data)) + b"0\r\n\r\n"
+
+
+def reset_after(data: bytes) -> Script:
+    """Sends `data`, then cuts the connection with a RST."""
+
+    def script(connection: socket.socket) -> None:
+        connection.sendall(data)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        connection.close()
+
+    return script
+
+
+def held_open(data: bytes) -> Script:
+    """Sends `data` and keeps the socket open until the client leaves."""
+
+    def script(connection: socket.socket) -> None:
+        connection.sendall(data)
+        connection.settimeout(30)
+        connection.recv(1)
+
+    return script

@@ -1,0 +1,177 @@
+"""One row a fault: what the service does, and the exit code with its one line on stderr, for each command."""
+
+import socket
+from dataclasses import dataclass
+
+import pytest
+
+from .program import KEY, eugpt
+from .rawserver import SSE_HEAD, Script, chunk, http, reset_after, serving, sse, stream
+
+DELTA = '{"type":"response.output_text.delta","delta":"Hel"}'
+CREATED = '{"type":"response.created","response":{"id":"r","status":"in_progress"}}'
+
+
+@dataclass(frozen=True)
+class Fault:
+    """`document`: the words reach `ask --json` only as a document, so `raw-events` prints it as its one line."""
+
+    name: str
+    script: Script
+    exit: int
+    kind: str
+    says: str = ""
+
+
+def ended(terminal: str) -> bytes:
+    return stream(CREATED, DELTA, terminal)
+
+
+STATUSES = {
+    **dict.fromkeys(("400", "405", "409", "413", "418", "422", "451", "499"), (40, "bad_request")),
+    "401": (41, "unauthorized"),
+    "403": (43, "forbidden"),
+    "404": (44, "not_found"),
+    "429": (49, "quota"),
+    **dict.fromkeys(("500", "501", "507", "522", "529"), (50, "server_error")),
+    "502": (52, "bad_gateway"),
+    "503": (53, "unavailable"),
+    "504": (54, "gateway_timeout"),
+}
+ERRORS = [
+    ('{"type":"error","code":"rate_limit_exceeded","message":"slow down"}', 49, "quota", "slow down"),
+    ('{"type":"error","code":429,"message":"slow down"}', 49, "quota", "slow down"),
+    ('{"type":"error","code":"503","message":"later"}', 53, "unavailable", "later"),
+    ('{"type":"error","error":{"type":"authentication_error","message":"who"}}', 41, "unauthorized", "who"),
+    (
+        '{"type":"error","error":{"type":"invalid_request_error","code":"invalid_api_key","message":"k"}}',
+        41,
+        "unauthorized",
+        "k",
+    ),
+    ('{"type":"error","error":"plain words"}', 80, "failed", "plain words"),
+    ('{"type":"error","code":"odd","message":"hm"}', 80, "failed", "hm"),
+    ('{"type":"error"}', 80, "failed", ""),
+    (
+        '{"type":"response.failed","response":{"status":"failed","error":{"code":"server_error","message":"b"}}}',
+        50,
+        "server_error",
+        "b",
+    ),
+    ('{"type":"response.failed","response":{"status":"failed"}}', 80, "failed", ""),
+    (
+        '{"type":"response.incomplete","response":{"incomplete_details":{"reason":"max_output_tokens"}}}',
+        81,
+        "incomplete",
+        "max_output_tokens",
+    ),
+    ('{"type":"response.completed","response":{"status":"failed","error":{"message":"x"}}}', 80, "failed", "x"),
+    ('{"type":"response.completed","response":{"status":"incomplete"}}', 81, "incomplete", ""),
+]
+SSE_BODY = sse(CREATED, DELTA)
+FAULTS = [
+    *(
+        Fault(
+            f"status {status}", http(b'{"detail":"words"}', status=f"{status} X"), code, kind, f"words (HTTP {status})"
+        )
+        for status, (code, kind) in STATUSES.items()
+    ),
+    *(Fault(f"event {text[:60]}", ended(text), code, kind, says) for text, code, kind, says in ERRORS),
+    Fault("document failed", http(b'{"status":"failed","error":{"message":"sad"}}'), 80, "failed", "sad"),
+    Fault("document incomplete", http(b'{"status":"incomplete"}'), 81, "incomplete"),
+    Fault("document in progress", http(b'{"status":"in_progress"}'), 81, "incomplete"),
+    Fault("document null", http(b"null"), 63, "not_the_api"),
+    Fault("document without status", http(b'{"output_text":"x"}'), 63, "not_the_api"),
+    Fault("document not JSON", http(b"{nope"), 63, "not_the_api"),
+    Fault("document empty", http(b""), 62, "truncated"),
+    Fault("HTML", http(b"<html>hello</html>", kind="text/html"), 63, "not_the_api", "text/html"),
+    Fault("redirect", http(b"", status="302 Found", extra="Location: http://127.0.0.1:1/\r\n"), 63, "not_the_api"),
+    Fault("cut before headers", b"", 62, "truncated"),
+    Fault("cut inside headers", b"HTTP/1.1 200 OK\r\nContent-", 62, "truncated"),
+    Fault("cut inside a chunk", SSE_HEAD + b"ffff\r\n" + SSE_BODY, 62, "truncated"),
+    Fault("cut between chunks", SSE_HEAD + chunk(SSE_BODY), 62, "truncated"),
+    Fault("reset", reset_after(SSE_HEAD + chunk(SSE_BODY)), 62, "truncated"),
+    Fault("no terminal event", stream(CREATED, DELTA), 62, "truncated", "terminal event"),
+    Fault("[DONE] without terminal event", stream(CREATED, DELTA, "[DONE]"), 62, "truncated", "terminal event"),
+    Fault(
+        "unfinished terminal event",
+        SSE_HEAD + chunk(SSE_BODY + b'data: {"type":"response.completed"}\n') + b"0\r\n\r\n",
+        62,
+        "truncated",
+    ),
+    Fault("empty stream", SSE_HEAD + b"0\r\n\r\n", 62, "truncated"),
+    Fault("invalid JSON in data", ended("{nope"), 63, "not_the_api", "JSON"),
+    Fault("bad chunk size", SSE_HEAD + chunk(SSE_BODY) + b"zz\r\n", 63, "not_the_api"),
+    Fault("not HTTP", b"SSH-2.0-OpenSSH_9.2\r\n", 63, "not_the_api"),
+]
+
+
+@pytest.mark.parametrize("command", ["ask", "stream", "raw-events"])
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+def test_fault(fault: Fault, command: str) -> None:
+    with serving(fault.script) as server:
+        run = eugpt(command, "hello", base_url=server.base_url)
+    lines = run.stderr.decode().splitlines()
+    assert run.returncode == fault.exit, run
+    assert lines[0].startswith(f"eugpt: {fault.kind}: ")
+    assert fault.says in lines[0]
+    assert len([line for line in lines if not line.startswith("hint: ")]) == 1
+    assert KEY.encode() not in run.stdout + run.stderr
+    if command == "ask":
+        assert run.stdout == b""
+    elif command == "stream":
+        assert run.stdout in (b"", b"Hel")
+
+
+ENVELOPES = [
+    (b'{"detail": "one"}', "application/json", "one"),
+    (b'{"detail": {"message": "two", "code": "c"}}', "application/json", "two"),
+    (b'{"detail": [{"loc": ["body", "input"], "msg": "three"}]}', "application/json", "body.input: three"),
+    (b'{"error": {"message": "four", "type": "t", "code": "c"}}', "application/json", "four"),
+    (b'{"error": "five"}', "application/json", "five"),
+    (b"six", "text/plain", "six"),
+    (b"<html><body>seven</body></html>", "text/html", "X"),
+    (b"x" * 30_000_000, "text/plain", "xxx"),
+    (b"", "application/json", "X"),
+    (b'{"detail": "a\\u001b]0;b\\nc"}', "application/json", "a\\x1b]0;b c"),
+]
+
+
+@pytest.mark.parametrize(("body", "kind", "says"), ENVELOPES, ids=[says for _, _, says in ENVELOPES])
+def test_envelope(body: bytes, kind: str, says: str) -> None:
+    with serving(http(body, status="400 X", kind=kind)) as server:
+        run = eugpt("ask", "hello", base_url=server.base_url)
+    assert run.returncode == 40
+    assert run.stderr.decode().startswith(f"eugpt: bad_request: {says}")
+    assert len(run.stderr) < 1000
+    assert b"<html>" not in run.stderr
+
+
+def test_unreachable() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    run = eugpt("ask", "hello", base_url=f"http://127.0.0.1:{port}/v1")
+    assert run.returncode == 60
+    assert run.stderr.startswith(b"eugpt: unreachable: ")
+
+
+@pytest.mark.parametrize("command", ["ask", "stream"])
+@pytest.mark.parametrize(
+    "body", [b"", SSE_HEAD, SSE_HEAD + chunk(b": ping\n\n")], ids=["no headers", "no event", "comments"]
+)
+def test_silence(command: str, body: bytes) -> None:
+    def script(connection: socket.socket) -> None:
+        connection.sendall(body)
+        connection.settimeout(0.1)
+        while True:
+            try:
+                if not connection.recv(1):
+                    return
+            except TimeoutError:
+                if body.endswith(b"\n\n\r\n"):
+                    connection.sendall(chunk(b": ping\n\n"))
+
+    with serving(script) as server:
+        run = eugpt(command, "hello", "--timeout", "0.6", base_url=server.base_url)
+    assert run.returncode == 61
+    assert run.stderr.startswith(b"eugpt: timeout: ")

@@ -1,0 +1,138 @@
+"""Bad input: the exit code and the line, before anything is sent."""
+
+import json
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from .program import EUGPT, KEY, eugpt
+from .rawserver import http, serving
+from .test_wire import DOCUMENT
+
+BAD: list[tuple[list[str], dict[str, str | None], int, str]] = [
+    (["ask", "--nope"], {}, 2, "no such option"),
+    (["nope"], {}, 2, "no such command"),
+    ([], {}, 2, "no command"),
+    (["ask"], {}, 2, "nothing to send"),
+    (["ask", ""], {}, 2, "nothing to send"),
+    (["ask", "-", "-I"], {}, 2, "standard input"),
+    (["ask", "a", "b"], {}, 2, "unexpected"),
+    (["ask", "x", "-p", "no-uuid"], {}, 2, "UUID"),
+    (["ask", "x", "--timeout", "0"], {}, 2, "seconds"),
+    (["raw-events", "x", "--sse", "--trailer"], {}, 2, "--sse"),
+    (["ask", "x"], {"EUGPT_API_KEY": None}, 30, "no API key"),
+    (["ask", "x"], {"EUGPT_API_KEY": "a b"}, 30, "the API key"),
+    (["ask", "x"], {"EUGPT_API_KEY": "schlüssel"}, 30, "the API key"),
+    (["ask", "x"], {"EUGPT_TIMEOUT": "soon"}, 30, "EUGPT_TIMEOUT"),
+    (["ask", "x", "--base-url", "https://u:p@example.org/v1"], {}, 30, "credentials"),
+    (["ask", "x", "--base-url", "http://example.org/v1"], {}, 30, "plain http"),
+    (["ask", "x", "--base-url", "example.org"], {}, 30, "cannot be used"),
+    (["ask", "x", "--api-key-file", "/nowhere/key"], {}, 30, "key file"),
+    (["ask", "x", "-f", "/nowhere/file"], {}, 31, "/nowhere/file"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "env", "code", "says"), BAD, ids=lambda value: str(value)[:40])
+def test_bad_input(arguments: list[str], env: dict[str, str | None], code: int, says: str) -> None:
+    with serving(http(DOCUMENT)) as server:
+        run = eugpt(*arguments, base_url=server.base_url, env=env)
+    assert run.returncode == code, run
+    assert says in run.stderr.decode().splitlines()[0]
+    assert b"Traceback" not in run.stderr
+    assert (run.stdout, server.received) == (b"", [])
+
+
+def test_prompt_stdin_and_files(tmp_path: Path) -> None:
+    notes = tmp_path / "notes.md"
+    notes.write_bytes(b"\xef\xbb\xbfbody\n\n")
+    run = eugpt("ask", "Sum", "-f", str(notes), "--dry-run", stdin=b"doc\n", env={"EUGPT_API_KEY": None})
+    assert run.returncode == 0
+    assert json.loads(run.stdout)["input"] == f'Sum\n\ndoc\n\n<file name="{notes}">\nbody\n\n</file>'
+
+
+@pytest.mark.parametrize(
+    ("stdin", "says"), [(b"abc\xff", "at byte 3"), (b"ab\0", "NUL at byte 2"), (b"\xc3", "at byte 0")]
+)
+def test_input_that_is_no_text(stdin: bytes, says: str) -> None:
+    run = eugpt("ask", "x", stdin=stdin)
+    assert run.returncode == 31
+    assert says in run.stderr.decode()
+
+
+def test_errors_as_json() -> None:
+    with serving(http(b'{"detail":"no"}', status="403 X")) as server:
+        run = eugpt("ask", "x", "--errors", "json", base_url=server.base_url)
+    error = json.loads(run.stderr)["error"]
+    assert (error["kind"], error["exit"], error["http_status"], error["message"]) == ("forbidden", 43, 403, "no")
+    assert error["attempts"] == 1
+
+
+def test_an_echoed_key_is_masked() -> None:
+    with serving(http(json.dumps({"detail": f"bad {KEY}"}).encode(), status="401 X")) as server:
+        run = eugpt("ask", "x", "-v", base_url=server.base_url, env={"EUGPT_DEBUG": "1"})
+    assert run.returncode == 41
+    assert KEY.encode() not in run.stdout + run.stderr
+
+
+def test_curl_sends_the_same() -> None:
+    with serving(http(DOCUMENT)) as server:
+        shown = eugpt("ask", "it's", "--curl", base_url=server.base_url, env={"EUGPT_API_KEY": None})
+        subprocess.run(
+            ["sh", "-c", shown.stdout], env={"PATH": os.defpath, "EUGPT_API_KEY": KEY}, check=True, capture_output=True
+        )
+        eugpt("ask", "it's", base_url=server.base_url)
+    curl, ours = server.received
+    assert (curl.path, curl.body, curl.headers["authorization"]) == (
+        ours.path,
+        ours.body,
+        ours.headers["authorization"],
+    )
+
+
+def test_closed_and_full_stdout() -> None:
+    env = {"PATH": os.defpath, "EUGPT_API_KEY": KEY}
+    with serving(http(DOCUMENT)) as server:
+        env["EUGPT_BASE_URL"] = server.base_url
+        closed = subprocess.run(["sh", "-c", f"{EUGPT} ask -I x >&-"], env=env, capture_output=True, check=False)
+        assert server.received == []
+        full = subprocess.run(["sh", "-c", f"{EUGPT} ask -I x >/dev/full"], env=env, capture_output=True, check=False)
+    assert (closed.returncode, full.returncode) == (32, 32)
+    assert b"eugpt: output: " in closed.stderr
+    assert b"eugpt: output: " in full.stderr
+
+
+def test_a_closed_pipe_ends_by_sigpipe_and_quietly() -> None:
+    read, write = os.pipe()
+    os.close(read)
+    with serving(http(DOCUMENT)) as server:
+        run = subprocess.run(
+            [EUGPT, "ask", "-I", "x"],
+            stdout=write,
+            stderr=subprocess.PIPE,
+            env={"EUGPT_API_KEY": KEY, "EUGPT_BASE_URL": server.base_url},
+            check=False,
+        )
+    os.close(write)
+    assert (run.returncode, run.stderr) == (-signal.SIGPIPE, b"")
+
+
+def test_max_time_bounds_the_wait_for_stdin() -> None:
+    with subprocess.Popen(
+        [EUGPT, "ask", "x", "--max-time", "0.5"],
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={"EUGPT_API_KEY": KEY},
+    ) as run:
+        assert run.stderr
+        assert run.stderr.read().startswith(b"eugpt: timeout: ")
+        assert run.wait() == 61
+
+
+def test_version_and_help() -> None:
+    assert eugpt("--version").stdout.startswith(b"eugpt 0.")
+    page = eugpt("--help", env={"COLUMNS": "80"})
+    assert page.returncode == 0
+    assert max(map(len, page.stdout.decode().splitlines())) <= 80
