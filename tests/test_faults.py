@@ -1,5 +1,6 @@
 """One row a fault: what the service does, and the exit code with its one line on stderr, for each command."""
 
+import json
 import socket
 from dataclasses import dataclass
 
@@ -14,7 +15,7 @@ CREATED = '{"type":"response.created","response":{"id":"r","status":"in_progress
 
 @dataclass(frozen=True)
 class Fault:
-    """`document`: the words reach `ask --json` only as a document, so `raw-events` prints it as its one line."""
+    """What the service plays; the exit code, its name, and words of the line on stderr."""
 
     name: str
     script: Script
@@ -121,6 +122,11 @@ def test_fault(fault: Fault, command: str) -> None:
         assert run.stdout == b""
     elif command == "stream":
         assert run.stdout in (b"", b"Hel")
+    else:
+        shown = [json.loads(line) for line in run.stdout.splitlines()]
+        told = fault.script if isinstance(fault.script, bytes) else SSE_HEAD + SSE_BODY
+        assert all(json.dumps(event, separators=(",", ":")).encode() in told for event in shown)
+        assert (DELTA in run.stdout.decode()) == (b"Hel" in told)
 
 
 ENVELOPES = [
@@ -131,7 +137,7 @@ ENVELOPES = [
     (b'{"error": "five"}', "application/json", "five"),
     (b"six", "text/plain", "six"),
     (b"<html><body>seven</body></html>", "text/html", "X"),
-    (b"x" * 30_000_000, "text/plain", "xxx"),
+    (b"x" * 100_000_000, "text/plain", "xxx"),
     (b"", "application/json", "X"),
     (b'{"detail": "a\\u001b]0;b\\nc"}', "application/json", "a\\x1b]0;b c"),
 ]

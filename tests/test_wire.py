@@ -84,7 +84,10 @@ ANSWERS: dict[str, Script] = {
 def test_answer(name: str, command: str) -> None:
     with serving(ANSWERS[name]) as server:
         run = eugpt(command, "hi", base_url=server.base_url)
+        raw = eugpt("raw-events", "hi", base_url=server.base_url)
     assert (run.returncode, run.stdout, run.stderr) == (0, b"Hello\n", b"")
+    assert (raw.returncode, raw.stderr) == (0, b"")
+    assert json.loads(raw.stdout.splitlines()[-1]).get("type") in ("response.completed", None)
 
 
 def test_raw_events_are_unchanged() -> None:

@@ -102,7 +102,7 @@ class App:
             body = await self._body(request)
             step = script.next(_readable(body))
             if step and not step.is_ordinary:
-                return await _scripted(request, script, step)
+                return await _scripted(request, script, step, request_id)
         key = self._keys.check(request.headers.get("Authorization"))
         if request.content_type != "application/json":
             raise invalid("Content-Type must be application/json", "unsupported_media_type")
@@ -158,12 +158,13 @@ def _document(response: ResponseObject) -> bytes:
     return response.model_dump_json().encode()
 
 
-async def _scripted(request: web.BaseRequest, script: Script, step: Step) -> web.StreamResponse:
+async def _scripted(request: web.BaseRequest, script: Script, step: Step, request_id: str) -> web.StreamResponse:
     if step.is_raw:
         return await play.raw(request, step.raw_bytes(), _manner(step))
     if step.recording is not None and step.cut_after_bytes is None and step.cut_after_events is None:
         return await _replayed(request, script.recordings[step.recording], step)
-    return await play.send(request, *script.scripted(step), _manner(step))
+    status, headers, pieces = script.scripted(step)
+    return await play.send(request, status, {"x-request-id": request_id, **headers}, pieces, _manner(step))
 
 
 async def _replayed(request: web.BaseRequest, exchange: Exchange, step: Step | None = None) -> web.StreamResponse:

@@ -66,6 +66,7 @@ class Corpus:
         if not folder.is_dir():
             raise ServeError(f"no such folder: {folder}")
         self.folder = folder
+        self._prefix = os.path.join(folder, "")
         self._extract = extract
         self._lock = threading.Lock()
         try:
@@ -107,7 +108,7 @@ class Corpus:
             self._db.close()
 
     def _walk(self) -> Iterator[tuple[str, tuple[int, int]]]:
-        pending = [self.folder]
+        pending = [str(self.folder)]
         while pending:
             try:
                 entries = sorted(os.scandir(pending.pop()), key=lambda entry: entry.name)
@@ -117,7 +118,7 @@ class Corpus:
                 if entry.name.startswith("."):
                     continue
                 if entry.is_dir(follow_symlinks=False):
-                    pending.append(Path(entry.path))
+                    pending.append(entry.path)
                 elif os.path.splitext(entry.name)[1].lower() in self._extract:
                     yield from self._stamped(entry)
 
@@ -127,7 +128,7 @@ class Corpus:
         except OSError:
             return
         if stat.S_ISREG(found.st_mode):
-            yield os.path.relpath(entry.path, self.folder), (found.st_mtime_ns, found.st_size)
+            yield entry.path.removeprefix(self._prefix), (found.st_mtime_ns, found.st_size)
 
     def _forget(self, path: str, first: int, beyond: int) -> None:
         self._db.execute("DELETE FROM chunks WHERE rowid >= ? AND rowid < ?", (first, beyond))

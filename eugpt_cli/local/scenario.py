@@ -18,6 +18,8 @@ from .recording import Exchange
 from .wire import ApiError
 
 Cut = Literal["clean", "close", "reset", "silent"]
+HeaderName = Annotated[str, Field(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")]
+HeaderValue = Annotated[str, Field(pattern=r"^[^\x00-\x08\x0a-\x1f\x7f]*$")]
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 _KINDS = {400: "invalid_request_error", 401: "authentication_error", 403: "permission_error", 404: "not_found_error"}
@@ -38,7 +40,7 @@ class Step(BaseModel):
     match: str = ""
     times: int = Field(1, ge=0)
     status: int = Field(200, ge=200, le=599)
-    headers: dict[str, str] = {}
+    headers: dict[HeaderName, HeaderValue] = {}
     body: str | dict[str, Any] | None = None
     text: str | None = None
     events: list[dict[str, Any] | str] | None = None

@@ -64,6 +64,7 @@ def test_steps_in_order_with_match_and_times(start: Start, tmp_path: Path) -> No
     server = scripted(start, tmp_path, EXAMPLE)
     first = server.post({"input": "Hello."})
     assert (first.status_code, first.headers["retry-after"]) == (503, "1")
+    assert first.headers["x-request-id"].startswith("req_")
     assert first.json()["error"]["type"] == "server_error"
     assert first.json()["detail"] == "Service Unavailable"
     assert server.ask("How is the weather?")["output_text"] == "It rains."
@@ -183,6 +184,8 @@ BAD = [
     ("[[request]]\nstatus = 99", "request 1: status"),
     ("[[request]]\ndelay = -1", "request 1: delay"),
     ("[[request]]\ndelay = inf", "request 1: delay"),
+    ('[[request]]\nheaders = { A = "a\\r\\nb" }', "request 1: headers.A"),
+    ('[[request]]\nheaders = { "A B" = "c" }', "request 1: headers.A B"),
     ('[[request]]\ncut = "maybe"', "request 1: cut"),
     ('[[request]]\ncut = "reset"', "cut needs cut_after_bytes or cut_after_events"),
     ('[[request]]\ntext = "a"\nraw = "b"', "only one of"),
