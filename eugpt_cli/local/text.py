@@ -20,6 +20,7 @@ _BREAK = re.compile(
 )
 _ABBREVIATION = re.compile(r"\b(?:e\.g|i\.e|etc|cf|vs|Dr|Mr|Mrs|Ms|Prof|No|Nr|z\.B|bzw|ca|St|Art|Abs|[A-Z])\.$")
 _MARKUP = re.compile(r"^\s*(?:#{1,6}\s+|[-*•]\s+|\d+[.)]\s+|>\s+|\|\s*)")
+_PROSE = re.compile(r"(?! {4}|\t|\s*[|#`<])")
 
 STOP_WORDS = frozenset(
     """
@@ -114,8 +115,10 @@ def coverage(query: Sequence[str], document: Sequence[str]) -> float:
 
 
 def summarise(text: str, count: int) -> list[Sentence]:
-    """Luhn's extract: the `count` weightiest sentences, in the order of the text."""
+    """Luhn's extract: the `count` weightiest sentences, in the order of the text; prose before tables and code."""
+    lines = text.split("\n")
     all_sentences = sentences(text)
+    all_sentences = [s for s in all_sentences if _PROSE.match(lines[s.line - 1])] or all_sentences
     tokenised = [terms(sentence.text) for sentence in all_sentences]
     frequency = Counter(term for tokens in tokenised for term in tokens)
     least = max(2, min(7, len(all_sentences) // 25 + 2))
