@@ -38,7 +38,7 @@ def _config(options: Any, console: Console) -> Config:
 
     return Config(
         host=options.host,
-        port=options.port,
+        port=_port(options),
         default_stream=str(options.default_stream).lower() != "false",
         key=options.key,
         keys=_path(options.keys),
@@ -56,6 +56,13 @@ def _config(options: Any, console: Console) -> Config:
         verbose=bool(options.verbose),
         progress=console.is_terminal(2),
     )
+
+
+def _port(options: Any) -> int:
+    """Where nothing is said, 8399; a free port for a command, so that two of them do not meet."""
+    if options.port is not None:
+        return int(options.port)
+    return 0 if options.command else 8399
 
 
 def _path(value: str | Path | None) -> Path | None:

@@ -10,7 +10,7 @@ import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
-from .config import ServeError
+from .config import ServeError, reason
 
 _PROXIES = ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY")
 FORWARDED = (signal.SIGTERM, signal.SIGHUP)
@@ -47,7 +47,7 @@ async def _started(command: Sequence[str], environ: Mapping[str, str]) -> asynci
     except FileNotFoundError:
         raise ServeError(f"{command[0]}: command not found", exit_code=127) from None
     except OSError as error:
-        raise ServeError(f"{command[0]}: {error.strerror}", exit_code=126) from None
+        raise ServeError(f"{command[0]}: {reason(error)}", exit_code=126) from None
 
 
 async def _forward(received: asyncio.Queue[signal.Signals], child: asyncio.subprocess.Process) -> None:

@@ -17,6 +17,11 @@ class ServeError(Exception):
         self.exit_code = exit_code
 
 
+def reason(error: Exception) -> str:
+    """Why something failed, in the system's words, without the path that the message around it names."""
+    return error.strerror.lower() if isinstance(error, OSError) and error.strerror else str(error)
+
+
 @dataclass(frozen=True)
 class Config:
     """The options of `eugpt serve`.

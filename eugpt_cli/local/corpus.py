@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from .config import ServeError
+from .config import ServeError, reason
 from .text import content_words
 
 MAX_FILE = 8 * 1024 * 1024
@@ -75,7 +75,7 @@ class Corpus:
             self._db = sqlite3.connect(place or ":memory:", check_same_thread=False, isolation_level=None)
             self._db.executescript(_SCHEMA)
         except (OSError, sqlite3.Error) as error:
-            raise ServeError(f"cannot open the index of {folder}: {error}") from None
+            raise ServeError(f"cannot open the index of {folder}: {reason(error)}") from None
 
     def refresh(self, progress: Callable[[int, int], None] | None = None) -> None:
         """Bring the index in step with the files; many new ones tell `progress` (done, of how many)."""

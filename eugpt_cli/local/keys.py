@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Any
 
-from .config import ServeError
+from .config import ServeError, reason
 from .wire import ApiError
 
 
@@ -69,7 +69,7 @@ def _from_file(file: Path) -> dict[str, Key]:
     try:
         table = tomllib.loads(file.read_text("utf-8"))
     except (OSError, ValueError) as error:
-        raise ServeError(f"cannot read the keys in {file}: {error}") from None
+        raise ServeError(f"cannot read the keys in {file}: {reason(error)}") from None
     entries = table.get("keys")
     if not isinstance(entries, list) or not entries:
         raise ServeError(f"{file} holds no keys", "write one [[keys]] table per key, with key = '…' and user = '…'")

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .config import ServeError
+from .config import ServeError, reason
 from .wire import ApiError
 
 KEPT_HEADERS = ("content-type", "retry-after", "x-request-id", "cache-control")
@@ -39,8 +39,10 @@ class Exchange:
             pieces = [_bytes(piece) for piece in response["pieces"]]
             headers = {str(name): str(text) for name, text in response["headers"].items()}
             return cls(value["request"]["body"], int(response["status"]), headers, pieces, bool(response["whole"]))
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise ServeError(f"cannot read the recording {file}: {error!r}") from None
+        except OSError as error:
+            raise ServeError(f"cannot read the recording {file}: {reason(error)}") from None
+        except (ValueError, KeyError, TypeError, AttributeError):
+            raise ServeError(f"{file} is not a recording", "make one with --record DIR --upstream URL") from None
 
     def save(self, folder: Path, number: int, secrets: Sequence[str]) -> Path:
         """Write the recording into the folder, atomically and readable by its owner only, every secret blotted out."""

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from .config import ServeError
+from .config import ServeError, reason
 from .events import frame
 from .recording import Exchange
 from .wire import ApiError
@@ -133,7 +133,7 @@ def load(file: Path) -> Script:
     try:
         table = tomllib.loads(file.read_text("utf-8"))
     except (OSError, ValueError) as error:
-        raise ServeError(f"cannot read the scenario {file}: {error}") from None
+        raise ServeError(f"cannot read the scenario {file}: {reason(error)}") from None
     entries = table.get("request")
     if set(table) != {"request"} or not isinstance(entries, list):
         raise ServeError(f"{file}: a scenario is a list of [[request]] tables", "see SCENARIO FILES in man eugpt")

@@ -16,7 +16,7 @@ from aiohttp import web
 
 from . import child, corpus, keys, scenario
 from .app import App, Backends
-from .config import Config, ServeError
+from .config import Config, ServeError, reason
 from .connection import Connection
 from .quota import Quota
 from .recording import Replay
@@ -128,7 +128,7 @@ def _cannot_listen(config: Config, error: OSError) -> ServeError:
         return ServeError(
             f"port {config.port} on {config.host} is in use", "choose another with --port, or --port 0 for a free one"
         )
-    return ServeError(f"cannot listen on {config.host}:{config.port}: {error.strerror or error}")
+    return ServeError(f"cannot listen on {config.host}:{config.port}: {reason(error)}")
 
 
 def _is_loopback(host: str) -> bool:

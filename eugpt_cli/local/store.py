@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from .config import ServeError
+from .config import ServeError, reason
 from .summary import Line, fold
 
 WINDOW = 20
@@ -63,7 +63,7 @@ class Store:
         try:
             self._db = _opened(folder)
         except (OSError, sqlite3.Error) as error:
-            raise ServeError(f"cannot open the state in {folder}: {error}") from None
+            raise ServeError(f"cannot open the state in {folder}: {reason(error)}") from None
         self._lock = threading.Lock()
 
     def thread(self, conversation: str, user: str) -> Thread | None:

@@ -11,7 +11,7 @@ import aiohttp
 from aiohttp import web
 
 from . import play
-from .config import ServeError
+from .config import ServeError, reason
 from .recording import KEPT_HEADERS, Exchange, next_number
 from .wire import ApiError
 
@@ -30,7 +30,7 @@ class Upstream:
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
-            raise ServeError(f"cannot write recordings into {folder}: {error.strerror}") from None
+            raise ServeError(f"cannot write recordings into {folder}: {reason(error)}") from None
         self._folder = folder
         self._number = next_number(folder)
         self._note = note
@@ -72,7 +72,7 @@ class Upstream:
         try:
             file = exchange.save(self._folder, self._number, self._secrets)
         except OSError as error:
-            self._note(f"warning: not recorded: {error.strerror}")
+            self._note(f"warning: not recorded: {reason(error)}")
             return
         self._number += 1
         self._note(f"recorded {file}")

@@ -8,6 +8,9 @@ from typing import Any
 
 import pytest
 
+from eugpt_cli.local.config import ServeError
+from eugpt_cli.local.recording import Replay
+
 from .conftest import Server, Start
 
 SECRET = "eugpt_the-real-key"
@@ -85,6 +88,12 @@ def test_a_recording_in_a_scenario(start: Start, tmp_path: Path) -> None:
     (file,) = (tmp_path / "r").iterdir()
     (tmp_path / "s.toml").write_text(f'[[request]]\nrecording = "r/{file.name}"\n')
     assert start(scenario=str(tmp_path / "s.toml")).ask("Anything.")["output_text"] == "3*3 = 9"
+
+
+def test_what_is_not_a_recording_is_said(tmp_path: Path) -> None:
+    (tmp_path / "1-x.json").write_text('{"request": {}}')
+    with pytest.raises(ServeError, match=r"1-x\.json is not a recording"):
+        Replay(tmp_path)
 
 
 def test_unreachable_upstream_is_502(start: Start, tmp_path: Path) -> None:

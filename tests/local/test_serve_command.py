@@ -51,6 +51,12 @@ def test_options_reach_the_server(tmp_path: Path) -> None:
     assert json.loads(run.stdout)["output_text"] == "The tide table is printed in March.\n\nSource: a.md:1"
 
 
+def test_commands_side_by_side_do_not_meet() -> None:
+    run = serve(port=None, command=[sys.executable, "-c", "import os; print(os.environ['EUGPT_BASE_URL'])"])
+    assert run.returncode == 0
+    assert ":8399" not in run.stdout
+
+
 def test_a_wrong_pair_is_said() -> None:
     for pair in ("docs=/tmp", "1c8b9a7f-2d3e-4f5a-9b8c-7d6e5f4a3b2c="):
         run = serve(project=[pair])
