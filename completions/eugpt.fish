@@ -72,7 +72,7 @@ complete -c eugpt -n '__fish_seen_subcommand_from raw-events' -l sse -d 'pass th
 complete -c eugpt -n '__fish_seen_subcommand_from raw-events' -l type -r -d 'only events whose type matches'
 complete -c eugpt -n '__fish_seen_subcommand_from raw-events' -l trailer -d 'end with a line that tells the outcome'
 complete -c eugpt -n __fish_use_subcommand -a serve -d 'A local server for the same API; serve (-- COMMAND...).'
-complete -c eugpt -n '__fish_seen_subcommand_from serve' -l port -r -d 'the port to listen on; 0 picks one'
+complete -c eugpt -n '__fish_seen_subcommand_from serve' -l port -r -d 'the port to listen on; 0 picks one (8399; with a command a free one)'
 complete -c eugpt -n '__fish_seen_subcommand_from serve' -l host -r -d 'the address to listen on'
 complete -c eugpt -n '__fish_seen_subcommand_from serve' -l default-stream -r -d 'what a request gets that does not say stream'
 complete -c eugpt -n '__fish_seen_subcommand_from serve' -l key -r -d 'the API key to accept'

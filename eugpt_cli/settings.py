@@ -66,7 +66,7 @@ RAW_EVENTS = (
     Option("trailer", ("--trailer",), "end with a line that tells the outcome", kind="flag"),
 )
 SERVE = (
-    Option("port", ("--port",), "the port to listen on; 0 picks one", kind="number", default=8399),
+    Option("port", ("--port",), "the port to listen on; 0 picks one (8399; with a command a free one)", kind="number"),
     Option("host", ("--host",), "the address to listen on", metavar="ADDRESS", default="127.0.0.1"),
     Option(
         "default_stream",
@@ -105,7 +105,7 @@ def resolve(options: tuple[Option, ...], flags: Mapping[str, Any], environ: Mapp
 
 
 def _value(option: Option, given: Any, environ: Mapping[str, str]) -> Any:
-    if given not in (None, (), [], False):
+    if given is not None and given is not False and given != []:  # 0 is a value
         return _checked(option, given, UsageError, option.flags[-1])
     text = environ.get(option.variable) if option.variable else None
     if text:
