@@ -27,6 +27,14 @@ class Option:
     choices: tuple[str, ...] = ()
 
 
+ERRORS = Option(
+    "errors",
+    ("--errors",),
+    "form of the error line",
+    variable="EUGPT_ERRORS",
+    default="text",
+    choices=("text", "json"),
+)
 SHARED = (
     Option("instructions", ("-i", "--instructions"), "system prompt; @FILE reads it from a file", metavar="TEXT"),
     Option("conversation", ("-c", "--conversation"), "go on in this conversation", metavar="ID"),
@@ -46,14 +54,7 @@ SHARED = (
     Option("max_time", ("--max-time",), "longest time for the whole run", kind="seconds", variable="EUGPT_MAX_TIME"),
     Option("base_url", ("--base-url",), "where the service is", metavar="URL", variable="EUGPT_BASE_URL"),
     Option("api_key_file", ("--api-key-file",), "read the key from a file", metavar="PATH"),
-    Option(
-        "errors",
-        ("--errors",),
-        "form of the error line",
-        variable="EUGPT_ERRORS",
-        default="text",
-        choices=("text", "json"),
-    ),
+    ERRORS,
     Option("quiet", ("-q", "--quiet"), "no notes on stderr", kind="flag"),
     Option("verbose", ("-v", "--verbose"), "tell the request and the response on stderr", kind="flag"),
     Option("dry_run", ("--dry-run",), "print the request body and exit", kind="flag"),
@@ -88,14 +89,7 @@ SERVE = (
     Option("upstream", ("--upstream",), "the service to record", metavar="URL"),
     Option("replay", ("--replay",), "serve the exchanges stored here", metavar="DIR"),
     Option("verbose", ("-v", "--verbose"), "a line for each request on stderr", kind="flag"),
-    Option(
-        "errors",
-        ("--errors",),
-        "form of the error line",
-        variable="EUGPT_ERRORS",
-        default="text",
-        choices=("text", "json"),
-    ),
+    ERRORS,
 )
 
 
