@@ -124,7 +124,8 @@ def test_ask_json_is_the_document_byte_for_byte() -> None:
 
 def test_surrogates_split_over_deltas_are_joined() -> None:
     halves = [rf'{{"type":"response.output_text.delta","delta":"\u{half}"}}' for half in ("d83d", "de00")]
-    with serving(stream(*halves, EVENTS[-1])) as server:
+    apart = SSE_HEAD + b"".join(chunk(sse(event)) for event in (*halves, EVENTS[-1])) + b"0\r\n\r\n"
+    with serving(apart) as server:
         run = eugpt("stream", "hi", base_url=server.base_url)
     assert (run.returncode, run.stdout.decode()) == (0, "\U0001f600\n")
 
