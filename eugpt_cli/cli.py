@@ -3,11 +3,11 @@
 import importlib
 import inspect
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 from eugpt_cli import settings
+from eugpt_cli.catalogue import COMMANDS, Argument, Command, Option
 from eugpt_cli.console import Console
 from eugpt_cli.errors import EugptError, Internal, Stopped, UsageError
 from eugpt_cli.report import error_json, error_text, redact
@@ -16,24 +16,6 @@ if TYPE_CHECKING:
     import typer
 
 
-@dataclass(frozen=True)
-class Command:
-    """One subcommand: the argument's name, its options, and the module that runs it."""
-
-    name: str
-    help: str
-    argument: str | None
-    options: tuple[settings.Option, ...]
-
-
-COMMANDS = (
-    Command("ask", "One answer, all or nothing.", "PROMPT", settings.SHARED + settings.ASK),
-    Command("stream", "Text as it arrives.", "PROMPT", settings.SHARED),
-    Command("chat", "A turn in a conversation that the service keeps.", "MESSAGE", settings.SHARED),
-    Command("raw-events", "Every event as one NDJSON line.", "PROMPT", settings.SHARED + settings.RAW_EVENTS),
-    Command("serve", "A local server for the same API: serve [-- COMMAND...].", "COMMAND", settings.SERVE),
-    Command("exit-codes", "The table of exit codes.", None, ()),
-)
 TYPES = {"flag": bool, "number": int}
 
 
@@ -102,15 +84,13 @@ def _function(command: Command, console: Console) -> Callable[..., int]:
     def call(**given: Any) -> int:
         return _call(command, given, console)
 
-    parameters = [_parameter(option) for option in command.options]
-    if command.argument:
-        parameters.insert(0, _argument(command))
+    parameters = [*map(_argument, command.arguments), *map(_parameter, command.options)]
     call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     call.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     return call
 
 
-def _parameter(option: settings.Option) -> inspect.Parameter:
+def _parameter(option: Option) -> inspect.Parameter:
     import typer
 
     kind: Any = TYPES.get(option.kind, str)
@@ -129,34 +109,27 @@ def _parameter(option: settings.Option) -> inspect.Parameter:
     )
 
 
-def _argument(command: Command) -> inspect.Parameter:
+def _argument(argument: Argument) -> inspect.Parameter:
     import typer
 
-    many = command.name == "serve"
     return inspect.Parameter(
-        "command" if many else "prompt",
+        argument.name,
         inspect.Parameter.KEYWORD_ONLY,
-        default=[] if many else None,
+        default=[] if argument.many else None,
         annotation=Annotated[
-            list[str] if many else str | None,
-            typer.Argument(
-                metavar=f"[{command.argument}]", show_default=False, help="- is stdin" if not many else "what to run"
-            ),
+            list[str] if argument.many else str | None,
+            typer.Argument(metavar=argument.metavar, show_default=False, help=argument.help),
         ],
     )
 
 
 def _call(command: Command, given: dict[str, Any], console: Console) -> int:
-    module = importlib.import_module(f"eugpt_cli.commands.{command.name.replace('-', '_')}")
-    if command.name == "exit-codes":
-        return int(module.run(console))
-    from eugpt_cli.turn import Options
-
+    module = importlib.import_module(f"eugpt_cli.commands.{command.module}")
     values = settings.resolve(command.options, given, console.environ)
-    values["command"] = given.get("command") or []
+    values.update((argument.name, given[argument.name]) for argument in command.arguments)
     console.quiet = bool(values.get("quiet"))
     console.limit(values.get("max_time"))
-    return int(module.run(Options(given.get("prompt"), values), console))
+    return int(module.run(settings.Options(values), console))
 
 
 def _usage(error: "typer.TyperException") -> UsageError:

@@ -1,4 +1,4 @@
-"""One table of options and variables, and the frozen result of resolving them."""
+"""The table of options resolved: flag, then variable, then default; and where requests go."""
 
 import re
 from collections.abc import Mapping
@@ -6,91 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from eugpt_cli.catalogue import Option
 from eugpt_cli.errors import ConfigError, UsageError
 
 DEFAULT_BASE_URL = "https://chat.eugpt.ai/v1"
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
-
-
-@dataclass(frozen=True)
-class Option:
-    """One option of one or more commands: `kind` is text, flag, seconds, number, or one of the `choices`."""
-
-    name: str
-    flags: tuple[str, ...]
-    help: str
-    kind: str = "text"
-    metavar: str | None = None
-    many: bool = False
-    variable: str | None = None
-    default: Any = None
-    choices: tuple[str, ...] = ()
-
-
-ERRORS = Option(
-    "errors",
-    ("--errors",),
-    "form of the error line",
-    variable="EUGPT_ERRORS",
-    default="text",
-    choices=("text", "json"),
-)
-SHARED = (
-    Option("instructions", ("-i", "--instructions"), "system prompt; @FILE reads it from a file", metavar="TEXT"),
-    Option("conversation", ("-c", "--conversation"), "go on in this conversation", metavar="ID"),
-    Option("project", ("-p", "--project"), "ground the answer in this project's files", metavar="UUID"),
-    Option("file", ("-f", "--file"), "inline a local text file; - is stdin", metavar="PATH", many=True),
-    Option("file_id", ("--file-id",), "a file already uploaded", metavar="UUID", many=True),
-    Option("no_stdin", ("-I", "--no-stdin"), "never read standard input", kind="flag"),
-    Option("timeout", ("--timeout",), "longest silence of the server", kind="seconds", variable="EUGPT_TIMEOUT"),
-    Option(
-        "connect_timeout",
-        ("--connect-timeout",),
-        "longest wait for a connection",
-        kind="seconds",
-        variable="EUGPT_CONNECT_TIMEOUT",
-        default=10.0,
-    ),
-    Option("max_time", ("--max-time",), "longest time for the whole run", kind="seconds", variable="EUGPT_MAX_TIME"),
-    Option("base_url", ("--base-url",), "where the service is", metavar="URL", variable="EUGPT_BASE_URL"),
-    Option("api_key_file", ("--api-key-file",), "read the key from a file", metavar="PATH"),
-    ERRORS,
-    Option("quiet", ("-q", "--quiet"), "no notes on stderr", kind="flag"),
-    Option("verbose", ("-v", "--verbose"), "tell the request and the response on stderr", kind="flag"),
-    Option("dry_run", ("--dry-run",), "print the request body and exit", kind="flag"),
-    Option("curl", ("--curl",), "print an equivalent curl command and exit", kind="flag"),
-)
-ASK = (Option("json", ("--json",), "print the whole response document", kind="flag"),)
-RAW_EVENTS = (
-    Option("sse", ("--sse",), "pass the SSE bytes through untouched", kind="flag"),
-    Option("type", ("--type",), "only events whose type matches", metavar="GLOB", many=True),
-    Option("trailer", ("--trailer",), "end with a line that tells the outcome", kind="flag"),
-)
-SERVE = (
-    Option("port", ("--port",), "the port to listen on; 0 picks one (8399; with a command a free one)", kind="number"),
-    Option("host", ("--host",), "the address to listen on", metavar="ADDRESS", default="127.0.0.1"),
-    Option(
-        "default_stream",
-        ("--default-stream",),
-        "what a request gets that does not say stream",
-        default="true",
-        choices=("true", "false"),
-    ),
-    Option("key", ("--key",), "the API key to accept", metavar="KEY"),
-    Option("keys", ("--keys",), "a TOML file of users and their keys", metavar="FILE"),
-    Option("state", ("--state",), "keep conversations in this folder", metavar="DIR"),
-    Option("project", ("--project",), "a project and the folder of its files", metavar="UUID=DIR", many=True),
-    Option("web", ("--web",), "the folder that web_search and web_fetch look into", metavar="DIR"),
-    Option("file", ("--file",), "an uploaded file", metavar="UUID=PATH", many=True),
-    Option("daily_tokens", ("--daily-tokens",), "tokens a user may use a day", kind="number"),
-    Option("monthly_tokens", ("--monthly-tokens",), "tokens a user may use a month", kind="number"),
-    Option("scenario", ("--scenario",), "a TOML file that scripts what the next requests get", metavar="FILE"),
-    Option("record", ("--record",), "store real exchanges here, without the key", metavar="DIR"),
-    Option("upstream", ("--upstream",), "the service to record", metavar="URL"),
-    Option("replay", ("--replay",), "serve the exchanges stored here", metavar="DIR"),
-    Option("verbose", ("-v", "--verbose"), "a line for each request on stderr", kind="flag"),
-    ERRORS,
-)
 
 
 def resolve(options: tuple[Option, ...], flags: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, Any]:
@@ -119,6 +39,19 @@ def _checked(option: Option, value: Any, error: type[UsageError | ConfigError], 
     if option.choices and value not in option.choices:
         raise error(f"{source} is {' or '.join(option.choices)}, not {value!r}")
     return value
+
+
+@dataclass(frozen=True)
+class Options:
+    """The arguments and options of one command as resolved; each is an attribute by its name in the catalogue."""
+
+    values: Mapping[str, Any]
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self.values[name]
+        except KeyError:
+            raise AttributeError(name) from None
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,6 @@
 """What ask, stream, chat and raw-events share: from their options to one delivered answer."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
 
 from eugpt_cli import files, settings
 from eugpt_cli.console import Console
@@ -10,6 +8,7 @@ from eugpt_cli.errors import ConfigError, EugptError, UsageError
 from eugpt_cli.output import Writer
 from eugpt_cli.report import Outcome
 from eugpt_cli.request import Request, build, compose, curl
+from eugpt_cli.settings import Options
 
 NO_KEY = ConfigError(
     "no API key",
@@ -17,20 +16,6 @@ NO_KEY = ConfigError(
 )
 STREAM_SILENCE = 120.0
 DOCUMENT_SILENCE = 600.0
-
-
-@dataclass(frozen=True)
-class Options:
-    """The shared options as resolved, and the prompt."""
-
-    prompt: str | None
-    values: dict[str, Any]
-
-    def __getattr__(self, name: str) -> Any:
-        try:
-            return self.values[name]
-        except KeyError:
-            raise AttributeError(name) from None
 
 
 def run(

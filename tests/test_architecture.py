@@ -8,7 +8,7 @@ import eugpt_cli
 HOUSE = Path(eugpt_cli.__file__).parent
 FLOORS = [
     {"__init__"},
-    {"errors", "sse"},
+    {"errors", "sse", "catalogue"},
     {"events", "settings", "terminal"},
     {"request", "retry", "output", "report", "console", "dial"},
     {"files", "transport"},

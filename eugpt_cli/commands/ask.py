@@ -3,10 +3,11 @@
 from eugpt_cli import turn
 from eugpt_cli.console import Console
 from eugpt_cli.output import Document, Text
+from eugpt_cli.settings import Options
 from eugpt_cli.terminal import visible
 
 
-def run(options: turn.Options, console: Console) -> int:
+def run(options: Options, console: Console) -> int:
     if options.json:
         turn.run(options, console, Document(console.write), stream=False)
     else:

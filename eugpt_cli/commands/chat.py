@@ -5,10 +5,11 @@ from eugpt_cli.console import Console
 from eugpt_cli.errors import EugptError
 from eugpt_cli.output import Text
 from eugpt_cli.report import Outcome
+from eugpt_cli.settings import Options
 from eugpt_cli.terminal import one_line, visible
 
 
-def run(options: turn.Options, console: Console) -> int:
+def run(options: Options, console: Console) -> int:
     def tell(outcome: Outcome, fault: EugptError | None) -> None:
         if outcome.conversation_id and console.is_terminal(2):
             console.note(f"conversation {one_line(str(outcome.conversation_id))}")

@@ -2,9 +2,10 @@
 
 from eugpt_cli.console import Console
 from eugpt_cli.errors import ExitCode
+from eugpt_cli.settings import Options
 
 
-def run(console: Console) -> int:
+def run(options: Options, console: Console) -> int:
     for code in ExitCode:
         console.out(f"{code.number:>3}  {code.label:<16} {code.when}")
     return 0

@@ -7,9 +7,10 @@ from eugpt_cli.console import Console
 from eugpt_cli.errors import EugptError, UsageError
 from eugpt_cli.output import Ndjson, Sse, Writer
 from eugpt_cli.report import Outcome, trailer
+from eugpt_cli.settings import Options
 
 
-def run(options: turn.Options, console: Console) -> int:
+def run(options: Options, console: Console) -> int:
     if options.sse and (options.type or options.trailer):
         raise UsageError("--sse passes the bytes through untouched; it goes with neither --type nor --trailer")
 

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from eugpt_cli.console import Console
 from eugpt_cli.errors import ConfigError
+from eugpt_cli.settings import Options
 
 if TYPE_CHECKING:
     from eugpt_cli.local.server import Config
 
 
-def run(options: Any, console: Console) -> int:
+def run(options: Options, console: Console) -> int:
     """Serve as the options say: 0, the command's exit status, or the negative number of the signal that killed it.
 
     `options` has an attribute per flag (`default_stream`, `daily_tokens`, …) and `command`, the words after `--`.
@@ -33,7 +34,7 @@ def run(options: Any, console: Console) -> int:
         return error.exit_code
 
 
-def _config(options: Any, console: Console) -> Config:
+def _config(options: Options, console: Console) -> Config:
     from eugpt_cli.local.server import Config
 
     return Config(
@@ -58,7 +59,7 @@ def _config(options: Any, console: Console) -> Config:
     )
 
 
-def _port(options: Any) -> int:
+def _port(options: Options) -> int:
     """Where nothing is said, 8399; a free port for a command, so that two of them do not meet."""
     if options.port is not None:
         return int(options.port)

@@ -3,9 +3,8 @@
 from collections.abc import Iterator
 
 from eugpt_cli import __version__
-from eugpt_cli.cli import COMMANDS, Command
+from eugpt_cli.catalogue import COMMANDS, Command, Option
 from eugpt_cli.errors import ExitCode
-from eugpt_cli.settings import Option
 
 NAMES = " ".join(command.name for command in COMMANDS)
 BEGIN, END = "<!-- exit codes: generated -->", "<!-- end -->"
