@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from eugpt_cli.errors import EugptError, LocalError, LostError, NotTheApi, Truncated, Unreachable
+from eugpt_cli.errors import EugptError, LocalError, LostError, NotTheApi, Truncated
 from eugpt_cli.events import TERMINAL, Event, decode, document_ending, ending, parse, response_of, tool_of, tools_of
 from eugpt_cli.output import Writer
 from eugpt_cli.report import Outcome
@@ -62,13 +62,14 @@ def _attempt(
     silence = Silence(way.silence)
     try:
         with way.client.send(request, silence) as response:
+            outcome.answered_at = time.monotonic()
             outcome.http_status = response.status
             outcome.request_id = response.headers.get("x-request-id")
             way.watch.answered(response)
             _read(response, request, silence, writer, outcome, way.watch)
         return None
     except EugptError as fault:
-        outcome.sent = outcome.sent or not isinstance(fault, Unreachable)
+        outcome.sent = outcome.sent or silence.sent
         wait = pause(
             way.patience, fault, attempts=outcome.attempts, stored=stored, shown=shown(), jitter=random.random()
         )

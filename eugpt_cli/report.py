@@ -24,7 +24,7 @@ class Outcome:
     usage: Any = None
     sent: bool = False
     started: float = field(default_factory=time.monotonic)
-    sent_at: float | None = None
+    answered_at: float | None = None
     first_at: float | None = None
 
     def again(self) -> None:
@@ -89,7 +89,7 @@ def meta_line(outcome: Outcome, end: EugptError | Stopped | None) -> bytes:
 
 
 def meta(outcome: Outcome, end: EugptError | Stopped | None) -> dict[str, Any]:
-    """The object of `--meta`; `seconds` counts from the start of the run."""
+    """The object of `--meta`; `seconds` counts from the start of the run: headers there, first event, end."""
     code = _exit(end)
     return {
         "outcome": code.label,
@@ -105,7 +105,7 @@ def meta(outcome: Outcome, end: EugptError | Stopped | None) -> dict[str, Any]:
         "tools": outcome.tools,
         "usage": outcome.usage,
         "seconds": {
-            "sent": _since(outcome, outcome.sent_at),
+            "answered": _since(outcome, outcome.answered_at),
             "first_event": _since(outcome, outcome.first_at),
             "total": _since(outcome, time.monotonic()),
         },

@@ -19,9 +19,13 @@ LONGEST_REST = 4.0  # seconds after which an idle connection is not trusted to b
 
 
 class Silence:
-    """How long the server may stay silent, counted in events: `beat` when one has come."""
+    """How long the server may stay silent, counted in events: `beat` when one has come.
+
+    `sent`: the request, or a part of it, may have left.
+    """
 
     def __init__(self, seconds: float) -> None:
+        self.sent = False
         self._seconds = seconds
         self.beat()
 
@@ -47,6 +51,7 @@ class _Stream(httpcore.NetworkStream):
         self._first = True
         self.at_end = False
         self.is_http = True
+        silence.sent = True
         silence.beat()
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
