@@ -30,6 +30,7 @@ class Outcome:
     def again(self) -> None:
         """Forgets what a failed attempt told, but for what the next one does not change."""
         self.response_id = self.model = self.status = self.request_id = self.http_status = None
+        self.answered_at = self.first_at = None
         self.events = 0
         self.tools = []
         self.attempts += 1
