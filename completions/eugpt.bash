@@ -27,8 +27,9 @@ _eugpt_option() {
     case $2 in
     -i | --instructions) kind=@file ;;
     -c | --conversation) kind=conversation ;;
-    -p | --project | --file-id | --timeout | --connect-timeout | --max-time | --base-url) kind=none ;;
-    -f | --file | --api-key-file) kind=file ;;
+    -p | --project | --file-id | --base-url | --connect-timeout | --timeout | --max-time | --retries | --extract) kind=none ;;
+    -f | --file | -o | --output | --meta | --api-key-file | --ca-file) kind=file ;;
+    --profile) kind=profile ;;
     --errors) kind=words choices='text json' ;;
     esac
     ;;
@@ -36,8 +37,9 @@ _eugpt_option() {
     case $2 in
     -i | --instructions) kind=@file ;;
     -c | --conversation) kind=conversation ;;
-    -p | --project | --file-id | --timeout | --connect-timeout | --max-time | --base-url) kind=none ;;
-    -f | --file | --api-key-file) kind=file ;;
+    -p | --project | --file-id | --base-url | --connect-timeout | --timeout | --max-time | --retries) kind=none ;;
+    -f | --file | -o | --output | --meta | --api-key-file | --ca-file) kind=file ;;
+    --profile) kind=profile ;;
     --errors) kind=words choices='text json' ;;
     esac
     ;;
@@ -45,8 +47,9 @@ _eugpt_option() {
     case $2 in
     -i | --instructions) kind=@file ;;
     -c | --conversation) kind=conversation ;;
-    -p | --project | --file-id | --timeout | --connect-timeout | --max-time | --base-url) kind=none ;;
-    -f | --file | --api-key-file) kind=file ;;
+    -p | --project | --file-id | --base-url | --connect-timeout | --timeout | --max-time | --retries) kind=none ;;
+    -f | --file | -o | --output | --meta | --api-key-file | --ca-file) kind=file ;;
+    --profile) kind=profile ;;
     --errors) kind=words choices='text json' ;;
     esac
     ;;
@@ -54,8 +57,9 @@ _eugpt_option() {
     case $2 in
     -i | --instructions) kind=@file ;;
     -c | --conversation) kind=conversation ;;
-    -p | --project | --file-id | --timeout | --connect-timeout | --max-time | --base-url) kind=none ;;
-    -f | --file | --api-key-file) kind=file ;;
+    -p | --project | --file-id | --base-url | --connect-timeout | --timeout | --max-time | --retries) kind=none ;;
+    -f | --file | -o | --output | --meta | --api-key-file | --ca-file) kind=file ;;
+    --profile) kind=profile ;;
     --errors) kind=words choices='text json' ;;
     --type) kind=words choices='response.created response.output_item.added response.content_part.added response.output_text.delta response.output_text.done response.output_item.done error response.completed response.failed response.incomplete' ;;
     esac
@@ -115,10 +119,10 @@ _eugpt_argument() {
 _eugpt_options() {
   case $1 in
   '') choices='--version -h --help' ;;
-  ask) choices='-i --instructions -c --conversation -p --project -f --file --file-id -I --no-stdin --timeout --connect-timeout --max-time --base-url --api-key-file --errors -q --quiet -v --verbose --dry-run --curl --json -h --help' ;;
-  stream) choices='-i --instructions -c --conversation -p --project -f --file --file-id -I --no-stdin --timeout --connect-timeout --max-time --base-url --api-key-file --errors -q --quiet -v --verbose --dry-run --curl -h --help' ;;
-  chat) choices='-i --instructions -c --conversation -p --project -f --file --file-id -I --no-stdin --timeout --connect-timeout --max-time --base-url --api-key-file --errors -q --quiet -v --verbose --dry-run --curl -h --help' ;;
-  raw-events) choices='-i --instructions -c --conversation -p --project -f --file --file-id -I --no-stdin --timeout --connect-timeout --max-time --base-url --api-key-file --errors -q --quiet -v --verbose --dry-run --curl --sse --type --trailer -h --help' ;;
+  ask) choices='-i --instructions -c --conversation -p --project -f --file --file-id -I --no-stdin -o --output --meta --base-url --api-key-file --profile --ca-file --connect-timeout --timeout --max-time --retries --retry-unsafe --errors -q --quiet -v --verbose --dry-run --curl --json --extract --partial -h --help' ;;
+  stream) choices='-i --instructions -c --conversation -p --project -f --file --file-id -I --no-stdin -o --output --meta --base-url --api-key-file --profile --ca-file --connect-timeout --timeout --max-time --retries --retry-unsafe --errors -q --quiet -v --verbose --dry-run --curl -h --help' ;;
+  chat) choices='-i --instructions -c --conversation -p --project -f --file --file-id -I --no-stdin -o --output --meta --base-url --api-key-file --profile --ca-file --connect-timeout --timeout --max-time --retries --retry-unsafe --errors -q --quiet -v --verbose --dry-run --curl -h --help' ;;
+  raw-events) choices='-i --instructions -c --conversation -p --project -f --file --file-id -I --no-stdin -o --output --meta --base-url --api-key-file --profile --ca-file --connect-timeout --timeout --max-time --retries --retry-unsafe --errors -q --quiet -v --verbose --dry-run --curl --sse --type --trailer -h --help' ;;
   serve) choices='--port --host --default-stream --key --keys --state --project --web --file --daily-tokens --monthly-tokens --scenario --record --upstream --replay -v --verbose --errors -h --help' ;;
   exit-codes) choices='-h --help' ;;
   esac

@@ -19,7 +19,9 @@ eugpt() { printf '<%s>' "$@"; echo; }
 """
 SETUP = {
     "bash": READLINE + f". {COMPLETIONS}/eugpt.bash\n",
-    "bash without = and : as breaks": READLINE + f". {COMPLETIONS}/eugpt.bash\nCOMP_WORDBREAKS=${{COMP_WORDBREAKS//[=:]/}}\n",
+    "bash without = and : as breaks": READLINE
+    + f". {COMPLETIONS}/eugpt.bash\n"
+    + "COMP_WORDBREAKS=${COMP_WORDBREAKS//[=:]/}\n",
     "bash-completion": READLINE + f". {BASH_COMPLETION}\n. {COMPLETIONS}/eugpt.bash\n",
     "zsh": f"""\
 fpath=({COMPLETIONS} $fpath); autoload -U compinit; compinit -u -D
@@ -34,7 +36,11 @@ function eugpt; printf '<%s>' $argv; echo; end
 source {COMPLETIONS}/eugpt.fish
 """,
 }
-ARGV = {"bash": ["bash", "--norc", "--noprofile", "-i"], "zsh": ["zsh", "-f", "-i"], "fish": ["fish", "--no-config", "-i"]}
+ARGV = {
+    "bash": ["bash", "--norc", "--noprofile", "-i"],
+    "zsh": ["zsh", "-f", "-i"],
+    "fish": ["fish", "--no-config", "-i"],
+}
 
 
 def program(name: str) -> str:

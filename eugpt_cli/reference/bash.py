@@ -11,7 +11,9 @@ def script(tree: Tree, template: str) -> str:
     tables = {
         "options": "\n".join(f"  {command.name})\n{_options(command)}\n    ;;" for command in tree.commands),
         "arguments": "\n".join(f"  {command.name})\n{_arguments(command)}\n    ;;" for command in tree.commands),
-        "flags": "\n".join(f"  {command.name}) choices={quote(_flags(command.options))} ;;" for command in tree.commands),
+        "flags": "\n".join(
+            f"  {command.name}) choices={quote(_flags(command.options))} ;;" for command in tree.commands
+        ),
         "root": _flags(tree.root),
         "commands": " ".join(command.name for command in tree.commands),
     }

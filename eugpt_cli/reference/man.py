@@ -4,7 +4,8 @@ import re
 from collections.abc import Callable, Iterable
 
 from eugpt_cli.catalogue import Command, Option
-from eugpt_cli.reference.tree import HELP, Fact, Group, Tree, value_name
+from eugpt_cli.reference.tree import HELP, Group, Tree, value_name
+from eugpt_cli.reference.words import Fact
 
 MARKER = re.compile(r"^@([a-z ]+)@\n", re.MULTILINE)
 
@@ -77,7 +78,8 @@ def _facts(facts: Iterable[Fact]) -> str:
 
 def _examples(tree: Tree) -> str:
     return "".join(
-        f".PP\n{roff(example.purpose)}\n.PP\n.in +4n\n.EX\n{roff(example.command)}\n.EE\n.in\n" for example in tree.examples
+        f".PP\n{roff(example.purpose)}\n.PP\n.in +4n\n.EX\n{roff(example.command)}\n.EE\n.in\n"
+        for example in tree.examples
     )
 
 

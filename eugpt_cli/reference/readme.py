@@ -24,7 +24,11 @@ def _codes(tree: Tree) -> str:
 
 def _settings(tree: Tree) -> str:
     rows = (
-        (", ".join(f"`{flag}`" for flag in option.flags), f"`{option.variable}`" if option.variable else "", option.help)
+        (
+            ", ".join(f"`{flag}`" for flag in option.flags),
+            f"`{option.variable}`" if option.variable else "",
+            option.help,
+        )
         for group in tree.groups
         for option in group.options
         if option.variable or len(group.commands) > 1

@@ -21,8 +21,7 @@ FILLERS = {
     "UUID=DIR": "=folder",
     "ID": "conversation",
     "ID|NAME": "conversation",
-    "NAME": "conversation",
-    "PROFILE": "profile",
+    "NAME": "profile",
     "COMMAND": "command",
 }
 LISTS: dict[str, tuple[str, ...]] = {

@@ -1,4 +1,4 @@
-"""What no other table knows: event types, variables that belong to no option, files, and examples with their reasons."""
+"""What no other table knows: event types, variables that belong to no option, files, and examples."""
 
 from dataclasses import dataclass
 
