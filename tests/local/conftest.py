@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import os
 import shlex
 import signal
 import subprocess
@@ -16,6 +14,8 @@ from typing import Any
 
 import httpx
 import pytest
+
+from .clients import absent
 
 RUNNER = """
 import json, os, signal, sys
@@ -38,15 +38,7 @@ except ServeError as error:
 sys.exit(code if code >= 0 else 100 - code)
 """
 
-README = Path(__file__).parents[2] / "README.md"
-OPTIONAL = {
-    "test_readme_rehearsal.py": README.exists() and "bad-night.toml" in README.read_text("utf-8"),
-    "test_schema.py": importlib.util.find_spec("schemathesis") is not None,
-    "test_langchain.py": importlib.util.find_spec("langchain_openai") is not None,
-    "test_pydantic_ai.py": importlib.util.find_spec("pydantic_ai") is not None,
-    "test_javascript.py": "EUGPT_TEST_NODE_MODULES" in os.environ,
-}
-collect_ignore = [name for name, there in OPTIONAL.items() if not there]
+collect_ignore = absent()
 
 
 def command_line(options: dict[str, Any], *command: str) -> list[str]:
