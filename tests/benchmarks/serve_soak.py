@@ -67,7 +67,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         scenario = Path(folder, "scenario.toml")
         scenario.write_text(SCENARIO.format(words=" ".join(["word"] * 30)))
-        server = started(Path(folder, "stderr.log"), {"scenario": str(scenario)})
+        server = started(Path(folder, "stderr.log"), command_line({"scenario": str(scenario)}))
         try:
             good, bad, readings = asyncio.run(soak(server, streams, seconds))
         finally:

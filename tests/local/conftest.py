@@ -15,6 +15,8 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.program import EUGPT
+
 from .clients import absent
 
 RUNNER = """
@@ -94,10 +96,10 @@ class Server:
 Start = Callable[..., Server]
 
 
-def started(log: Path, options: dict[str, Any]) -> Server:
+def started(log: Path, line: list[str]) -> Server:
     """Start a server and read its two export lines."""
     with log.open("a") as stderr:
-        process = subprocess.Popen(command_line(options), stdout=subprocess.PIPE, stderr=stderr, text=True)
+        process = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=stderr, text=True)
     assert process.stdout is not None
     lines = [process.stdout.readline().strip() for _ in range(2)]
     assert all(line.startswith("export EUGPT_") for line in lines), log.read_text()
@@ -107,11 +109,12 @@ def started(log: Path, options: dict[str, Any]) -> Server:
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
-    """Start a server with options; it is stopped after the test."""
+    """Start a server with options, or `eugpt serve` with the words of its command line; it ends with the test."""
     servers: list[Server] = []
 
-    def starter(**options: Any) -> Server:
-        servers.append(started(tmp_path / "stderr.log", options))
+    def starter(*words: str, **options: Any) -> Server:
+        line = [EUGPT, "serve", "--port", "0", *words] if words else command_line(options)
+        servers.append(started(tmp_path / "stderr.log", line))
         return servers[-1]
 
     yield starter
@@ -122,6 +125,6 @@ def start(tmp_path: Path) -> Iterator[Start]:
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """One server with the default options, for tests that leave nothing behind in it."""
-    running = started(tmp_path_factory.mktemp("serve") / "stderr.log", {"verbose": True})
+    running = started(tmp_path_factory.mktemp("serve") / "stderr.log", command_line({"verbose": True}))
     yield running
     running.stop()
