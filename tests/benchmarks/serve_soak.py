@@ -12,7 +12,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.local.conftest import Server, started
+from tests.local.conftest import Server, command_line, started
 
 SCENARIO = '[[request]]\ntimes = 0\ntext = "{words}"\ndelay_between = 0.05\n'
 
