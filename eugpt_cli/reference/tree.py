@@ -85,7 +85,7 @@ class Filler:
 def filler(thing: Option | Argument) -> Filler:
     """How the value of an option, or an argument, is completed."""
     shown = thing.metavar or ""
-    word = shown.strip("[].…")
+    word = shown.strip("[].… -")
     words = thing.choices if isinstance(thing, Option) else ()
     words = words or LISTS.get(word, ())
     if not words and word.islower() and "|" in word:
