@@ -147,19 +147,14 @@ _eugpt_unquote() {
   done
 }
 
-# The names of conversations, one a line of their file; one with a control character is left out: names
+# The names of conversations, one a line of their file; they hold letters, digits, dots, dashes and underscores: names
 _eugpt_conversations() {
-  local file=${XDG_STATE_HOME:-$HOME/.local/state}/eugpt/conversations.json line name
-  local escaped='^  "(([^"\]|\\["\/])*)": \{'
+  local file=${XDG_STATE_HOME:-$HOME/.local/state}/eugpt/conversations.json line
   [[ -r $file ]] || return
   while IFS= read -r line; do
     [[ $line == '  "'*'": {'* ]] || continue
-    name=${line#'  "'} name=${name%%'": {'*}
-    if [[ $name == *\\* ]]; then
-      [[ $line =~ $escaped ]] || continue
-      name=${BASH_REMATCH[1]//\\\"/\"} name=${name//\\\//\/} name=${name//\\\\/\\}
-    fi
-    names+=("$name")
+    line=${line#'  "'}
+    names+=("${line%%\"*}")
   done <"$file"
 }
 

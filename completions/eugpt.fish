@@ -28,8 +28,7 @@ function __eugpt_conversations
     set -l state $XDG_STATE_HOME
     test -n "$state"; or set state ~/.local/state
     test -r $state/eugpt/conversations.json; or return
-    string replace -rf '^  "((?:[^"\\\\]|\\\\["\\\\/])*)": \{.*' '$1' <$state/eugpt/conversations.json |
-        string replace -ra '\\\\(["\\\\/])' '$1'
+    string replace -rf '^  "([^"]+)": \{.*' '$1' <$state/eugpt/conversations.json
 end
 
 function __eugpt_profiles

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterable
 
 from eugpt_cli.catalogue import Command, Option
-from eugpt_cli.reference.tree import HELP, Group, Tree, value_name
+from eugpt_cli.reference.tree import HELP, Group, Tree, told, value_name
 from eugpt_cli.reference.words import Fact
 
 MARKER = re.compile(r"^@([a-z ]+)@\n", re.MULTILINE)
@@ -41,21 +41,7 @@ def _options(options: Iterable[Option]) -> str:
 def _option(option: Option) -> str:
     value = value_name(option)
     flags = ", ".join(map(_bold, option.flags)) + (f" {_italic(value)}" if value else "")
-    return _entry(flags, _sentence(option))
-
-
-def _sentence(option: Option) -> str:
-    notes = [
-        "may be repeated" if option.many else "",
-        f"default {_number(option.default)}" if option.default is not None else "",
-        f"variable {option.variable}" if option.variable else "",
-    ]
-    told = "; ".join(filter(None, notes))
-    return option.help + (f" ({told})" if told else "")
-
-
-def _number(value: object) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return _entry(flags, told(option, option.variable))
 
 
 def _group(group: Group) -> str:

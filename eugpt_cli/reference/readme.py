@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterable
 
-from eugpt_cli.reference.tree import Tree
+from eugpt_cli.reference.tree import HELP, Tree, told
 
 BLOCK = re.compile(r"(<!-- ([a-z ]+): generated -->\n).*?(<!-- end -->)", re.DOTALL)
 
@@ -23,17 +23,19 @@ def _codes(tree: Tree) -> str:
 
 
 def _settings(tree: Tree) -> str:
+    """What more than one command has."""
     rows = (
         (
             ", ".join(f"`{flag}`" for flag in option.flags),
             f"`{option.variable}`" if option.variable else "",
-            option.help,
+            "yes" if option.setting else "",
+            told(option),
         )
         for group in tree.groups
         for option in group.options
-        if option.variable or len(group.commands) > 1
+        if len(group.commands) > 1 and option != HELP
     )
-    return _table(("option", "variable", "what it sets"), rows)
+    return _table(("option", "variable", "in a profile", "what it sets"), rows)
 
 
 def _variables(tree: Tree) -> str:

@@ -74,6 +74,21 @@ def value_name(option: Option) -> str | None:
     return option.metavar or {"seconds": "SECONDS", "number": "N"}.get(option.kind) or "|".join(option.choices)
 
 
+def told(option: Option, variable: str | None = None) -> str:
+    """The help of an option with what its row says besides."""
+    notes = [
+        "may be repeated" if option.many else "",
+        f"default {_number(option.default)}" if option.default is not None else "",
+        f"variable {variable}" if variable else "",
+    ]
+    note = "; ".join(filter(None, notes))
+    return option.help + (f" ({note})" if note else "")
+
+
+def _number(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
 @dataclass(frozen=True)
 class Filler:
     """How a shell completes a value: by a list of `words`, or by what `kind` names; an empty kind by nothing."""
