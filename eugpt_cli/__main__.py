@@ -13,6 +13,7 @@ def main() -> None:
     import signal
 
     gc.set_threshold(100_000)  # loading makes no garbage worth a search every 700 objects
+    sys.modules["httpx._main"] = None  # type: ignore[assignment]  # its command line loads click and rich where they are
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     from eugpt_cli import cli

@@ -1,7 +1,7 @@
 """The door: the only file that knows Typer. Turns the tables into commands, words every error, and exits."""
 
 import importlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from itertools import pairwise
 from typing import Any, NoReturn
@@ -9,11 +9,11 @@ from typing import Any, NoReturn
 import typer
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
-from eugpt_cli import __version__, settings
+from eugpt_cli import __version__
 from eugpt_cli.catalogue import COMMANDS, Argument, Command, Option
 from eugpt_cli.console import Console
 from eugpt_cli.errors import EugptError, Internal, Stopped, UsageError
-from eugpt_cli.report import error_json, error_text, redact
+from eugpt_cli.mask import redact
 
 
 def main(argv: Sequence[str]) -> NoReturn:
@@ -119,14 +119,21 @@ def _telling(*flags: str, says: str, tell: Callable[[typer.Context], str]) -> Ty
     )
 
 
-def _call(command: Command, console: Console, **params: Any) -> int:
-    given = {name: list(value) if isinstance(value, tuple) else value for name, value in params.items()}
+def _call(command: Command, console: Console, /, **params: Any) -> int:
+    from eugpt_cli import settings
+
+    given: dict[str, Any] = {name: list(value) if isinstance(value, tuple) else value for name, value in params.items()}
     module = importlib.import_module(f"eugpt_cli.commands.{command.module}")
-    values = settings.resolve(command.options, given, console.environ)
+    profile: Mapping[str, Any] = {}
+    if "profile" in given:
+        from eugpt_cli.profile import load
+
+        profile = load(console.environ, given["profile"] or console.environ.get("EUGPT_PROFILE")).values
+    values = settings.resolve(command.options, given, console.environ, profile)
     values.update((argument.name, given[argument.name]) for argument in command.arguments)
     console.quiet = bool(values.get("quiet"))
     console.limit(values.get("max_time"))
-    return int(module.run(settings.Options(values), console))
+    return int(module.run(settings.Options(values, profile), console))
 
 
 def _usage(error: typer.TyperException) -> UsageError:
@@ -137,6 +144,8 @@ def _usage(error: typer.TyperException) -> UsageError:
 
 
 def _fail(error: EugptError, argv: Sequence[str], console: Console) -> int:
+    from eugpt_cli.report import error_json, error_text
+
     form = console.environ.get("EUGPT_ERRORS", "text")
     for word, following in pairwise([*argv, ""]):
         if word == "--errors" or word.startswith("--errors="):
