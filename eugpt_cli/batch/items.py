@@ -1,5 +1,6 @@
 """Lines and files to items, streamed: what each asks for, or what is wrong with it."""
 
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -14,6 +15,7 @@ from eugpt_cli.settings import Target
 
 LINE_LIMIT = 256 * 1024 * 1024
 BOM = b"\xef\xbb\xbf"
+OWN = ("instructions", "conversation_id", "project_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,51 +32,38 @@ class Item:
 
 @dataclass(frozen=True)
 class Defaults:
-    """What the command line gives to every item that does not say otherwise."""
+    """What the command line gives to every item: fields that an item may set otherwise, and files for its text."""
 
     target: Target
-    instructions: str | None = None
-    conversation_id: str | None = None
-    project_id: str | None = None
+    fields: Mapping[str, Any]
     files: Sequence[tuple[str, str]] = ()
-    file_ids: Sequence[str] = ()
 
-    def request(self, fields: Mapping[str, Any]) -> Request:
-        """Raises UsageError or InputError for fields that make no request."""
-        return build(
-            self.target,
-            self._input(fields.get("input")),
-            stream=False,
-            instructions=_string(fields, "instructions", self.instructions),
-            conversation_id=_string(fields, "conversation_id", self.conversation_id),
-            project_id=_string(fields, "project_id", self.project_id),
-            file_ids=self.file_ids,
-        )
+    def request(self, item: Mapping[str, Any]) -> Request:
+        """Raises UsageError or InputError for an item that makes no request."""
+        own = {name: _string(item, name) for name in OWN if item.get(name) is not None}
+        return build(self.target, self._input(item.get("input")), stream=False, **{**self.fields, **own})
 
     def _input(self, given: Any) -> Any:
         if isinstance(given, list) and given:
-            if self.files or self.file_ids:
-                raise UsageError("--file and --file-id go with an input that is a string, not a list")
+            if self.files or self.fields.get("file_ids"):
+                raise UsageError("--file and --file-id go with an input that is a text, not a list")
             return given
         if not isinstance(given, str) or not given:
             raise UsageError("nothing to send: input is a text or a list of items, and not empty")
         if "\0" in given:
             raise InputError("a NUL in the input")
-        return compose(given, None, self.files)
+        return compose(given, None, self.files) if self.files else given
 
 
-def _string(fields: Mapping[str, Any], name: str, default: str | None) -> str | None:
-    value = fields.get(name)
-    if value is None:
-        return default
-    if not isinstance(value, str):
+def _string(item: Mapping[str, Any], name: str) -> str:
+    if not isinstance(item[name], str):
         raise UsageError(f"{name} is not a string")
-    return value
+    return str(item[name])
 
 
-def from_json(pieces: Iterable[bytes], defaults: Defaults) -> Iterator[Item]:
+def from_json(lines: Iterable[bytes], defaults: Defaults) -> Iterator[Item]:
     """An item for each line of NDJSON; blank lines are none."""
-    for number, raw in _lines(pieces):
+    for number, raw in _numbered(lines):
         custom_id = request = fault = None
         try:
             fields = _object(raw)
@@ -85,9 +74,9 @@ def from_json(pieces: Iterable[bytes], defaults: Defaults) -> Iterator[Item]:
         yield _item(number, custom_id, request, fault, raw)
 
 
-def from_lines(pieces: Iterable[bytes], defaults: Defaults) -> Iterator[Item]:
+def from_lines(lines: Iterable[bytes], defaults: Defaults) -> Iterator[Item]:
     """An item for each line, which is the prompt; blank lines are none."""
-    for number, raw in _lines(pieces):
+    for number, raw in _numbered(lines):
         request = fault = None
         try:
             request = defaults.request({"input": _text(raw)})
@@ -96,15 +85,15 @@ def from_lines(pieces: Iterable[bytes], defaults: Defaults) -> Iterator[Item]:
         yield _item(number, None, request, fault, raw)
 
 
-def from_files(paths: Iterable[str], defaults: Defaults) -> Iterator[Item]:
-    """An item for each file; its path is its id."""
-    for number, path in enumerate(paths, 1):
+def from_files(lines: Iterable[bytes], defaults: Defaults) -> Iterator[Item]:
+    """An item for each file that a line names; its path is its id."""
+    for number, raw in _numbered(lines):
         request = fault = None
         try:
-            request = defaults.request({"input": files.read_text(path)})
+            request = defaults.request({"input": files.read_text(os.fsdecode(raw))})
         except (UsageError, InputError) as error:
             fault = error
-        yield _item(number, path.encode("utf-8", "replace").decode(), request, fault, b"")
+        yield _item(number, raw.decode("utf-8", "replace"), request, fault, b"")
 
 
 def _item(
@@ -115,15 +104,15 @@ def _item(
     return Item(number, custom_id, request, fault, key, digest)
 
 
-def _lines(pieces: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
-    for number, raw in enumerate(_split(pieces), 1):
+def _numbered(lines: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
+    for number, raw in enumerate(lines, 1):
         if number == 1:
             raw = raw.removeprefix(BOM)
         if raw and not raw.isspace():
             yield number, raw
 
 
-def _split(pieces: Iterable[bytes]) -> Iterator[bytes]:
+def split(pieces: Iterable[bytes]) -> Iterator[bytes]:
     """Lines without their ends; a piece that ends no line is kept and never scanned again."""
     held: list[bytes] = []
     size = 0

@@ -6,11 +6,10 @@ when the run ends; a successful one never is.
 
 import fcntl
 import os
-import stat
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from hashlib import blake2b
 from threading import Lock
 from typing import Any
@@ -18,8 +17,9 @@ from typing import Any
 import orjson
 
 from eugpt_cli.batch.items import Item
-from eugpt_cli.console import reason
+from eugpt_cli.console import reason, write
 from eugpt_cli.errors import Busy, OutputError, UsageError
+from eugpt_cli.files import Replacement
 
 ROW_START = b'{"custom_id":'
 
@@ -41,10 +41,8 @@ class Ledger:
         self._size = os.fstat(self._fd).st_size
         if self._size and not resume:
             raise UsageError(f"{path} is not empty", hint="go on with it by --resume, or remove it first")
-        try:
+        with self._worded():
             self._recover()
-        except OSError as error:
-            raise OutputError(f"{path} cannot be continued: {reason(error)}") from None
         self._start = self._size
 
     def is_done(self, item: Item) -> bool:
@@ -59,32 +57,36 @@ class Ledger:
     def write(self, item: Item, row: bytes) -> None:
         with self._write_lock:
             try:
-                _write_all(self._fd, row)
-            except OSError as error:
+                write(self._fd, row, self._path)
+            except OutputError:
                 with suppress(OSError):
                     os.ftruncate(self._fd, self._size)
-                raise OutputError(f"{self._path} cannot be written: {reason(error)}") from None
+                raise
             self._size += len(row)
             self._dirty = True
             self._notice_order(item.line)
             if self._failed and self._failed.pop(_mark(item.custom_id, item.line), None) is not None:
                 self._stale += 1
 
+    def release(self) -> None:
+        """No row waits here."""
+
     def sync(self) -> None:
         if self._dirty:
             self._dirty = False
-            try:
+            with self._worded():
                 os.fsync(self._fd)
-            except OSError as error:
-                raise OutputError(f"{self._path} cannot be written: {reason(error)}") from None
 
     def settle(self) -> None:
         """Makes the file what it should be when the run has ended: no replaced rows, and in order if asked for."""
+        self.sync()
         if self._stale or (self._ordered and not self._in_order):
-            try:
+            with self._worded():
                 self._rewrite()
-            except OSError as error:
-                raise OutputError(f"{self._path} cannot be put in order: {reason(error)}") from None
+
+    def seal(self, seconds: float) -> None:
+        self._write_lock.acquire(timeout=seconds)
+        self.sync()
 
     def _recover(self) -> None:
         done = array("Q")
@@ -111,7 +113,7 @@ class Ledger:
         if half:
             os.ftruncate(self._fd, offset)
         else:
-            _write_all(self._fd, b"\n")
+            write(self._fd, b"\n", self._path)
         self._dirty = True
         return not half
 
@@ -130,20 +132,16 @@ class Ledger:
     def _rewrite(self) -> None:
         """The rows that count, into a new file that takes the place of the old one at once."""
         lines, offsets, sizes = self._kept()
-        order = range(len(offsets))
-        new = f"{self._path}.{os.getpid()}.tmp"
-        mode = stat.S_IMODE(os.fstat(self._fd).st_mode)
+        order: Iterable[int] = range(len(offsets))
+        if self._ordered:
+            order = sorted(order, key=lines.__getitem__)
+        new = Replacement(self._path)
         try:
-            with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
-                for n in sorted(order, key=lines.__getitem__) if self._ordered else order:
-                    file.write(os.pread(self._fd, sizes[n], offsets[n]))
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(new, self._path)
-        except BaseException:
-            with suppress(OSError):
-                os.unlink(new)
-            raise
+            for n in order:
+                new.write(os.pread(self._fd, sizes[n], offsets[n]))
+            new.commit()
+        finally:
+            new.discard()
 
     def _kept(self) -> tuple["array[int]", "array[int]", "array[int]"]:
         """Of each row that stays: its line in the input, where it is, and its size."""
@@ -160,6 +158,13 @@ class Ledger:
             offsets.append(offset)
             sizes.append(len(line))
         return lines, offsets, sizes
+
+    @contextmanager
+    def _worded(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise OutputError(f"{self._path} cannot be written: {reason(error)}") from None
 
 
 def _locked(path: str) -> int:
@@ -199,9 +204,3 @@ def _mark(custom_id: Any, line: Any, digest: Any = None) -> int:
     """Eight bytes that stand for an id, or for an id and its request."""
     name = orjson.dumps([custom_id, line if custom_id is None else None, digest])
     return int.from_bytes(blake2b(name, digest_size=8).digest())
-
-
-def _write_all(fd: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(fd, view) :]

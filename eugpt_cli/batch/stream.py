@@ -1,9 +1,7 @@
 """Rows to standard output or a pipe: as they come, or held back until those before them have been written."""
 
-import os
 from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
 from threading import Condition
 
 from eugpt_cli.batch.items import Item
@@ -12,11 +10,11 @@ HELD = 1000  # rows that wait for the one before them
 
 
 class Stream:
-    """One whole row at a time; `write` puts it out."""
+    """One whole row at a time."""
 
-    def __init__(self, put: Callable[[bytes], None], fd: int, *, ordered: bool) -> None:
+    def __init__(self, put: Callable[[bytes], None], sync: Callable[[], None], *, ordered: bool) -> None:
         self._put = put
-        self._fd = fd
+        self.sync = sync
         self._ordered = ordered
         self._condition = Condition()
         self._expected: deque[int] = deque()
@@ -51,11 +49,12 @@ class Stream:
             self._open = True
             self._condition.notify_all()
 
-    def sync(self) -> None:
-        with suppress(OSError):  # a pipe has nothing to sync
-            os.fsync(self._fd)
-
     def settle(self) -> None:
         with self._condition:
             for line in sorted(self._held):
                 self._put(self._held.pop(line))
+        self.sync()
+
+    def seal(self, seconds: float) -> None:
+        self._condition.acquire(timeout=seconds)
+        self.sync()

@@ -66,9 +66,7 @@ class Tally:
 
     def told(self, seconds: float) -> str:
         """The same as a line for people."""
-        parts = [f"{self.done} items in {seconds:.1f} s: {self.ok} ok"]
-        if self.failed:
-            parts.append(self.failures())
+        parts = [f"{self.done} items in {seconds:.1f} s: {self.ok} ok, {self.failed} failed"]
         if self.skipped:
             parts.append(f"{self.skipped} done before")
         if self.done:
@@ -78,5 +76,5 @@ class Tally:
         return "; ".join(parts)
 
     def failures(self) -> str:
-        kinds = ", ".join(f"{count} {kind}" for kind, count in self.kinds.most_common())
-        return f"{self.failed} failed ({kinds})"
+        """The kinds, the most frequent first."""
+        return ", ".join(f"{count} {kind}" for kind, count in self.kinds.most_common())
