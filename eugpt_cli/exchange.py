@@ -13,8 +13,9 @@ from eugpt_cli.report import Outcome
 from eugpt_cli.request import Request
 from eugpt_cli.retry import Patience, may_be_stored, pause, status_fault
 from eugpt_cli.sse import Decoder, TooLong
-from eugpt_cli.transport import Client, Response, Silence
+from eugpt_cli.transport import Client, Response
 from eugpt_cli.watch import Watch
+from eugpt_cli.wire import Silence
 
 BODY_LIMIT = 256 * 1024 * 1024
 ERROR_BODY_LIMIT = 64 * 1024

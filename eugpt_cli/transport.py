@@ -1,114 +1,26 @@
 """The only file that knows httpx: requests over dialled sockets, foreign errors translated at this door."""
 
 import socket
-import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-import httpcore
 import httpx
 
 from eugpt_cli.dial import Early, dial
-from eugpt_cli.errors import EugptError, Internal, NotTheApi, TimedOut, Truncated
+from eugpt_cli.errors import Internal, NotTheApi
 from eugpt_cli.request import Request
 from eugpt_cli.settings import Route
-
-LONGEST_REST = 4.0  # seconds after which an idle connection is not trusted to be open any more
-
-
-class Silence:
-    """How long the server may stay silent, counted in events: `beat` when one has come.
-
-    `sent`: the request, or a part of it, may have left.
-    """
-
-    def __init__(self, seconds: float) -> None:
-        self.sent = False
-        self._seconds = seconds
-        self.beat()
-
-    def beat(self) -> None:
-        self._until = time.monotonic() + self._seconds
-
-    def left(self) -> float:
-        left = self._until - time.monotonic()
-        if left <= 0:
-            raise TimedOut(f"the service has been silent for {self._seconds:g} s")
-        return left
+from eugpt_cli.wire import Silence, Wire
 
 
-class _Stream(httpcore.NetworkStream):
-    """A socket as httpcore wants it, timed by the silence clock of a request instead of by single reads."""
+class _Body(httpx.SyncByteStream):
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces = pieces
 
-    def __init__(self, sock: socket.socket) -> None:
-        self._sock = sock
-
-    def begin(self, silence: Silence) -> None:
-        """A new request goes over this socket."""
-        self._silence = silence
-        self._first = True
-        self.at_end = False
-        self.is_http = True
-        silence.sent = True
-        silence.beat()
-
-    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        self._sock.settimeout(self._silence.left())
-        try:
-            data = self._sock.recv(max_bytes)
-        except TimeoutError:
-            self._silence.left()
-            raise TimedOut("the service has been silent for too long") from None
-        except OSError as error:
-            raise Truncated(f"the connection was cut: {(error.strerror or str(error)).lower()}") from None
-        if self._first and data:
-            self._first = False
-            self.is_http = data[:5] == b"HTTP/"[: len(data)]
-        self.at_end = not data
-        return data
-
-    def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        view = memoryview(buffer)
-        while view:
-            self._sock.settimeout(self._silence.left())
-            try:
-                view = view[self._sock.send(view) :]
-            except TimeoutError:
-                self._silence.left()
-            except OSError as error:  # httpcore then still reads the answer that a hasty server has sent
-                raise httpcore.WriteError(str(error)) from None
-            else:
-                self._silence.beat()
-
-    def close(self) -> None:
-        self._sock.close()
-
-    def is_open(self) -> bool:
-        """Whether an idle socket is still good: nothing to read, not even its end."""
-        self._sock.settimeout(0)
-        try:
-            self._sock.recv(1)
-        except OSError as error:
-            return isinstance(error, BlockingIOError) or type(error).__name__ == "SSLWantReadError"
-        return False
-
-
-class _Wire:
-    """One HTTP/1.1 connection over a socket that is already there."""
-
-    def __init__(self, sock: socket.socket, request: httpx.Request) -> None:
-        url = request.url
-        self.stream = _Stream(sock)
-        self.connection = httpcore.HTTP11Connection(
-            httpcore.Origin(url.raw_scheme, url.raw_host, url.port or {"http": 80, "https": 443}[url.scheme]),
-            self.stream,
-        )
-        self.rests_since = 0.0
-
-    def is_good(self) -> bool:
-        return time.monotonic() - self.rests_since < LONGEST_REST and self.stream.is_open()
+    def __iter__(self) -> Iterator[bytes]:
+        return self._pieces
 
 
 @dataclass
@@ -116,7 +28,7 @@ class _Trip:
     """One request on its way: its clock, and the wire it goes over."""
 
     silence: Silence
-    wire: _Wire | None = None
+    wire: Wire | None = None
 
 
 class _Wires(httpx.BaseTransport):
@@ -124,26 +36,21 @@ class _Wires(httpx.BaseTransport):
 
     def __init__(self, connect: Callable[[], socket.socket], keep: int) -> None:
         self._connect = connect
-        self._resting: deque[_Wire] = deque(maxlen=keep)
+        self._resting: deque[Wire] = deque(maxlen=keep)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         trip: _Trip = request.extensions["trip"]
-        trip.wire = wire = self._take() or _Wire(self._connect(), request)
-        wire.stream.begin(trip.silence)
-        url = request.url
-        response = wire.connection.handle_request(
-            httpcore.Request(
-                request.method,
-                httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path),
-                headers=request.headers.raw,
-                content=request.stream,
-            )
-        )
+        trip.wire = self._take() or Wire(self._connect())
+        trip.wire.send(request.method, request.url.raw_path, request.headers.raw, request.read(), trip.silence)
+        response = trip.wire.response()
         return httpx.Response(
-            response.status, headers=response.headers, stream=_Body(response), extensions=response.extensions
+            response.status_code,
+            headers=response.headers.raw_items(),
+            stream=_Body(trip.wire.body()),
+            extensions={"reason_phrase": response.reason},
         )
 
-    def _take(self) -> _Wire | None:
+    def _take(self) -> Wire | None:
         while True:
             try:
                 wire = self._resting.pop()
@@ -151,30 +58,18 @@ class _Wires(httpx.BaseTransport):
                 return None
             if wire.is_good():
                 return wire
-            wire.connection.close()
+            wire.close()
 
-    def give_back(self, wire: _Wire) -> None:
+    def give_back(self, wire: Wire) -> None:
         """A wire whose request has ended, well or not."""
-        if len(self._resting) < (self._resting.maxlen or 0) and wire.connection.is_idle():
-            wire.rests_since = time.monotonic()
+        if len(self._resting) < (self._resting.maxlen or 0) and wire.rest():
             self._resting.append(wire)
         else:
-            wire.connection.close()
+            wire.close()
 
     def close(self) -> None:
         while self._resting:
-            self._resting.pop().connection.close()
-
-
-class _Body(httpx.SyncByteStream):
-    def __init__(self, response: httpcore.Response) -> None:
-        self._response = response
-
-    def __iter__(self) -> Iterator[bytes]:
-        return iter(self._response.iter_stream())
-
-    def close(self) -> None:
-        self._response.close()
+            self._resting.pop().close()
 
 
 @dataclass(frozen=True)
@@ -229,7 +124,7 @@ class Client:
         """Sends, and hands out the response. Raises Unreachable before, LostError or NotTheApi after."""
         trip = _Trip(silence)
         try:
-            with _translated(trip):
+            with _translated():
                 message = self._http.build_request(
                     "POST",
                     request.target.url,
@@ -240,7 +135,7 @@ class Client:
                 response = self._http.send(message, stream=True)
             silence.beat()
             try:
-                yield Response(response.status_code, response.reason_phrase, response.headers, _chunks(response, trip))
+                yield Response(response.status_code, response.reason_phrase, response.headers, _chunks(response))
             finally:
                 response.close()
         finally:
@@ -248,22 +143,16 @@ class Client:
                 self._wires.give_back(trip.wire)
 
 
-def _chunks(response: httpx.Response, trip: _Trip) -> Iterator[bytes]:
-    with _translated(trip):
+def _chunks(response: httpx.Response) -> Iterator[bytes]:
+    with _translated():
         yield from response.iter_bytes() if "content-encoding" in response.headers else response.iter_raw()
 
 
 @contextmanager
-def _translated(trip: _Trip) -> Iterator[None]:
+def _translated() -> Iterator[None]:
     try:
         yield
-    except (httpcore.RemoteProtocolError, httpx.RemoteProtocolError) as error:
-        if trip.wire and trip.wire.stream.at_end and trip.wire.stream.is_http:
-            raise Truncated("the connection was cut before the answer was complete") from None
-        raise NotTheApi(f"the answer is not HTTP as it should be: {error}") from None
     except (httpx.DecodingError, httpx.StreamError) as error:
         raise NotTheApi(f"the answer cannot be decoded: {error}") from None
-    except EugptError:
-        raise
-    except (httpcore.ProtocolError, httpx.HTTPError, httpx.InvalidURL) as error:
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise Internal(f"the request could not be made: {error}") from None

@@ -10,7 +10,7 @@ FLOORS = [
     {"__init__"},
     {"errors", "sse", "catalogue", "mask"},
     {"events", "settings", "terminal"},
-    {"request", "retry", "output", "report", "console", "dial"},
+    {"request", "retry", "output", "report", "console", "dial", "wire"},
     {"files", "transport", "profile"},
     {"sinks", "key", "watch"},
     {"exchange"},
@@ -27,7 +27,7 @@ BATCH = [
 ]
 DOORS = {
     "httpx": {"transport"},
-    "httpcore": {"transport"},
+    "h11": {"wire"},
     "typer": {"cli"},
     "aiohttp": {"local"},
     "pydantic": {"local"},
