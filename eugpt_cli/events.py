@@ -1,8 +1,9 @@
 """What the API says: events and documents as frozen records, and what their endings mean."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import orjson
 
@@ -10,6 +11,7 @@ from eugpt_cli.errors import EugptError, Failed, Incomplete, NotTheApi, StatusEr
 
 TERMINAL = frozenset({"response.completed", "response.failed", "response.incomplete", "error"})
 DELTA = "response.output_text.delta"
+START = re.compile(rb'\{\s*"type"\s*:\s*"response\.output_text\.delta"')
 
 # Names that servers of this API shape give to an HTTP status (OpenAI's error codes and types, and their kin).
 NAMED_STATUS = {
@@ -58,6 +60,36 @@ class Event:
     type: str
     fields: Mapping[str, Any]
     raw: bytes
+    count: ClassVar[int] = 1
+
+    def texts(self) -> Iterator[str]:
+        """The text that a delta carries, nothing for every other event."""
+        if self.type == DELTA and isinstance(delta := self.fields.get("delta"), str):
+            yield delta
+
+    def lines(self) -> bytes:
+        """The bytes as one line; line ends inside are dropped, which JSON allows: they never stand in a string."""
+        return self.raw.replace(b"\r", b"").replace(b"\n", b"") + b"\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Deltas:
+    """`count` deltas that follow each other, told by how they begin and parsed only if their text is wanted."""
+
+    raw: bytes
+    count: int
+    type: ClassVar[str] = DELTA
+    fields: ClassVar[Mapping[str, Any]] = {}
+
+    def texts(self) -> Iterator[str]:
+        """The text of each. Raises NotTheApi at one that is not JSON."""
+        for line in self.raw.split(b"\n"):
+            delta = parse(line).get("delta")
+            if isinstance(delta, str):
+                yield delta
+
+    def lines(self) -> bytes:
+        return self.raw + b"\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,10 +137,12 @@ def decode(raw: bytes) -> Event:
     return Event(kind if isinstance(kind, str) else "", fields, raw)
 
 
-def text_of(event: Event) -> str:
-    """The text that a delta carries, "" for every other event."""
-    delta = event.fields.get("delta")
-    return delta if event.type == DELTA and isinstance(delta, str) else ""
+def deltas(data: bytes, count: int) -> Deltas | None:
+    """`count` events, one a line, if each of them is a delta."""
+    start = START.match(data)
+    if not start or data.count(b"\n") != count - 1 or data.count(b"\n" + start[0]) != count - 1:
+        return None
+    return Deltas(data, count)
 
 
 def document_text(document: Mapping[str, Any]) -> str:

@@ -1,20 +1,20 @@
 """Writers: events or a document in, bytes out. One is chosen at the start; the loop that feeds it is dull."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any, Protocol
 
 import orjson
 
 from eugpt_cli.errors import Rejected
-from eugpt_cli.events import Event, document_text, text_of
+from eugpt_cli.events import Deltas, Event, document_text
 
 Write = Callable[[bytes], None]
 
 
 class Writer(Protocol):
-    def block(self, chunk: bytes, events: list[Event]) -> None:
+    def block(self, chunk: bytes, events: Sequence[Event | Deltas]) -> None:
         """One network read, and the events which it completed."""
 
     def document(self, document: Mapping[str, Any], raw: bytes) -> None: ...
@@ -42,10 +42,14 @@ class Text:
         self._half = ""  # the first half of a surrogate pair whose second half is in the next delta
         self._last = ""
 
-    def block(self, chunk: bytes, events: list[Event]) -> None:
-        text = "".join(map(text_of, events))
-        if not text:
-            return
+    def block(self, chunk: bytes, events: Sequence[Event | Deltas]) -> None:
+        parts: list[str] = []
+        try:
+            parts.extend(text for event in events for text in event.texts())
+        finally:  # an event that is not JSON does not hide those before it
+            self._add("".join(parts))
+
+    def _add(self, text: str) -> None:
         if self._live:
             self._show(text)
         else:
@@ -130,7 +134,7 @@ class Document:
         self._write = write
         self._raw = b""
 
-    def block(self, chunk: bytes, events: list[Event]) -> None:
+    def block(self, chunk: bytes, events: Sequence[Event | Deltas]) -> None:
         """A stream has no document until its end."""
 
     def document(self, document: Mapping[str, Any], raw: bytes) -> None:
@@ -151,13 +155,13 @@ class Ndjson:
         self._write = write
         self._types = types
 
-    def block(self, chunk: bytes, events: list[Event]) -> None:
-        lines = [one_line(event.raw) for event in events if self._wanted(event.type)]
+    def block(self, chunk: bytes, events: Sequence[Event | Deltas]) -> None:
+        lines = [event.lines() for event in events if self._wanted(event.type)]
         if lines:
             self._write(b"".join(lines))
 
     def document(self, document: Mapping[str, Any], raw: bytes) -> None:
-        self._write(one_line(raw.strip()))
+        self._write(Event("", document, raw.strip()).lines())
 
     def finish(self, response: Mapping[str, Any]) -> None:
         """Everything has been written already."""
@@ -169,18 +173,13 @@ class Ndjson:
         return not self._types or any(fnmatchcase(name, glob) for glob in self._types)
 
 
-def one_line(raw: bytes) -> bytes:
-    """The bytes and a newline; line ends inside are dropped, which JSON allows: they never stand in a string."""
-    return raw.replace(b"\r", b"").replace(b"\n", b"") + b"\n"
-
-
 class Sse:
     """The body's bytes, untouched."""
 
     def __init__(self, write: Write) -> None:
         self._write = write
 
-    def block(self, chunk: bytes, events: list[Event]) -> None:
+    def block(self, chunk: bytes, events: Sequence[Event | Deltas]) -> None:
         self._write(chunk)
 
     def document(self, document: Mapping[str, Any], raw: bytes) -> None:
