@@ -138,9 +138,9 @@ def decode(raw: bytes) -> Event:
 
 
 def deltas(data: bytes, count: int) -> Deltas | None:
-    """`count` events, one a line, if each of them is a delta."""
+    """`count` events, one a line if they are many, if each of them is a delta."""
     start = START.match(data)
-    if not start or data.count(b"\n") != count - 1 or data.count(b"\n" + start[0]) != count - 1:
+    if not start or (data.count(b"\n" + start[0]) != count - 1 if count > 1 else b"\n" in data):
         return None
     return Deltas(data, count)
 

@@ -12,7 +12,7 @@ import h11
 
 from eugpt_cli.errors import EugptError, Internal, NotTheApi, TimedOut, Truncated
 
-READ_SIZE = 1 << 16
+READ_SIZE = 1 << 17
 HEAD_LIMIT = 100 * 1024
 LONGEST_REST = 4.0  # seconds after which an idle connection is not trusted to be open any more
 
