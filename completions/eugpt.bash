@@ -205,8 +205,8 @@ _eugpt_value() {
   _eugpt_unquote "$value"
   case $kind in
   words) _eugpt_offer $choices ;;
-  *file) _eugpt_files -f ;;
-  *folder) _eugpt_files -d ;;
+  file | ?file) _eugpt_files -f ;;
+  folder | ?folder) _eugpt_files -d ;;
   conversation | profile)
     "_eugpt_${kind}s"
     _eugpt_offer "${names[@]}"

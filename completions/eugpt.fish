@@ -20,8 +20,8 @@ end
 
 function __eugpt_subcommand
     set -l words (commandline -opc) (commandline -ct)
-    set -l dashes (contains -i -- -- $words)
-    complete -C "$words[(math $dashes + 1)..-1]"
+    set -l own (math 1 + (contains -i -- -- $words))
+    complete -C "$words[$own..-1]"
 end
 
 function __eugpt_conversations
@@ -39,8 +39,12 @@ function __eugpt_profiles
 end
 
 function __eugpt_at_files
-    set -l word (commandline -ct | string replace -r '^--[^=]*=' '')
-    string match -q '@*' -- $word; and __fish_complete_path (string sub -s 2 -- $word) | string replace -r '^' @
+    set -l word (commandline -ct | string replace -r '^--[^=]*=' '' | string unescape)
+    string match -q '@*' -- $word; or return
+    for file in (string sub -s 2 -- $word)*
+        test -d $file; and set file $file/
+        echo @$file
+    end
 end
 
 complete -c eugpt -f
