@@ -124,6 +124,8 @@ def _call(command: Command, console: Console, /, **params: Any) -> int:
 
     given: dict[str, Any] = {name: list(value) if isinstance(value, tuple) else value for name, value in params.items()}
     module = importlib.import_module(f"eugpt_cli.commands.{command.module}")
+    if not command.resolved:
+        return int(module.run(settings.Options(given), console))
     profile: Mapping[str, Any] = {}
     if "profile" in given:
         from eugpt_cli.profile import load

@@ -30,7 +30,7 @@ class Console:
             os.open(os.devnull, os.O_RDWR)
 
     def out(self, text: str) -> None:
-        self.write((text + "\n").encode("utf-8", "replace"))
+        self.write((redact(text, self.secret) + "\n").encode("utf-8", "replace"))
 
     def write(self, data: bytes) -> None:
         """All bytes to standard output, at once. Raises OutputError, or Stopped for a closed pipe."""
