@@ -88,6 +88,10 @@ FAULTS = [
     Fault("document empty", http(b""), 62, "truncated"),
     Fault("HTML", http(b"<html>hello</html>", kind="text/html"), 63, "not_the_api", "text/html"),
     Fault("redirect", http(b"", status="302 Found", extra="Location: http://127.0.0.1:1/\r\n"), 63, "not_the_api"),
+    *(
+        Fault(f"redirect to {to}", http(b"", status="302 Found", extra=f"Location: {to}\r\n"), 63, "not_the_api")
+        for to in ("http://xn--/", "http://a:b/", "javascript:1")
+    ),
     Fault("cut before headers", b"", 62, "truncated"),
     Fault("cut inside headers", b"HTTP/1.1 200 OK\r\nContent-", 62, "truncated"),
     Fault("cut inside a chunk", SSE_HEAD + b"ffff\r\n" + SSE_BODY, 62, "truncated"),

@@ -30,6 +30,9 @@ BAD: list[tuple[list[str], dict[str, str | None], int, str]] = [
     (["ask", "x", "--base-url", "https://u:p@example.org/v1"], {}, 30, "credentials"),
     (["ask", "x", "--base-url", "http://example.org/v1"], {}, 30, "plain http"),
     (["ask", "x", "--base-url", "example.org"], {}, 30, "cannot be used"),
+    (["ask", "x", "--base-url", "http://127.0.0.1:0/v1"], {}, 30, "port 0"),
+    (["ask", "x", "--base-url", "http://127.0.0.999:1/v1"], {}, 30, "base URL"),
+    (["ask", "x", "--base-url", "https://xn--/v1"], {}, 30, "base URL"),
     (["ask", "x", "--api-key-file", "/nowhere/key"], {}, 30, "key file"),
     (["ask", "x", "-f", "/nowhere/file"], {}, 31, "/nowhere/file"),
 ]
