@@ -122,11 +122,11 @@ def _stream(response: Response, silence: Silence, writer: Writer, outcome: Outco
     decoder = Decoder()
     for chunk in response.chunks:
         events, end, fault = _events(decoder, chunk)
-        if events:
-            silence.beat()
         for event in events:
             _learn(outcome, event, watch)
         writer.block(chunk, events)
+        if events:
+            silence.beat()  # after they are written: a slow reader is not the service's silence
         if fault:
             raise fault
         if end:
