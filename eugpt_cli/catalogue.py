@@ -1,11 +1,11 @@
-"""What the command line offers, as tables: options, arguments, commands. Everything that tells of them reads these."""
+"""What the command line offers, as tables: options, arguments, commands. Everything that tells of them reads these.
 
-from dataclasses import dataclass
-from typing import Any
+Records here are named tuples: every start makes them, and a frozen dataclass takes eight times as long to define."""
+
+from typing import Any, NamedTuple
 
 
-@dataclass(frozen=True)
-class Option:
+class Option(NamedTuple):
     """One option of one or more commands: `kind` is text, flag, seconds, number, or one of the `choices`.
 
     `setting`: a profile may set it, as may its `variable`.
@@ -23,8 +23,7 @@ class Option:
     setting: bool = False
 
 
-@dataclass(frozen=True)
-class Argument:
+class Argument(NamedTuple):
     """What stands on the command line without a flag; `name` is its keyword, `many` takes the rest of the line."""
 
     name: str
@@ -33,8 +32,7 @@ class Argument:
     many: bool = False
 
 
-@dataclass(frozen=True)
-class Command:
+class Command(NamedTuple):
     """One subcommand; the module `commands.NAME` runs it."""
 
     name: str
