@@ -11,6 +11,11 @@ def visible(text: str) -> str:
     return UNSAFE.sub(lambda match: _escape(ord(match[0])), text)
 
 
+def escaped(json: str) -> str:
+    """The same JSON, its unsafe characters written as JSON escapes."""
+    return UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", json)
+
+
 def _escape(code: int) -> str:
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
 
