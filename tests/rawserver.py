@@ -25,10 +25,11 @@ class Received:
 
 @dataclass
 class RawServer:
-    """Where it listens and what came; `arrived` is released once a request."""
+    """Where it listens and what came; `arrived` is released once a request. A `deaf` one reads nothing."""
 
     port: int
-    scheme: str = "http"
+    tls: ssl.SSLContext | None = None
+    deaf: bool = False
     connections: int = 0
     received: list[Received] = field(default_factory=list)
     arrived: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
@@ -38,7 +39,7 @@ class RawServer:
         return self.url("127.0.0.1")
 
     def url(self, host: str) -> str:
-        return f"{self.scheme}://{host}:{self.port}/v1"
+        return f"{'https' if self.tls else 'http'}://{host}:{self.port}/v1"
 
     def wait(self) -> Received:
         """The next request, as soon as it is here."""
@@ -47,11 +48,11 @@ class RawServer:
 
 
 @contextmanager
-def serving(*scripts: Script, tls: ssl.SSLContext | None = None) -> Iterator[RawServer]:
+def serving(*scripts: Script, tls: ssl.SSLContext | None = None, deaf: bool = False) -> Iterator[RawServer]:
     """Connection n plays script n, the last one for all that follow."""
     listener = socket.create_server(("127.0.0.1", 0), backlog=128)
-    server = RawServer(listener.getsockname()[1], "https" if tls else "http")
-    thread = threading.Thread(target=_accept, args=(listener, scripts, server, tls), daemon=True)
+    server = RawServer(listener.getsockname()[1], tls, deaf)
+    thread = threading.Thread(target=_accept, args=(listener, scripts, server), daemon=True)
     thread.start()
     try:
         yield server
@@ -61,7 +62,7 @@ def serving(*scripts: Script, tls: ssl.SSLContext | None = None) -> Iterator[Raw
         thread.join(5)
 
 
-def _accept(listener: socket.socket, scripts: Sequence[Script], server: RawServer, tls: ssl.SSLContext | None) -> None:
+def _accept(listener: socket.socket, scripts: Sequence[Script], server: RawServer) -> None:
     while True:
         try:
             connection, _ = listener.accept()
@@ -69,14 +70,15 @@ def _accept(listener: socket.socket, scripts: Sequence[Script], server: RawServe
             return
         script = scripts[min(server.connections, len(scripts) - 1)]
         server.connections += 1
-        threading.Thread(target=_play, args=(connection, script, server, tls), daemon=True).start()
+        threading.Thread(target=_play, args=(connection, script, server), daemon=True).start()
 
 
-def _play(plain: socket.socket, script: Script, server: RawServer, tls: ssl.SSLContext | None) -> None:
+def _play(plain: socket.socket, script: Script, server: RawServer) -> None:
     try:
-        with plain, tls.wrap_socket(plain, server_side=True) if tls else plain as connection:
-            server.received.append(_read_request(connection))
-            server.arrived.release()
+        with plain, server.tls.wrap_socket(plain, server_side=True) if server.tls else plain as connection:
+            if not server.deaf:
+                server.received.append(_read_request(connection))
+                server.arrived.release()
             if isinstance(script, bytes):
                 connection.sendall(script)
             else:

@@ -1,4 +1,4 @@
-"""Standard output and files: what is written, what survives, and that destinations are checked before anything is sent."""
+"""Standard output and files: what is written, what survives, and that destinations are checked first. Section 5."""
 
 import json
 import os
