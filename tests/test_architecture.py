@@ -8,10 +8,11 @@ import eugpt_cli
 HOUSE = Path(eugpt_cli.__file__).parent
 FLOORS = [
     {"__init__"},
-    {"errors", "sse", "catalogue"},
+    {"errors", "sse", "catalogue", "mask"},
     {"events", "settings", "terminal"},
     {"request", "retry", "output", "report", "console", "dial"},
-    {"files", "transport"},
+    {"files", "transport", "profile"},
+    {"sinks", "key", "watch"},
     {"exchange"},
     {"turn"},
     {"commands"},
