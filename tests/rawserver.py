@@ -153,7 +153,8 @@ def held_open(data: bytes) -> Script:
 
     def script(connection: socket.socket) -> None:
         connection.sendall(data)
-        connection.settimeout(30)
-        connection.recv(1)
+        connection.settimeout(60)
+        while connection.recv(65536):
+            pass
 
     return script

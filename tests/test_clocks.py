@@ -6,6 +6,7 @@ How long a run takes is never asserted closely: `PATIENCE` only tells an end fro
 import itertools
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -90,9 +91,15 @@ def test_a_stalled_error_body_does_not_hide_the_status() -> None:
 
 
 def test_a_service_that_reads_nothing() -> None:
-    body = b"x" * 50_000_000
-    with serving(held_open(b""), deaf=True) as server:
+    over = threading.Event()
+
+    def idle(connection: socket.socket) -> None:
+        over.wait(PATIENCE)
+
+    with serving(idle, deaf=True) as server:
+        body = b"x" * 20_000_000  # more than sockets buffer
         run = eugpt("ask", "--timeout", "1", "--retries", "0", stdin=body, base_url=server.base_url, timeout=PATIENCE)
+        over.set()
     assert (run.returncode, run.stderr.startswith(b"eugpt: timeout: ")) == (61, True), run.stderr
 
 

@@ -251,7 +251,7 @@ def test_meta_of_a_success(tmp_path: Path, command: str) -> None:
         "model": "m-1",
     }
     assert (told["status"], told["exit"], told["attempts"], told["http_status"]) == ("completed", 0, 1, 200)
-    assert told["tools"] == ["web_search_call"]
+    assert told["tools"] == ["web_search"]
     assert names(tmp_path) == {"meta"}
 
 
