@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import httpcore
 import httpx
@@ -211,7 +212,12 @@ class Client:
         self._connect_timeout = connect_timeout
         self._early = [early] if early else []
         self._wires = _Wires(self._dial, keep)
-        self._http = httpx.Client(transport=self._wires, trust_env=False, headers={"Accept-Encoding": "identity"})
+        self._http = httpx.Client(
+            transport=self._wires,
+            trust_env=False,
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),  # none: what one answer sets, no request tells
+            headers={"Accept-Encoding": "identity"},
+        )
 
     def __enter__(self) -> "Client":
         return self
