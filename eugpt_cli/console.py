@@ -22,7 +22,7 @@ class Console:
 
     def __init__(self) -> None:
         self.environ: Mapping[str, str] = os.environ
-        self.secret: str | None = None
+        self.secret = self.environ.get("EUGPT_API_KEY")  # until it is known which key is used
         self.quiet = False
         self._deadline: float | None = None
         self._closed = {fd for fd in (0, 1, 2) if not _is_open(fd)}
@@ -30,7 +30,7 @@ class Console:
             os.open(os.devnull, os.O_RDWR)
 
     def out(self, text: str) -> None:
-        self.write((text + "\n").encode("utf-8", "replace"))
+        self.write((redact(text, self.secret) + "\n").encode("utf-8", "replace"))
 
     def write(self, data: bytes) -> None:
         """All bytes to standard output, at once. Raises OutputError, or Stopped for a closed pipe."""

@@ -80,6 +80,7 @@ def _attempt(
             _read(response, request, silence, writer, outcome, way.watch)
         return None
     except EugptError as fault:
+        fault.message = way.client.masked(fault.message)
         outcome.sent = outcome.sent or silence.sent
         wait = pause(
             way.patience, fault, attempts=outcome.attempts, stored=stored, shown=shown(), jitter=random.random()

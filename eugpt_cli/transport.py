@@ -12,6 +12,7 @@ import httpx
 
 from eugpt_cli.dial import Early, dial
 from eugpt_cli.errors import ConfigError, EugptError, Internal, NotTheApi, TimedOut, Truncated
+from eugpt_cli.mask import redact
 from eugpt_cli.request import Request
 from eugpt_cli.settings import Route
 
@@ -219,6 +220,10 @@ class Client:
 
     def close(self) -> None:
         self._wires.close()
+
+    def masked(self, text: str) -> str:
+        """Text of the service without the key in it."""
+        return redact(text, self._key)
 
     def _dial(self) -> socket.socket:
         return self._early.pop().take() if self._early else dial(self._route, self._connect_timeout)
