@@ -54,16 +54,25 @@ ERRORS = Option(
     choices=("text", "json"),
     setting=True,
 )
+PROFILE = Option(
+    "profile",
+    ("--profile",),
+    "take settings from this profile of config.toml",
+    metavar="NAME",
+    variable="EUGPT_PROFILE",
+)
 SERVICE = (
-    Option("base_url", ("--base-url",), "where the service is", metavar="URL", variable="EUGPT_BASE_URL", setting=True),
-    Option("api_key_file", ("--api-key-file",), "read the key from a file", metavar="PATH"),
     Option(
-        "profile",
-        ("--profile",),
-        "take settings from this profile of config.toml",
-        metavar="NAME",
-        variable="EUGPT_PROFILE",
+        "base_url",
+        ("--base-url",),
+        "where the service is",
+        metavar="URL",
+        variable="EUGPT_BASE_URL",
+        default="https://chat.eugpt.ai/v1",
+        setting=True,
     ),
+    Option("api_key_file", ("--api-key-file",), "read the key from a file", metavar="PATH"),
+    PROFILE,
     Option(
         "ca_file",
         ("--ca-file",),
@@ -226,6 +235,13 @@ SERVE = (
     Option("verbose", ("-v", "--verbose"), "a line for each request on stderr", kind="flag"),
     ERRORS,
 )
+CONFIG = (
+    PROFILE,
+    Option("json", ("--json",), "as JSON", kind="flag"),
+    Option("path", ("--path",), "print only where config.toml is looked for", kind="flag"),
+    ERRORS,
+)
+EXIT_CODES = (Option("json", ("--json",), "as JSON", kind="flag"), ERRORS)
 
 PROMPT = Argument("prompt", "[PROMPT]", "- is stdin")
 COMMANDS = (
@@ -257,5 +273,12 @@ COMMANDS = (
         ),
         SERVE,
     ),
-    Command("exit-codes", "The table of exit codes."),
+    Command("config", "Every setting, its value and where it comes from.", (), CONFIG),
+    Command(
+        "exit-codes",
+        "The table of exit codes, or one of them.",
+        (Argument("code", "[CODE]", "number or name"),),
+        EXIT_CODES,
+    ),
+    Command("man", "This program's manual.", (), (ERRORS,)),
 )

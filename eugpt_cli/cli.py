@@ -48,7 +48,7 @@ def app() -> typer.Typer:
         name="eugpt",
         cls=_Commands,
         help="A Unix-style client for the EU GPT API. Exit 0 means a complete answer, and nothing else does.",
-        epilog="eugpt COMMAND --help tells the options; eugpt exit-codes the exit codes.",
+        epilog="eugpt COMMAND --help tells the options, eugpt man everything, eugpt exit-codes the exit codes.",
         add_completion=False,
         add_help_option=False,
         rich_markup_mode=None,

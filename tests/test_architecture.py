@@ -8,7 +8,7 @@ import eugpt_cli
 HOUSE = Path(eugpt_cli.__file__).parent
 FLOORS = [
     {"__init__"},
-    {"errors", "sse", "catalogue", "mask"},
+    {"errors", "sse", "catalogue", "mask", "roff"},
     {"events", "settings", "terminal"},
     {"request", "retry", "output", "report", "console", "dial"},
     {"files", "transport", "profile"},
