@@ -18,11 +18,6 @@ from .rawserver import http, serving
 from .test_wire import DOCUMENT
 
 
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority(tmp_path_factory.mktemp("authority"))
-
-
 def answer(ahead: float = 0) -> bytes:
     """A whole answer of a service whose clock is so many seconds ahead."""
     return http(DOCUMENT, extra=f"Date: {formatdate(time.time() + ahead, usegmt=True)}\r\n")
