@@ -57,6 +57,7 @@ class Passage:
     line: int
     words: Sequence[str]
     kind: str = "text"
+    file_id: str = ""
 
 
 @dataclass(frozen=True)
@@ -198,12 +199,12 @@ def _passages(material: Sequence[Document]) -> list[Passage]:
     found: list[Passage] = []
     for document in material:
         for heading, text, line in chunked(document.text[: max(left, 0)]):
-            found += passages(document.name, heading, text, line)
+            found += passages(document.name, heading, text, line, document.file_id)
         left -= len(document.text)
     return found
 
 
-def passages(name: str, above: str, text: str, line: int) -> list[Passage]:
+def passages(name: str, above: str, text: str, line: int, file_id: str = "") -> list[Passage]:
     """The sentences of a chunk, each found by its own words and by those above it (headings, the file's name)."""
     context = dict.fromkeys(terms(above))
     lines = text.split("\n")
@@ -211,7 +212,8 @@ def passages(name: str, above: str, text: str, line: int) -> list[Passage]:
     for sentence in sentences(text, line):
         words = terms(sentence.text)
         said = _with_block(sentence, lines, line)
-        found.append(Passage(said, name, sentence.line, [*words, *(context.keys() - set(words))]))
+        words += context.keys() - set(words)
+        found.append(Passage(said, name, sentence.line, words, file_id=file_id))
     return found
 
 

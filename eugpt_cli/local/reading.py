@@ -21,10 +21,11 @@ _HEAD = re.compile(r"^([^\n:]{3,200}):[ \t]+(?=\S)")
 
 @dataclass(frozen=True)
 class Document:
-    """A text with a name under which the answer cites it."""
+    """A text with a name under which the answer cites it, and its id if it is a registered file."""
 
     name: str
     text: str
+    file_id: str = ""
 
 
 @dataclass(frozen=True)
