@@ -186,10 +186,9 @@ def _citations(given: Answer) -> list[FileCitation | UrlCitation]:
     found: list[FileCitation | UrlCitation] = []
     named: dict[str, Passage] = {}
     for source in given.sources:
-        named.setdefault(source.name, source)
+        if source.name:
+            named.setdefault(source.name, source)
     for name, source in named.items():
-        if not name:
-            continue
         at = given.text.rfind(name)
         if "://" in name:
             found.append(UrlCitation(url=name, title=name, start_index=at, end_index=at + len(name)))

@@ -1,7 +1,7 @@
 """The incremental summary of a conversation: sentences that leave the window are weighed once, the weightiest are kept.
 
-Every message keeps its best before another keeps more, so that talkative turns do not push out an early fact. The weight
-is Edmundson's (1969, "New Methods in Automatic Extracting"): cue words (here first-person and defining phrases), key
+Every message keeps its best before another keeps more, so that talkative turns push out no early fact. The weight is
+Edmundson's (1969, "New Methods in Automatic Extracting"): cue words (here first-person and defining phrases), key
 content (names, numbers, capitalised terms), and position (the opening turns).
 """
 
