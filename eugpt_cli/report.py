@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from eugpt_cli.errors import EugptError, ExitCode, Stopped
-from eugpt_cli.terminal import brief
+from eugpt_cli.terminal import brief, json_line
 
 
 @dataclass
@@ -47,9 +47,7 @@ def error_text(error: EugptError) -> str:
 
 def error_json(error: EugptError) -> str:
     """The same as one JSON object, absent members null."""
-    import orjson
-
-    return orjson.dumps({"error": error_fields(error)}).decode()
+    return json_line({"error": error_fields(error)}).decode().rstrip("\n")
 
 
 def error_fields(error: EugptError) -> dict[str, Any]:
@@ -81,12 +79,6 @@ def trailer(outcome: Outcome, error: EugptError | None) -> dict[str, Any]:
         "events": outcome.events,
         "error": error_fields(error) if error else None,
     }
-
-
-def meta_line(outcome: Outcome, end: EugptError | Stopped | None) -> bytes:
-    import orjson
-
-    return orjson.dumps(meta(outcome, end), option=orjson.OPT_APPEND_NEWLINE)
 
 
 def meta(outcome: Outcome, end: EugptError | Stopped | None) -> dict[str, Any]:

@@ -1,6 +1,9 @@
 """Control characters made visible, so that text from elsewhere cannot command the terminal."""
 
+import codecs
 import re
+from collections.abc import Callable
+from typing import Any
 
 # C0 but tab and newline, DEL, C1, and the bidi overrides, embeddings and isolates of Unicode Annex 9.
 UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
@@ -13,6 +16,36 @@ def visible(text: str) -> str:
 
 def _escape(code: int) -> str:
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+
+
+def visible_bytes(write: Callable[[bytes], None]) -> Callable[[bytes], None]:
+    """The same for bytes on their way to the terminal; a character may be split over them."""
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    return lambda data: write(visible(decoder.decode(data)).encode())
+
+
+def json_line(value: Any) -> bytes:
+    """A line of JSON that may be shown on a terminal: unsafe characters are escapes."""
+    import orjson
+
+    try:
+        text = orjson.dumps(value).decode()
+    except TypeError:
+        text = orjson.dumps(_plain(value)).decode()
+    return UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", text).encode() + b"\n"
+
+
+def _plain(value: Any, depth: int = 100) -> Any:
+    """What JSON of whole characters and 64-bit numbers can hold; what lies too deep is left out."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, int):
+        return value if abs(value) < 1 << 63 else str(value)
+    if isinstance(value, dict):
+        return {_plain(str(key)): _plain(item, depth - 1) for key, item in value.items()} if depth else None
+    if isinstance(value, list):
+        return [_plain(item, depth - 1) for item in value] if depth else None
+    return value
 
 
 def one_line(text: str) -> str:
