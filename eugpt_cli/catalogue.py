@@ -1,11 +1,11 @@
-"""What the command line offers, as tables: options, arguments, commands. Everything that tells of them reads these."""
+"""What the command line offers, as tables: options, arguments, commands. Everything that tells of them reads these.
 
-from dataclasses import dataclass
-from typing import Any
+Records here are named tuples: every start makes them, and a frozen dataclass takes eight times as long to define."""
+
+from typing import Any, NamedTuple
 
 
-@dataclass(frozen=True)
-class Option:
+class Option(NamedTuple):
     """One option of one or more commands: `kind` is text, flag, seconds, number, or one of the `choices`.
 
     `setting`: a profile may set it, as may its `variable`.
@@ -23,8 +23,7 @@ class Option:
     setting: bool = False
 
 
-@dataclass(frozen=True)
-class Argument:
+class Argument(NamedTuple):
     """What stands on the command line without a flag; `name` is its keyword, `many` takes the rest of the line."""
 
     name: str
@@ -33,8 +32,7 @@ class Argument:
     many: bool = False
 
 
-@dataclass(frozen=True)
-class Command:
+class Command(NamedTuple):
     """One subcommand; the module `commands.NAME` runs it."""
 
     name: str
@@ -154,28 +152,77 @@ RAW_EVENTS = (
     Option("type", ("--type",), "only events whose type matches", metavar="GLOB", many=True),
     Option("trailer", ("--trailer",), "end with a line that tells the outcome", kind="flag"),
 )
+BATCH = (
+    *CONTENT,
+    Option("lines", ("--lines",), "each line is a prompt, instead of a JSON object", kind="flag"),
+    Option("files", ("--files",), "each FILE is an item; without one their paths are read, a line each", kind="flag"),
+    Option("jobs", ("-j", "--jobs"), "requests at once, fewer while the service pushes back", kind="number", default=8),
+    Option(
+        "output", ("-o", "--output"), "append the rows to this file, which one run writes at a time", metavar="PATH"
+    ),
+    Option("resume", ("--resume",), "go on with the output: skip what has succeeded, run the rest", kind="flag"),
+    Option("ordered", ("--ordered",), "rows in the order of the input", kind="flag"),
+    Option("full", ("--full",), "rows with the whole response document", kind="flag"),
+    Option("max_errors", ("--max-errors",), "stop when so many items have failed", kind="number", metavar="N"),
+    Option(
+        "shard",
+        ("--shard",),
+        "only the K-th of N shares of the items, by a hash of their ids; auto asks Slurm or Kubernetes",
+        metavar="K/N|auto",
+    ),
+    Option("summary", ("--summary",), "write counts, tokens and times to this file, also on failure", metavar="PATH"),
+    *SERVICE,
+    *NOTES,
+    Option("dry_run", ("--dry-run",), "print the request bodies and exit", kind="flag"),
+    Option("curl", ("--curl",), "print equivalent curl commands and exit", kind="flag"),
+)
 SERVE = (
-    Option("port", ("--port",), "the port to listen on; 0 picks one (8399; with a command a free one)", kind="number"),
-    Option("host", ("--host",), "the address to listen on", metavar="ADDRESS", default="127.0.0.1"),
+    Option(
+        "port",
+        ("--port",),
+        "port to listen on; 0 picks a free one [default: 8399; with COMMAND 0]",
+        kind="number",
+        metavar="PORT",
+    ),
+    Option(
+        "host",
+        ("--host",),
+        "address to listen on; any but loopback lets other machines in",
+        metavar="ADDRESS",
+        default="127.0.0.1",
+    ),
     Option(
         "default_stream",
         ("--default-stream",),
-        "what a request gets that does not say stream",
+        "the value of `stream` in a request that leaves it out",
         default="true",
         choices=("true", "false"),
     ),
-    Option("key", ("--key",), "the API key to accept", metavar="KEY"),
-    Option("keys", ("--keys",), "a TOML file of users and their keys", metavar="FILE"),
-    Option("state", ("--state",), "keep conversations in this folder", metavar="DIR"),
-    Option("project", ("--project",), "a project and the folder of its files", metavar="UUID=DIR", many=True),
-    Option("web", ("--web",), "the folder that web_search and web_fetch look into", metavar="DIR"),
-    Option("file", ("--file",), "an uploaded file", metavar="UUID=PATH", many=True),
-    Option("daily_tokens", ("--daily-tokens",), "tokens a user may use a day", kind="number"),
-    Option("monthly_tokens", ("--monthly-tokens",), "tokens a user may use a month", kind="number"),
-    Option("scenario", ("--scenario",), "a TOML file that scripts what the next requests get", metavar="FILE"),
-    Option("record", ("--record",), "store real exchanges here, without the key", metavar="DIR"),
-    Option("upstream", ("--upstream",), "the service to record", metavar="URL"),
-    Option("replay", ("--replay",), "serve the exchanges stored here", metavar="DIR"),
+    Option("key", ("--key",), "API key to accept; without it one is made up for this run", metavar="KEY"),
+    Option("keys", ("--keys",), "TOML file of keys and their users (manual: KEYS FILE)", metavar="FILE"),
+    Option("state", ("--state",), "keep conversations and quotas here; else they end with the server", metavar="DIR"),
+    Option(
+        "project",
+        ("--project",),
+        "a project_id and the folder of its text and Markdown files",
+        metavar="UUID=DIR",
+        many=True,
+    ),
+    Option("web", ("--web",), "folder that stands for the web: DIR/HOST/PATH is https://HOST/PATH", metavar="DIR"),
+    Option("file", ("--file",), "the file_id of an uploaded file, and the file", metavar="UUID=PATH", many=True),
+    Option("daily_tokens", ("--daily-tokens",), "tokens a user may use a day (UTC), then 429", "number", "N"),
+    Option("monthly_tokens", ("--monthly-tokens",), "tokens a user may use a month (UTC), then 429", "number", "N"),
+    Option(
+        "scenario",
+        ("--scenario",),
+        "TOML file of what the next requests get (manual: SCENARIO FILES)",
+        metavar="FILE",
+    ),
+    Option("record", ("--record",), "store the exchanges with --upstream here, the key removed", metavar="DIR"),
+    Option(
+        "upstream", ("--upstream",), "base URL of the service that answers, asked with EUGPT_API_KEY", metavar="URL"
+    ),
+    Option("replay", ("--replay",), "answer with the exchanges that --record stored here", metavar="DIR"),
     Option("verbose", ("-v", "--verbose"), "a line for each request on stderr", kind="flag"),
     ERRORS,
 )
@@ -192,9 +239,22 @@ COMMANDS = (
     ),
     Command("raw-events", "Every event as one NDJSON line.", (PROMPT,), SHARED + RAW_EVENTS),
     Command(
+        "batch",
+        "Many requests, NDJSON in, NDJSON out: concurrent, resumable.",
+        (Argument("paths", "[FILE]...", "- is stdin; more than one with --files", many=True),),
+        BATCH,
+    ),
+    Command(
         "serve",
-        "A local server for the same API: serve [-- COMMAND...].",
-        (Argument("command", "[COMMAND]", "what to run", many=True),),
+        "A local server for the same API, for trying things out and for tests.",
+        (
+            Argument(
+                "command",
+                "[-- COMMAND...]",
+                "run this with EUGPT_BASE_URL and EUGPT_API_KEY set; its end is ours",
+                many=True,
+            ),
+        ),
         SERVE,
     ),
     Command("exit-codes", "The table of exit codes."),

@@ -7,7 +7,18 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from eugpt_cli.errors import EugptError, LocalError, LostError, NotTheApi, Truncated
-from eugpt_cli.events import TERMINAL, Event, decode, document_ending, ending, parse, response_of, tool_of, tools_of
+from eugpt_cli.events import (
+    TERMINAL,
+    Event,
+    decode,
+    document_ending,
+    ending,
+    parse,
+    response_of,
+    shallow,
+    tool_of,
+    tools_of,
+)
 from eugpt_cli.output import Writer
 from eugpt_cli.report import Outcome
 from eugpt_cli.request import Request
@@ -112,11 +123,11 @@ def _stream(response: Response, silence: Silence, writer: Writer, outcome: Outco
     decoder = Decoder()
     for chunk in response.chunks:
         events, end, fault = _events(decoder, chunk)
-        if events:
-            silence.beat()
         for event in events:
             _learn(outcome, event, watch)
         writer.block(chunk, events)
+        if events:
+            silence.beat()  # after they are written: a slow reader is not the service's silence
         if fault:
             raise fault
         if end:
@@ -207,11 +218,16 @@ def _learn(outcome: Outcome, event: Event, watch: Watch) -> None:
 
 
 def _learn_response(outcome: Outcome, response: Mapping[str, Any]) -> None:
-    outcome.response_id = response.get("id") or outcome.response_id
-    outcome.model = response.get("model") or outcome.model
-    outcome.status = response.get("status") or outcome.status
-    outcome.usage = response.get("usage") or outcome.usage
     conversation = response.get("conversation_id") or response.get("conversation")
     if isinstance(conversation, dict):
         conversation = conversation.get("id")
-    outcome.conversation_id = conversation or outcome.conversation_id
+    outcome.response_id = _name(response.get("id")) or outcome.response_id
+    outcome.model = _name(response.get("model")) or outcome.model
+    outcome.status = _name(response.get("status")) or outcome.status
+    outcome.conversation_id = _name(conversation) or outcome.conversation_id
+    usage = response.get("usage")
+    outcome.usage = usage if usage and shallow(usage) else outcome.usage
+
+
+def _name(value: Any) -> str | None:
+    return value if isinstance(value, str) else None

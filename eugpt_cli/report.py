@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from eugpt_cli.errors import EugptError, ExitCode, Stopped
-from eugpt_cli.terminal import brief, json_line
+from eugpt_cli.terminal import brief, dump
 
 
 @dataclass
@@ -47,7 +47,7 @@ def error_text(error: EugptError) -> str:
 
 def error_json(error: EugptError) -> str:
     """The same as one JSON object, absent members null."""
-    return json_line({"error": error_fields(error)}).decode().rstrip("\n")
+    return dump({"error": error_fields(error)})
 
 
 def error_fields(error: EugptError) -> dict[str, Any]:
@@ -83,7 +83,7 @@ def trailer(outcome: Outcome, error: EugptError | None) -> dict[str, Any]:
 
 def meta(outcome: Outcome, end: EugptError | Stopped | None) -> dict[str, Any]:
     """The object of `--meta`; `seconds` counts from the start of the run: headers there, first event, end."""
-    code = _exit(end)
+    code = exit_code(end)
     return {
         "outcome": code.label,
         "exit": code.number,
@@ -106,7 +106,7 @@ def meta(outcome: Outcome, end: EugptError | Stopped | None) -> dict[str, Any]:
     }
 
 
-def _exit(end: EugptError | Stopped | None) -> ExitCode:
+def exit_code(end: EugptError | Stopped | None) -> ExitCode:
     if isinstance(end, Stopped):
         return next(code for code in ExitCode if code.number == 128 + end.signum)
     return end.exit if end else ExitCode.OK

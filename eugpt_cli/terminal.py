@@ -2,7 +2,7 @@
 
 import codecs
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 # C0 but tab and newline, DEL, C1, and the bidi overrides, embeddings and isolates of Unicode Annex 9.
@@ -12,6 +12,11 @@ UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e
 def visible(text: str) -> str:
     """Each unsafe character as an escape; stateless, so a sequence split over deltas is caught as well."""
     return UNSAFE.sub(lambda match: _escape(ord(match[0])), text)
+
+
+def escaped(json: str) -> str:
+    """The same JSON, its unsafe characters written as JSON escapes."""
+    return UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", json)
 
 
 def _escape(code: int) -> str:
@@ -24,28 +29,17 @@ def visible_bytes(write: Callable[[bytes], None]) -> Callable[[bytes], None]:
     return lambda data: write(visible(decoder.decode(data)).encode())
 
 
-def json_line(value: Any) -> bytes:
-    """A line of JSON that may be shown on a terminal: unsafe characters are escapes."""
+def dump(value: Mapping[str, Any]) -> str:
+    """JSON in one line, fit for a terminal too, of values that may come from the service as they like."""
     import orjson
 
     try:
         text = orjson.dumps(value).decode()
-    except TypeError:
-        text = orjson.dumps(_plain(value)).decode()
-    return UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", text).encode() + b"\n"
+    except TypeError:  # a lone surrogate, or an integer of more than 64 bits
+        import json
 
-
-def _plain(value: Any, depth: int = 100) -> Any:
-    """What JSON of whole characters and 64-bit numbers can hold; what lies too deep is left out."""
-    if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode()
-    if isinstance(value, int):
-        return value if abs(value) < 1 << 63 else str(value)
-    if isinstance(value, dict):
-        return {_plain(str(key)): _plain(item, depth - 1) for key, item in value.items()} if depth else None
-    if isinstance(value, list):
-        return [_plain(item, depth - 1) for item in value] if depth else None
-    return value
+        text = json.dumps(value, separators=(",", ":"))
+    return escaped(text)
 
 
 def one_line(text: str) -> str:

@@ -6,13 +6,12 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import httpcore
 import httpx
 
 from eugpt_cli.dial import Early, dial
-from eugpt_cli.errors import EugptError, Internal, NotTheApi, TimedOut, Truncated
+from eugpt_cli.errors import ConfigError, EugptError, Internal, NotTheApi, TimedOut, Truncated
 from eugpt_cli.mask import redact
 from eugpt_cli.request import Request
 from eugpt_cli.settings import Route
@@ -212,12 +211,6 @@ class Client:
         self._connect_timeout = connect_timeout
         self._early = [early] if early else []
         self._wires = _Wires(self._dial, keep)
-        self._http = httpx.Client(
-            transport=self._wires,
-            trust_env=False,
-            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),  # none: what one answer sets, no request tells
-            headers={"Accept-Encoding": "identity"},
-        )
 
     def __enter__(self) -> "Client":
         return self
@@ -226,7 +219,7 @@ class Client:
         self.close()
 
     def close(self) -> None:
-        self._http.close()
+        self._wires.close()
 
     def masked(self, text: str) -> str:
         """Text of the service without the key in it."""
@@ -241,14 +234,15 @@ class Client:
         trip = _Trip(silence)
         try:
             with _translated(trip):
-                message = self._http.build_request(
-                    "POST",
-                    request.target.url,
-                    content=request.body,
-                    headers=request.headers(self._key),
-                    extensions={"trip": trip},
+                response = self._wires.handle_request(
+                    httpx.Request(
+                        "POST",
+                        request.target.url,
+                        content=request.body,
+                        headers=[*request.headers(self._key), ("Accept-Encoding", "identity")],
+                        extensions={"trip": trip},
+                    )
                 )
-                response = self._http.send(message, stream=True)
             silence.beat()
             try:
                 yield Response(response.status_code, response.reason_phrase, response.headers, _chunks(response, trip))
@@ -276,5 +270,7 @@ def _translated(trip: _Trip) -> Iterator[None]:
         raise NotTheApi(f"the answer cannot be decoded: {error}") from None
     except EugptError:
         raise
-    except (httpcore.ProtocolError, httpx.HTTPError, httpx.InvalidURL) as error:
+    except (httpx.InvalidURL, UnicodeError) as error:  # an address or a domain name that cannot be
+        raise ConfigError(f"the base URL cannot be used: {str(error).lower()}") from None
+    except (httpcore.ProtocolError, httpx.HTTPError) as error:
         raise Internal(f"the request could not be made: {error}") from None

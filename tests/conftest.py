@@ -1,6 +1,8 @@
-"""What several files of tests share."""
+"""What several files of tests share; at the end of a run, which were left out for want of other people's clients."""
 
 import pytest
+
+from tests.local.clients import absent
 
 from .authority import Authority
 
@@ -8,3 +10,10 @@ from .authority import Authority
 @pytest.fixture(scope="session")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
     return Authority(tmp_path_factory.mktemp("authority"))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if names := absent():
+        terminalreporter.write_line(
+            f"not collected: {', '.join(names)} (.ci/clients FOLDER, then EUGPT_TEST_CLIENTS=FOLDER, brings them)"
+        )

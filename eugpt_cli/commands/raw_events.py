@@ -7,7 +7,7 @@ from eugpt_cli.mask import Sink
 from eugpt_cli.output import Ndjson, Sse, Writer
 from eugpt_cli.report import Outcome, trailer
 from eugpt_cli.settings import Options
-from eugpt_cli.terminal import json_line
+from eugpt_cli.terminal import dump
 
 
 def run(options: Options, console: Console) -> int:
@@ -19,7 +19,7 @@ def run(options: Options, console: Console) -> int:
 
     def end(sink: Sink, outcome: Outcome, fault: EugptError | None) -> None:
         if options.trailer:
-            sink.write(json_line(trailer(outcome, fault)))
+            sink.write(f"{dump(trailer(outcome, fault))}\n".encode())
 
     turn.run(options, console, writer, stream=True, at_end=end)
     return 0
