@@ -206,7 +206,7 @@ class Client:
         self, route: Route, key: str, *, connect_timeout: float, keep: int = 0, early: Early | None = None
     ) -> None:
         self._route = route
-        self._key = key
+        self.key = key
         self._connect_timeout = connect_timeout
         self._early = [early] if early else []
         self._wires = _Wires(self._dial, keep)
@@ -234,7 +234,7 @@ class Client:
                         "POST",
                         request.target.url,
                         content=request.body,
-                        headers=[*request.headers(self._key), ("Accept-Encoding", "identity")],
+                        headers=[*request.headers(self.key), ("Accept-Encoding", "identity")],
                         extensions={"trip": trip},
                     )
                 )
