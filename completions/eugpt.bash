@@ -64,6 +64,16 @@ _eugpt_option() {
     --type) kind=words choices='response.created response.output_item.added response.content_part.added response.output_text.delta response.output_text.done response.output_item.done error response.completed response.failed response.incomplete' ;;
     esac
     ;;
+  batch)
+    case $2 in
+    -i | --instructions) kind=@file ;;
+    -c | --conversation) kind=conversation ;;
+    -p | --project | --file-id | -j | --jobs | --max-errors | --shard | --base-url | --connect-timeout | --timeout | --max-time | --retries) kind=none ;;
+    -f | --file | -o | --output | --summary | --api-key-file | --ca-file) kind=file ;;
+    --profile) kind=profile ;;
+    --errors) kind=words choices='text json' ;;
+    esac
+    ;;
   serve)
     case $2 in
     --port | --host | --key | --daily-tokens | --monthly-tokens | --upstream) kind=none ;;
@@ -105,6 +115,11 @@ _eugpt_argument() {
     0) kind=none ;;
     esac
     ;;
+  batch)
+    case $2 in
+    *) kind=file ;;
+    esac
+    ;;
   serve)
     case $2 in
     *) kind=command ;;
@@ -123,6 +138,7 @@ _eugpt_options() {
   stream) choices='-i --instructions -c --conversation -p --project -f --file --file-id -I --no-stdin -o --output --meta --base-url --api-key-file --profile --ca-file --connect-timeout --timeout --max-time --retries --retry-unsafe --errors -q --quiet -v --verbose --dry-run --curl -h --help' ;;
   chat) choices='-i --instructions -c --conversation -p --project -f --file --file-id -I --no-stdin -o --output --meta --base-url --api-key-file --profile --ca-file --connect-timeout --timeout --max-time --retries --retry-unsafe --errors -q --quiet -v --verbose --dry-run --curl -h --help' ;;
   raw-events) choices='-i --instructions -c --conversation -p --project -f --file --file-id -I --no-stdin -o --output --meta --base-url --api-key-file --profile --ca-file --connect-timeout --timeout --max-time --retries --retry-unsafe --errors -q --quiet -v --verbose --dry-run --curl --sse --type --trailer -h --help' ;;
+  batch) choices='-i --instructions -c --conversation -p --project -f --file --file-id -I --no-stdin --lines --files -j --jobs -o --output --resume --ordered --full --max-errors --shard --summary --base-url --api-key-file --profile --ca-file --connect-timeout --timeout --max-time --retries --retry-unsafe --errors -q --quiet -v --verbose --dry-run --curl -h --help' ;;
   serve) choices='--port --host --default-stream --key --keys --state --project --web --file --daily-tokens --monthly-tokens --scenario --record --upstream --replay -v --verbose --errors -h --help' ;;
   exit-codes) choices='-h --help' ;;
   esac
@@ -271,7 +287,7 @@ _eugpt() {
     kind=words
     _eugpt_options "$command"
   elif [[ ! $command ]]; then
-    kind=words choices='ask stream chat raw-events serve exit-codes'
+    kind=words choices='ask stream chat raw-events batch serve exit-codes'
   else
     _eugpt_argument "$command" "$count"
   fi

@@ -152,6 +152,30 @@ RAW_EVENTS = (
     Option("type", ("--type",), "only events whose type matches", metavar="GLOB", many=True),
     Option("trailer", ("--trailer",), "end with a line that tells the outcome", kind="flag"),
 )
+BATCH = (
+    *CONTENT,
+    Option("lines", ("--lines",), "each line is a prompt, instead of a JSON object", kind="flag"),
+    Option("files", ("--files",), "each FILE is an item; without one their paths are read, a line each", kind="flag"),
+    Option("jobs", ("-j", "--jobs"), "requests at once, fewer while the service pushes back", kind="number", default=8),
+    Option(
+        "output", ("-o", "--output"), "append the rows to this file, which one run writes at a time", metavar="PATH"
+    ),
+    Option("resume", ("--resume",), "go on with the output: skip what has succeeded, run the rest", kind="flag"),
+    Option("ordered", ("--ordered",), "rows in the order of the input", kind="flag"),
+    Option("full", ("--full",), "rows with the whole response document", kind="flag"),
+    Option("max_errors", ("--max-errors",), "stop when so many items have failed", kind="number", metavar="N"),
+    Option(
+        "shard",
+        ("--shard",),
+        "only the K-th of N shares of the items, by a hash of their ids; auto asks Slurm or Kubernetes",
+        metavar="K/N|auto",
+    ),
+    Option("summary", ("--summary",), "write counts, tokens and times to this file, also on failure", metavar="PATH"),
+    *SERVICE,
+    *NOTES,
+    Option("dry_run", ("--dry-run",), "print the request bodies and exit", kind="flag"),
+    Option("curl", ("--curl",), "print equivalent curl commands and exit", kind="flag"),
+)
 SERVE = (
     Option(
         "port",
@@ -214,6 +238,12 @@ COMMANDS = (
         SHARED,
     ),
     Command("raw-events", "Every event as one NDJSON line.", (PROMPT,), SHARED + RAW_EVENTS),
+    Command(
+        "batch",
+        "Many requests, NDJSON in, NDJSON out: concurrent, resumable.",
+        (Argument("paths", "[FILE]...", "- is stdin; more than one with --files", many=True),),
+        BATCH,
+    ),
     Command(
         "serve",
         "A local server for the same API, for trying things out and for tests.",

@@ -6,7 +6,7 @@ import signal
 import stat
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 from eugpt_cli.errors import InputError, OutOfTime, OutputError, Stopped
@@ -22,7 +22,7 @@ class Console:
 
     def __init__(self) -> None:
         self.environ: Mapping[str, str] = os.environ
-        self.secret = os.environ.get("EUGPT_API_KEY") or None  # until the key is known, this may be it
+        self.secret = self.environ.get("EUGPT_API_KEY")  # until it is known which key is used
         self.errors: str | None = None
         self.quiet = False
         self._deadline: float | None = None
@@ -31,7 +31,7 @@ class Console:
             os.open(os.devnull, os.O_RDWR)
 
     def out(self, text: str) -> None:
-        self.write((text + "\n").encode("utf-8", "replace"))
+        self.write((redact(text, self.secret) + "\n").encode("utf-8", "replace"))
 
     def write(self, data: bytes) -> None:
         """All bytes to standard output, at once. Raises OutputError, or Stopped for a closed pipe."""
@@ -57,6 +57,11 @@ class Console:
         if not self.quiet:
             self.error(text)
 
+    def draw(self, picture: str) -> None:
+        """What the terminal behind standard error is to show, cursor movements included."""
+        with suppress(OSError):
+            _write_all(2, picture.encode("utf-8", "replace"))
+
     def is_terminal(self, fd: int) -> bool:
         return fd not in self._closed and os.isatty(fd)
 
@@ -76,6 +81,11 @@ class Console:
                 yield piece
         except OSError as error:
             raise InputError(f"standard input cannot be read: {reason(error)}") from None
+
+    def input_size(self) -> int:
+        """The bytes of standard input, 0 if it is no regular file."""
+        facts = os.fstat(0)
+        return facts.st_size if stat.S_ISREG(facts.st_mode) else 0
 
     @contextmanager
     def signals(self) -> Iterator[None]:

@@ -19,7 +19,6 @@ from eugpt_cli.events import (
     tool_of,
     tools_of,
 )
-from eugpt_cli.mask import redact
 from eugpt_cli.output import Writer
 from eugpt_cli.report import Outcome
 from eugpt_cli.request import Request
@@ -81,8 +80,8 @@ def _attempt(
             _read(response, request, silence, writer, outcome, way.watch)
         return None
     except EugptError as fault:
+        fault.message = way.client.masked(fault.message)
         outcome.sent = outcome.sent or silence.sent
-        fault.message = redact(fault.message, way.client.key)  # before it is cut to the length of a line
         wait = pause(
             way.patience, fault, attempts=outcome.attempts, stored=stored, shown=shown(), jitter=random.random()
         )

@@ -8,6 +8,7 @@ HELD_FROM = 7  # "eugpt_" and one character: what is shorter may be shown, since
 
 
 def redact(text: str, key: str | None) -> str:
+    """Text without the key in it."""
     return text.replace(key, MASK) if key and len(key) >= SHORTEST else text
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from eugpt_cli.errors import EugptError, ExitCode, Stopped
-from eugpt_cli.terminal import escaped, one_line
+from eugpt_cli.terminal import brief, escaped
 
 
 @dataclass
@@ -40,7 +40,7 @@ class Outcome:
 def error_text(error: EugptError) -> str:
     """`eugpt: KIND: message (HTTP 401)` and, where there is one, `hint: …`."""
     status = f" (HTTP {error.http_status})" if error.http_status else ""
-    lines = [f"eugpt: {error.exit.label}: {one_line(error.message)}{status}"]
+    lines = [f"eugpt: {error.exit.label}: {brief(error.message)}{status}"]
     if error.hint:
         lines.append(f"hint: {error.hint}")
     return "\n".join(lines)
@@ -68,7 +68,7 @@ def error_fields(error: EugptError) -> dict[str, Any]:
     return {
         "kind": error.exit.label,
         "exit": error.exit.number,
-        "message": one_line(error.message),
+        "message": brief(error.message),
         "http_status": error.http_status,
         "type": error.type,
         "code": error.code,
@@ -97,7 +97,7 @@ def trailer(outcome: Outcome, error: EugptError | None) -> dict[str, Any]:
 
 def meta(outcome: Outcome, end: EugptError | Stopped | None) -> dict[str, Any]:
     """The object of `--meta`; `seconds` counts from the start of the run: headers there, first event, end."""
-    code = _exit(end)
+    code = exit_code(end)
     return {
         "outcome": code.label,
         "exit": code.number,
@@ -120,7 +120,7 @@ def meta(outcome: Outcome, end: EugptError | Stopped | None) -> dict[str, Any]:
     }
 
 
-def _exit(end: EugptError | Stopped | None) -> ExitCode:
+def exit_code(end: EugptError | Stopped | None) -> ExitCode:
     if isinstance(end, Stopped):
         return next(code for code in ExitCode if code.number == 128 + end.signum)
     return end.exit if end else ExitCode.OK

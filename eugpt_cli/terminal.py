@@ -20,7 +20,12 @@ def _escape(code: int) -> str:
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
 
 
-def one_line(text: str, limit: int = 500) -> str:
-    """Words from elsewhere for a message: one line, visible, not endless."""
-    words = visible(" ".join(text.split()))
+def one_line(text: str) -> str:
+    """Words from elsewhere on one line, visible."""
+    return visible(" ".join(text.split()))
+
+
+def brief(text: str, limit: int = 500) -> str:
+    """The same, not endless. Where the text may hold the key, that is masked before: a cut would hide it."""
+    words = one_line(text)
     return words if len(words) <= limit else words[: limit - 1] + "…"

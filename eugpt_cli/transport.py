@@ -12,6 +12,7 @@ import httpx
 
 from eugpt_cli.dial import Early, dial
 from eugpt_cli.errors import ConfigError, EugptError, Internal, NotTheApi, TimedOut, Truncated
+from eugpt_cli.mask import redact
 from eugpt_cli.request import Request
 from eugpt_cli.settings import Route
 
@@ -206,7 +207,7 @@ class Client:
         self, route: Route, key: str, *, connect_timeout: float, keep: int = 0, early: Early | None = None
     ) -> None:
         self._route = route
-        self.key = key
+        self._key = key
         self._connect_timeout = connect_timeout
         self._early = [early] if early else []
         self._wires = _Wires(self._dial, keep)
@@ -219,6 +220,10 @@ class Client:
 
     def close(self) -> None:
         self._wires.close()
+
+    def masked(self, text: str) -> str:
+        """Text of the service without the key in it."""
+        return redact(text, self._key)
 
     def _dial(self) -> socket.socket:
         return self._early.pop().take() if self._early else dial(self._route, self._connect_timeout)
@@ -234,7 +239,7 @@ class Client:
                         "POST",
                         request.target.url,
                         content=request.body,
-                        headers=[*request.headers(self.key), ("Accept-Encoding", "identity")],
+                        headers=[*request.headers(self._key), ("Accept-Encoding", "identity")],
                         extensions={"trip": trip},
                     )
                 )

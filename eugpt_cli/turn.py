@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from eugpt_cli import files, key, settings
 from eugpt_cli.console import Console
@@ -141,21 +141,21 @@ def api_key(options: Options, console: Console) -> str:
 def prepare(options: Options, console: Console, *, stream: bool) -> Request:
     """The request that the options and the input make. Raises UsageError, ConfigError or InputError."""
     target = settings.target(options.base_url)
-    conversation = settings.uuid(options.conversation, "--conversation") if options.conversation else None
-    project = settings.uuid(options.project, "--project") if options.project else None
-    file_ids = [settings.uuid(file_id, "--file-id") for file_id in options.file_id]
+    given = fields(options)
     text = _input(options, console)
-    if not text and not file_ids:
+    if not text and not given["file_ids"]:
         raise UsageError("nothing to send", hint="give a prompt, or pipe text into standard input")
-    return build(
-        target,
-        text,
-        stream=stream,
-        instructions=_instructions(options.instructions),
-        conversation_id=conversation,
-        project_id=project,
-        file_ids=file_ids,
-    )
+    return build(target, text, stream=stream, **given)
+
+
+def fields(options: Options) -> dict[str, Any]:
+    """What the options set of a request besides its text. Raises UsageError or InputError."""
+    return {
+        "conversation_id": settings.uuid(options.conversation, "--conversation") if options.conversation else None,
+        "project_id": settings.uuid(options.project, "--project") if options.project else None,
+        "file_ids": [settings.uuid(file_id, "--file-id") for file_id in options.file_id],
+        "instructions": _instructions(options.instructions),
+    }
 
 
 def _input(options: Options, console: Console) -> str:

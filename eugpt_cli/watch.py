@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from eugpt_cli.errors import EugptError
 from eugpt_cli.mask import MASK
 from eugpt_cli.request import Request
-from eugpt_cli.terminal import one_line, visible
+from eugpt_cli.terminal import brief, one_line
 
 if TYPE_CHECKING:
     from eugpt_cli.transport import Response
@@ -40,12 +40,12 @@ class Verbose(Watch):
             self._tell(f"> {name}: {value}")
 
     def answered(self, response: "Response") -> None:
-        self._tell(f"< HTTP {response.status} {visible(response.reason)}".rstrip())
+        self._tell(f"< HTTP {response.status} {one_line(response.reason)}".rstrip())
         for name, value in response.headers.items():
-            self._tell(f"< {visible(name)}: {visible(value)}")
+            self._tell(f"< {one_line(name)}: {one_line(value)}")
 
     def tool(self, name: str) -> None:
         self._tell(f"* tool {one_line(name)}")
 
     def again(self, fault: EugptError, pause: float) -> None:
-        self._tell(f"* {fault.exit.label}: {one_line(fault.message)}; trying again in {pause:.1f} s")
+        self._tell(f"* {fault.exit.label}: {brief(fault.message)}; trying again in {pause:.1f} s")

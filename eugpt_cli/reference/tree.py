@@ -1,7 +1,7 @@
 """Everything that is documented, as one frozen tree: the catalogue, the exit codes, variables, files and examples."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from eugpt_cli import __version__
 from eugpt_cli.catalogue import COMMANDS, Argument, Command, Option
@@ -54,7 +54,7 @@ class Tree:
 
 def tree() -> Tree:
     """The description as it stands in the sources."""
-    commands = tuple(replace(command, options=(*command.options, HELP)) for command in COMMANDS)
+    commands = tuple(command._replace(options=(*command.options, HELP)) for command in COMMANDS)
     return Tree(
         version=__version__,
         root=(VERSION, HELP),
