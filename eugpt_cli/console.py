@@ -13,16 +13,18 @@ from eugpt_cli.errors import InputError, OutOfTime, OutputError, Stopped
 from eugpt_cli.mask import redact
 
 IDLE_NOTE_SECONDS = 3.0
+LAST_WORDS_SECONDS = 2.0
 READ_SIZE = 1 << 16
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Console:
-    """One object for everything outside; `secret` never leaves through it."""
+    """One object for everything outside; `secret` never leaves through it, `errors` is the form of the error line."""
 
     def __init__(self) -> None:
         self.environ: Mapping[str, str] = os.environ
-        self.secret: str | None = None
+        self.secret = self.environ.get("EUGPT_API_KEY")  # until it is known which key is used
+        self.errors: str | None = None
         self.quiet = False
         self._deadline: float | None = None
         self._closed = {fd for fd in (0, 1, 2) if not _is_open(fd)}
@@ -30,7 +32,7 @@ class Console:
             os.open(os.devnull, os.O_RDWR)
 
     def out(self, text: str) -> None:
-        self.write((text + "\n").encode("utf-8", "replace"))
+        self.write((redact(text, self.secret) + "\n").encode("utf-8", "replace"))
 
     def write(self, data: bytes) -> None:
         """All bytes to standard output, at once. Raises OutputError, or Stopped for a closed pipe."""
@@ -76,7 +78,7 @@ class Console:
         try:
             if not select.select([0], [], [], IDLE_NOTE_SECONDS)[0]:
                 idle()
-            while piece := os.read(0, READ_SIZE):
+            while piece := _read(0):
                 yield piece
         except OSError as error:
             raise InputError(f"standard input cannot be read: {reason(error)}") from None
@@ -100,6 +102,12 @@ class Console:
             self._deadline = time.monotonic() + seconds
             signal.signal(signal.SIGALRM, _out_of_time)
             signal.setitimer(signal.ITIMER_REAL, seconds)
+
+    def hurry(self) -> None:
+        """Under --max-time, what is still to be said must not wait for ever for somebody to read it."""
+        if self._deadline is not None:
+            left = self._deadline - time.monotonic()
+            signal.setitimer(signal.ITIMER_REAL, max(left, LAST_WORDS_SECONDS))
 
     def left(self) -> float | None:
         """Seconds until the limit, None without one."""
@@ -140,10 +148,22 @@ def write(fd: int, data: bytes, name: str) -> None:
         raise OutputError(f"{name} cannot be written: {reason(error)}") from None
 
 
+def _read(fd: int) -> bytes:
+    """Waits also where another process has made the descriptor non-blocking."""
+    while True:
+        try:
+            return os.read(fd, READ_SIZE)
+        except BlockingIOError:
+            select.select([fd], [], [])
+
+
 def _write_all(fd: int, data: bytes) -> None:
     view = memoryview(data)
     while view:
-        view = view[os.write(fd, view) :]
+        try:
+            view = view[os.write(fd, view) :]
+        except BlockingIOError:
+            select.select([], [fd], [])
 
 
 def _stop(signum: int, frame: FrameType | None) -> None:

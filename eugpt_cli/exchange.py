@@ -17,6 +17,7 @@ from eugpt_cli.events import (
     ending,
     parse,
     response_of,
+    shallow,
     tool_of,
     tools_of,
 )
@@ -82,6 +83,7 @@ def _attempt(
             _read(response, request, silence, writer, outcome, way.watch)
         return None
     except EugptError as fault:
+        fault.message = way.client.masked(fault.message)
         outcome.sent = outcome.sent or silence.sent
         wait = pause(
             way.patience, fault, attempts=outcome.attempts, stored=stored, shown=shown(), jitter=random.random()
@@ -124,11 +126,11 @@ def _stream(response: Response, silence: Silence, writer: Writer, outcome: Outco
     decoder = Decoder()
     for chunk in response.chunks:
         events, end, fault = _events(decoder, chunk)
-        if events:
-            silence.beat()
         for event in events:
             _learn(outcome, event, watch)
         writer.block(chunk, events)
+        if events:
+            silence.beat()  # after they are written: a slow reader is not the service's silence
         if fault:
             raise fault
         if end:
@@ -225,11 +227,16 @@ def _learn(outcome: Outcome, event: Event | Deltas, watch: Watch) -> None:
 
 
 def _learn_response(outcome: Outcome, response: Mapping[str, Any]) -> None:
-    outcome.response_id = response.get("id") or outcome.response_id
-    outcome.model = response.get("model") or outcome.model
-    outcome.status = response.get("status") or outcome.status
-    outcome.usage = response.get("usage") or outcome.usage
     conversation = response.get("conversation_id") or response.get("conversation")
     if isinstance(conversation, dict):
         conversation = conversation.get("id")
-    outcome.conversation_id = conversation or outcome.conversation_id
+    outcome.response_id = _name(response.get("id")) or outcome.response_id
+    outcome.model = _name(response.get("model")) or outcome.model
+    outcome.status = _name(response.get("status")) or outcome.status
+    outcome.conversation_id = _name(conversation) or outcome.conversation_id
+    usage = response.get("usage")
+    outcome.usage = usage if usage and shallow(usage) else outcome.usage
+
+
+def _name(value: Any) -> str | None:
+    return value if isinstance(value, str) else None

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from eugpt_cli.errors import EugptError, ExitCode, Stopped
-from eugpt_cli.terminal import one_line
+from eugpt_cli.terminal import brief, dump
 
 
 @dataclass
@@ -39,7 +39,7 @@ class Outcome:
 def error_text(error: EugptError) -> str:
     """`eugpt: KIND: message (HTTP 401)` and, where there is one, `hint: …`."""
     status = f" (HTTP {error.http_status})" if error.http_status else ""
-    lines = [f"eugpt: {error.exit.label}: {one_line(error.message)}{status}"]
+    lines = [f"eugpt: {error.exit.label}: {brief(error.message)}{status}"]
     if error.hint:
         lines.append(f"hint: {error.hint}")
     return "\n".join(lines)
@@ -47,16 +47,14 @@ def error_text(error: EugptError) -> str:
 
 def error_json(error: EugptError) -> str:
     """The same as one JSON object, absent members null."""
-    import orjson
-
-    return orjson.dumps({"error": error_fields(error)}).decode()
+    return dump({"error": error_fields(error)})
 
 
 def error_fields(error: EugptError) -> dict[str, Any]:
     return {
         "kind": error.exit.label,
         "exit": error.exit.number,
-        "message": one_line(error.message),
+        "message": brief(error.message),
         "http_status": error.http_status,
         "type": error.type,
         "code": error.code,
@@ -81,12 +79,6 @@ def trailer(outcome: Outcome, error: EugptError | None) -> dict[str, Any]:
         "events": outcome.events,
         "error": error_fields(error) if error else None,
     }
-
-
-def meta_line(outcome: Outcome, end: EugptError | Stopped | None) -> bytes:
-    import orjson
-
-    return orjson.dumps(meta(outcome, end), option=orjson.OPT_APPEND_NEWLINE)
 
 
 def meta(outcome: Outcome, end: EugptError | Stopped | None) -> dict[str, Any]:

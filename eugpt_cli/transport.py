@@ -9,53 +9,26 @@ from dataclasses import dataclass
 import httpx
 
 from eugpt_cli.dial import Early, dial
-from eugpt_cli.errors import Internal, NotTheApi
+from eugpt_cli.errors import ConfigError, NotTheApi
+from eugpt_cli.mask import redact
 from eugpt_cli.request import Request
 from eugpt_cli.settings import Route
 from eugpt_cli.wire import Silence, Wire
 
 
-class _Body(httpx.SyncByteStream):
-    def __init__(self, pieces: Iterator[bytes]) -> None:
-        self._pieces = pieces
-
-    def __iter__(self) -> Iterator[bytes]:
-        return self._pieces
-
-
-@dataclass
-class _Trip:
-    """One request on its way: its clock, and the wire it goes over."""
-
-    silence: Silence
-    wire: Wire | None = None
-
-
-class _Wires(httpx.BaseTransport):
-    """Dials for each request, or takes a connection that has rested; keeps up to `keep` of them."""
+class _Wires:
+    """Connections that rest between requests, up to `keep` of them; a new one is dialled if none is good."""
 
     def __init__(self, connect: Callable[[], socket.socket], keep: int) -> None:
         self._connect = connect
         self._resting: deque[Wire] = deque(maxlen=keep)
 
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        trip: _Trip = request.extensions["trip"]
-        trip.wire = self._take() or Wire(self._connect())
-        trip.wire.send(request.method, request.url.raw_path, request.headers.raw, request.read(), trip.silence)
-        response = trip.wire.response()
-        return httpx.Response(
-            response.status_code,
-            headers=response.headers.raw_items(),
-            stream=_Body(trip.wire.body()),
-            extensions={"reason_phrase": response.reason},
-        )
-
-    def _take(self) -> Wire | None:
+    def take(self) -> Wire:
         while True:
             try:
                 wire = self._resting.pop()
             except IndexError:
-                return None
+                return Wire(self._connect())
             if wire.is_good():
                 return wire
             wire.close()
@@ -70,6 +43,14 @@ class _Wires(httpx.BaseTransport):
     def close(self) -> None:
         while self._resting:
             self._resting.pop().close()
+
+
+class _Body(httpx.SyncByteStream):
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces = pieces
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._pieces
 
 
 @dataclass(frozen=True)
@@ -105,7 +86,6 @@ class Client:
         self._connect_timeout = connect_timeout
         self._early = [early] if early else []
         self._wires = _Wires(self._dial, keep)
-        self._http = httpx.Client(transport=self._wires, trust_env=False, headers={"Accept-Encoding": "identity"})
 
     def __enter__(self) -> "Client":
         return self
@@ -114,7 +94,11 @@ class Client:
         self.close()
 
     def close(self) -> None:
-        self._http.close()
+        self._wires.close()
+
+    def masked(self, text: str) -> str:
+        """Text of the service without the key in it."""
+        return redact(text, self._key)
 
     def _dial(self) -> socket.socket:
         return self._early.pop().take() if self._early else dial(self._route, self._connect_timeout)
@@ -122,37 +106,36 @@ class Client:
     @contextmanager
     def send(self, request: Request, silence: Silence) -> Iterator[Response]:
         """Sends, and hands out the response. Raises Unreachable before, LostError or NotTheApi after."""
-        trip = _Trip(silence)
+        message = self._message(request)
+        wire = self._wires.take()
         try:
-            with _translated():
-                message = self._http.build_request(
-                    "POST",
-                    request.target.url,
-                    content=request.body,
-                    headers=request.headers(self._key),
-                    extensions={"trip": trip},
-                )
-                response = self._http.send(message, stream=True)
+            wire.send(message.method, message.url.raw_path, message.headers.raw, request.body, silence)
+            head = wire.response()
             silence.beat()
-            try:
-                yield Response(response.status_code, response.reason_phrase, response.headers, _chunks(response))
-            finally:
-                response.close()
+            response = httpx.Response(
+                head.status_code,
+                headers=head.headers.raw_items(),
+                stream=_Body(wire.body()),
+                extensions={"reason_phrase": head.reason},
+            )
+            yield Response(response.status_code, response.reason_phrase, response.headers, _chunks(response))
         finally:
-            if trip.wire:
-                self._wires.give_back(trip.wire)
+            self._wires.give_back(wire)
+
+    def _message(self, request: Request) -> httpx.Request:
+        try:
+            return httpx.Request(
+                "POST",
+                request.target.url,
+                content=request.body,
+                headers=[*request.headers(self._key), ("Accept-Encoding", "identity")],
+            )
+        except (httpx.InvalidURL, UnicodeError) as error:  # an address or a domain name that cannot be
+            raise ConfigError(f"the base URL cannot be used: {str(error).lower()}") from None
 
 
 def _chunks(response: httpx.Response) -> Iterator[bytes]:
-    with _translated():
-        yield from response.iter_bytes() if "content-encoding" in response.headers else response.iter_raw()
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
     try:
-        yield
-    except (httpx.DecodingError, httpx.StreamError) as error:
+        yield from response.iter_bytes() if "content-encoding" in response.headers else response.iter_raw()
+    except httpx.DecodingError as error:
         raise NotTheApi(f"the answer cannot be decoded: {error}") from None
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise Internal(f"the request could not be made: {error}") from None

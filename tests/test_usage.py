@@ -2,8 +2,11 @@
 
 import json
 import os
+import select
 import signal
 import subprocess
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -30,6 +33,9 @@ BAD: list[tuple[list[str], dict[str, str | None], int, str]] = [
     (["ask", "x", "--base-url", "https://u:p@example.org/v1"], {}, 30, "credentials"),
     (["ask", "x", "--base-url", "http://example.org/v1"], {}, 30, "plain http"),
     (["ask", "x", "--base-url", "example.org"], {}, 30, "cannot be used"),
+    (["ask", "x", "--base-url", "http://127.0.0.1:0/v1"], {}, 30, "port 0"),
+    (["ask", "x", "--base-url", "http://127.0.0.999:1/v1"], {}, 30, "base URL"),
+    (["ask", "x", "--base-url", "https://xn--/v1"], {}, 30, "base URL"),
     (["ask", "x", "--api-key-file", "/nowhere/key"], {}, 30, "key file"),
     (["ask", "x", "-f", "/nowhere/file"], {}, 31, "/nowhere/file"),
 ]
@@ -75,6 +81,43 @@ def test_an_echoed_key_is_masked() -> None:
         run = eugpt("ask", "x", "-v", base_url=server.base_url, env={"EUGPT_DEBUG": "1"})
     assert run.returncode == 41
     assert KEY.encode() not in run.stdout + run.stderr
+
+
+def test_the_form_of_the_error_line_comes_from_a_profile_and_not_from_the_prompt(tmp_path: Path) -> None:
+    (tmp_path / "eugpt").mkdir()
+    (tmp_path / "eugpt" / "config.toml").write_text('[profile.default]\nerrors = "json"\n')
+    profile = eugpt("ask", "x", "-p", "no", env={"XDG_CONFIG_HOME": str(tmp_path)})
+    prompt = eugpt("ask", "--nope", "--", "--errors", "json")
+    assert json.loads(profile.stderr)["error"]["exit"] == 2
+    assert prompt.stderr.startswith(b"eugpt: usage: ")
+
+
+@pytest.mark.parametrize(("signum", "ends"), [(signal.SIGTERM, -signal.SIGTERM), (None, 40)])
+def test_an_error_line_that_nobody_reads_does_not_hold_the_end(signum: signal.Signals | None, ends: int) -> None:
+    read, write = os.pipe()
+    os.set_blocking(write, False)
+    with suppress(BlockingIOError):
+        while True:
+            os.write(write, b"." * 4096)
+    os.set_blocking(write, True)
+    with (
+        serving(http(b"{}", status="400 X")) as server,
+        subprocess.Popen(
+            [EUGPT, "ask", "-I", "x", "--max-time", "60" if signum else "4"],
+            stderr=write,
+            env={"EUGPT_API_KEY": KEY, "EUGPT_BASE_URL": server.base_url},
+        ) as run,
+    ):
+        os.close(write)
+        if signum:
+            time.sleep(1)
+            run.send_signal(signum)
+        try:
+            assert run.wait(30) == ends
+        finally:
+            run.kill()
+    with open(read, "rb") as pipe:
+        assert pipe.read().strip(b".") == b""
 
 
 def test_curl_sends_the_same() -> None:
@@ -136,3 +179,28 @@ def test_version_and_help() -> None:
     page = eugpt("--help", env={"COLUMNS": "80"})
     assert page.returncode == 0
     assert max(map(len, page.stdout.decode().splitlines())) <= 80
+
+
+def test_standard_input_that_another_process_has_made_non_blocking() -> None:
+    read, write = os.pipe()
+    os.set_blocking(read, False)
+    with (
+        serving(http(DOCUMENT)) as server,
+        subprocess.Popen(
+            [EUGPT, "ask"],
+            stdin=read,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={"EUGPT_API_KEY": KEY, "EUGPT_BASE_URL": server.base_url},
+        ) as run,
+    ):
+        os.write(write, b"a")
+        while select.select([read], [], [], 0)[0]:  # until it has read that, and found no more
+            time.sleep(0.01)
+        time.sleep(0.2)
+        os.write(write, b"b")
+        os.close(write)
+        assert run.stderr
+        assert (run.wait(), run.stderr.read()) == (0, b"")
+    os.close(read)
+    assert json.loads(server.received[0].body)["input"] == "ab"
