@@ -1,9 +1,8 @@
 """What the API says: events and documents as frozen records, and what their endings mean."""
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, ClassVar, NamedTuple
 
 import orjson
 
@@ -53,14 +52,16 @@ NAMED_STATUS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """One event: its `type` ("" if it names none), its fields, and its bytes as they came."""
 
     type: str
     fields: Mapping[str, Any]
     raw: bytes
-    count: ClassVar[int] = 1
+
+    @property
+    def length(self) -> int:
+        return 1
 
     def texts(self) -> Iterator[str]:
         """The text that a delta carries, nothing for every other event."""
@@ -72,28 +73,33 @@ class Event:
         return self.raw.replace(b"\r", b"").replace(b"\n", b"") + b"\n"
 
 
-@dataclass(frozen=True, slots=True)
 class Deltas:
-    """`count` deltas that follow each other, told by how they begin and parsed only if their text is wanted."""
+    """`length` deltas that follow each other, told by how they begin and parsed only if their text is wanted."""
 
-    raw: bytes
-    count: int
     type: ClassVar[str] = DELTA
     fields: ClassVar[Mapping[str, Any]] = {}
 
+    def __init__(self, raw: bytes, length: int) -> None:
+        self.raw = raw
+        self.length = length
+
     def texts(self) -> Iterator[str]:
         """The text of each. Raises NotTheApi at one that is not JSON."""
-        for line in self.raw.split(b"\n"):
-            delta = parse(line).get("delta")
-            if isinstance(delta, str):
+        lines = self.raw.split(b"\n")
+        events: Iterable[Any]
+        try:
+            events = [orjson.loads(line) for line in lines]
+        except orjson.JSONDecodeError:
+            events = map(parse, lines)
+        for event in events:
+            if isinstance(delta := event.get("delta"), str):
                 yield delta
 
     def lines(self) -> bytes:
         return self.raw + b"\n"
 
 
-@dataclass(frozen=True, slots=True)
-class Envelope:
+class Envelope(NamedTuple):
     """What an error says of itself, in whichever of the known shapes."""
 
     message: str | None = None
@@ -137,12 +143,12 @@ def decode(raw: bytes) -> Event:
     return Event(kind if isinstance(kind, str) else "", fields, raw)
 
 
-def deltas(data: bytes, count: int) -> Deltas | None:
-    """`count` events, one a line if they are many, if each of them is a delta."""
+def deltas(data: bytes, length: int) -> Deltas | None:
+    """`length` events, one a line if they are many, if each of them is a delta."""
     start = START.match(data)
-    if not start or (data.count(b"\n" + start[0]) != count - 1 if count > 1 else b"\n" in data):
+    if not start or (data.count(b"\n" + start[0]) != length - 1 if length > 1 else b"\n" in data):
         return None
-    return Deltas(data, count)
+    return Deltas(data, length)
 
 
 def document_text(document: Mapping[str, Any]) -> str:

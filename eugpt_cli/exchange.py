@@ -3,8 +3,7 @@
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from eugpt_cli.errors import EugptError, LocalError, LostError, NotTheApi, Truncated
 from eugpt_cli.events import (
@@ -34,14 +33,13 @@ BODY_LIMIT = 256 * 1024 * 1024
 ERROR_BODY_LIMIT = 64 * 1024
 
 
-@dataclass(frozen=True)
-class Way:
+class Way(NamedTuple):
     """How requests are delivered: over which client, how patiently, and who watches."""
 
     client: Client
     silence: float
     patience: Patience
-    watch: Watch = field(default_factory=Watch)
+    watch: Watch = Watch()
     sleep: Callable[[float], None] = time.sleep
 
 
@@ -216,7 +214,7 @@ def _error_body(response: Response) -> bytes:
 
 
 def _learn(outcome: Outcome, event: Event | Deltas, watch: Watch) -> None:
-    outcome.events += event.count
+    outcome.events += event.length
     outcome.first_at = outcome.first_at or time.monotonic()
     if event.type == "response.output_item.added" and (tool := tool_of(event.fields.get("item"))):
         outcome.tools.append(tool)

@@ -44,7 +44,8 @@ class Text:
     def block(self, chunk: bytes, events: Sequence[Event | Deltas]) -> None:
         parts: list[str] = []
         try:
-            parts.extend(text for event in events for text in event.texts())
+            for event in events:
+                parts.extend(event.texts())
         finally:  # an event that is not JSON does not hide those before it
             self._add("".join(parts))
 

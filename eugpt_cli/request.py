@@ -2,8 +2,7 @@
 
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -14,8 +13,7 @@ USER_AGENT = f"eugpt-cli/{__version__}"
 ACCEPT = {True: "text/event-stream", False: "application/json"}
 
 
-@dataclass(frozen=True)
-class Request:
+class Request(NamedTuple):
     """What is sent: where, the JSON body, and whether a stream is asked for."""
 
     target: Target

@@ -4,7 +4,7 @@ import socket
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import httpx
 
@@ -53,8 +53,7 @@ class _Body(httpx.SyncByteStream):
         return self._pieces
 
 
-@dataclass(frozen=True)
-class Response:
+class Response(NamedTuple):
     """Status, headers (any case), and the body in pieces as they come off the network."""
 
     status: int

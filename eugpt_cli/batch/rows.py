@@ -24,7 +24,8 @@ class Answer:
         self.response: Mapping[str, Any] | None = None
 
     def block(self, chunk: bytes, events: Sequence[Event | Deltas]) -> None:
-        self._parts.extend(text for event in events for text in event.texts())
+        for event in events:
+            self._parts.extend(event.texts())
 
     def document(self, document: Mapping[str, Any], raw: bytes) -> None:
         self._parts.append(document_text(document))
