@@ -1,7 +1,7 @@
 """What the API says: events and documents as frozen records, and what their endings mean."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, NamedTuple
 
 import orjson
@@ -63,10 +63,9 @@ class Event(NamedTuple):
     def length(self) -> int:
         return 1
 
-    def texts(self) -> Iterator[str]:
+    def texts(self) -> Iterable[str]:
         """The text that a delta carries, nothing for every other event."""
-        if self.type == DELTA and isinstance(delta := self.fields.get("delta"), str):
-            yield delta
+        return _texts([self.fields]) if self.type == DELTA else ()
 
     def lines(self) -> bytes:
         """The bytes as one line; line ends inside are dropped, which JSON allows: they never stand in a string."""
@@ -83,20 +82,20 @@ class Deltas:
         self.raw = raw
         self.length = length
 
-    def texts(self) -> Iterator[str]:
+    def texts(self) -> Iterable[str]:
         """The text of each. Raises NotTheApi at one that is not JSON."""
         lines = self.raw.split(b"\n")
-        events: Iterable[Any]
         try:
-            events = [orjson.loads(line) for line in lines]
+            return _texts(map(orjson.loads, lines))
         except orjson.JSONDecodeError:
-            events = map(parse, lines)
-        for event in events:
-            if isinstance(delta := event.get("delta"), str):
-                yield delta
+            return (text for line in lines for text in _texts([parse(line)]))
 
     def lines(self) -> bytes:
         return self.raw + b"\n"
+
+
+def _texts(deltas: Iterable[Mapping[str, Any]]) -> list[str]:
+    return [text for delta in deltas if isinstance(text := delta.get("delta"), str)]
 
 
 class Envelope(NamedTuple):
