@@ -1,12 +1,13 @@
 # bash completion for eugpt; generated
 _eugpt() {
-  local current=${COMP_WORDS[COMP_CWORD]} words='ask stream chat raw-events serve exit-codes'
+  local current=${COMP_WORDS[COMP_CWORD]} words='ask stream chat raw-events conversation serve exit-codes'
   if ((COMP_CWORD > 1)); then
     case ${COMP_WORDS[1]} in
     ask) words='-i --instructions -c --conversation -p --project -f --file --file-id -I --no-stdin --timeout --connect-timeout --max-time --base-url --api-key-file --errors -q --quiet -v --verbose --dry-run --curl --json' ;;
     stream) words='-i --instructions -c --conversation -p --project -f --file --file-id -I --no-stdin --timeout --connect-timeout --max-time --base-url --api-key-file --errors -q --quiet -v --verbose --dry-run --curl' ;;
     chat) words='-i --instructions -c --conversation -p --project -f --file --file-id -I --no-stdin --timeout --connect-timeout --max-time --base-url --api-key-file --errors -q --quiet -v --verbose --dry-run --curl' ;;
     raw-events) words='-i --instructions -c --conversation -p --project -f --file --file-id -I --no-stdin --timeout --connect-timeout --max-time --base-url --api-key-file --errors -q --quiet -v --verbose --dry-run --curl --sse --type --trailer' ;;
+    conversation) words='--json -q --quiet --errors' ;;
     serve) words='--port --host --default-stream --key --keys --state --project --web --file --daily-tokens --monthly-tokens --scenario --record --upstream --replay -v --verbose --errors' ;;
     exit-codes) words='' ;;
     esac

@@ -108,6 +108,12 @@ SERVE = (
     ERRORS,
 )
 
+CONVERSATION = (
+    Option("json", ("--json",), "the list as a JSON array", kind="flag"),
+    Option("quiet", ("-q", "--quiet"), "no notes on stderr", kind="flag"),
+    ERRORS,
+)
+
 PROMPT = Argument("prompt", "[PROMPT]", "- is stdin")
 COMMANDS = (
     Command("ask", "One answer, all or nothing.", (PROMPT,), SHARED + ASK),
@@ -119,6 +125,15 @@ COMMANDS = (
         SHARED,
     ),
     Command("raw-events", "Every event as one NDJSON line.", (PROMPT,), SHARED + RAW_EVENTS),
+    Command(
+        "conversation",
+        "Local names for conversations: list, name NAME UUID, forget NAME.",
+        (
+            Argument("action", "ACTION", "list, name or forget"),
+            Argument("words", "[NAME [UUID]]", "what it is about", many=True),
+        ),
+        CONVERSATION,
+    ),
     Command(
         "serve",
         "A local server for the same API: serve [-- COMMAND...].",

@@ -12,7 +12,7 @@ FLOORS = [
     {"events", "settings", "terminal"},
     {"request", "retry", "output", "report", "console", "dial"},
     {"files", "transport"},
-    {"exchange"},
+    {"exchange", "conversations"},
     {"turn"},
     {"commands"},
     {"cli"},
