@@ -1,0 +1,118 @@
+"""What the user types in an interactive session: with prompt_toolkit where it is installed, else a line at a time."""
+
+import select
+import termios
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from typing import Protocol
+
+PASTE_SECONDS = 0.05
+
+
+class End(Exception):
+    """The user has ended the input (Ctrl-D)."""
+
+
+class Cancelled(Exception):
+    """The user has thrown away what they were typing (Ctrl-C)."""
+
+
+class Past(Protocol):
+    """Earlier messages of the conversation, the oldest first."""
+
+    def entries(self) -> list[str]: ...
+
+
+class Keyboard(Protocol):
+    def read(self, prompt: str) -> str:
+        """A message, which may have many lines. Raises End or Cancelled."""
+
+
+def open_keyboard(past: Past, words: list[str], plain: bool) -> Keyboard:
+    """`words` are completed at the start of a message; `plain` does without prompt_toolkit."""
+    return _Lines(past) if plain or not find_spec("prompt_toolkit") else _Editor(past, words)
+
+
+class _Lines:
+    """Line by line, with readline's editing where Python has it; lines that come at once are one paste."""
+
+    def __init__(self, past: Past) -> None:
+        self._remember: Callable[[str], None] = lambda text: None
+        try:
+            import readline
+        except ImportError:
+            return
+        readline.set_auto_history(False)
+        for entry in past.entries():
+            readline.add_history(entry)
+        self._remember = readline.add_history
+
+    def read(self, prompt: str) -> str:
+        try:
+            lines = [input(prompt)]
+            while select.select([0], [], [], PASTE_SECONDS)[0]:
+                lines.append(input())
+        except EOFError:
+            raise End from None
+        text = "\n".join(lines)
+        if text:
+            self._remember(text)
+        return text
+
+
+class _Editor:
+    """Several lines, history with search, paste in one piece; Enter sends, Alt-Enter begins a new line."""
+
+    def __init__(self, past: Past, words: list[str]) -> None:
+        from prompt_toolkit import PromptSession
+        from prompt_toolkit.completion import WordCompleter
+        from prompt_toolkit.history import InMemoryHistory
+        from prompt_toolkit.input import create_input
+        from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+        from prompt_toolkit.output.vt100 import Vt100_Output
+
+        keys = KeyBindings()
+
+        @keys.add("enter")
+        def send(event: KeyPressEvent) -> None:
+            event.current_buffer.validate_and_handle()
+
+        @keys.add("escape", "enter")
+        def new_line(event: KeyPressEvent) -> None:
+            event.current_buffer.insert_text("\n")
+
+        terminal = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - lives as long as the session
+        self._session: PromptSession[str] = PromptSession(
+            history=InMemoryHistory(past.entries()),
+            key_bindings=keys,
+            multiline=True,
+            prompt_continuation="  ",
+            completer=WordCompleter(words, sentence=True),
+            complete_while_typing=False,
+            enable_history_search=True,
+            input=create_input(),
+            # Without cursor position requests: their answers land on the command line of slow terminals.
+            output=Vt100_Output.from_pty(terminal, enable_cpr=False),
+        )
+
+    def read(self, prompt: str) -> str:
+        try:
+            return self._session.prompt([("bold", prompt)])
+        except EOFError:
+            raise End from None
+        except KeyboardInterrupt:
+            raise Cancelled from None
+
+
+@contextmanager
+def unechoed() -> Iterator[None]:
+    """What is typed in here does not mix with what is printed; it waits for the next message."""
+    before = termios.tcgetattr(0)
+    silent = before.copy()
+    silent[3] &= ~termios.ECHO
+    termios.tcsetattr(0, termios.TCSANOW, silent)
+    try:
+        yield
+    finally:
+        termios.tcsetattr(0, termios.TCSANOW, before)
