@@ -6,7 +6,10 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Option:
-    """One option of one or more commands: `kind` is text, flag, seconds, number, or one of the `choices`."""
+    """One option of one or more commands: `kind` is text, flag, seconds, number, or one of the `choices`.
+
+    `setting`: a profile may set it, as may its `variable`.
+    """
 
     name: str
     flags: tuple[str, ...]
@@ -17,6 +20,7 @@ class Option:
     variable: str | None = None
     default: Any = None
     choices: tuple[str, ...] = ()
+    setting: bool = False
 
 
 @dataclass(frozen=True)
@@ -50,15 +54,26 @@ ERRORS = Option(
     variable="EUGPT_ERRORS",
     default="text",
     choices=("text", "json"),
+    setting=True,
 )
-SHARED = (
-    Option("instructions", ("-i", "--instructions"), "system prompt; @FILE reads it from a file", metavar="TEXT"),
-    Option("conversation", ("-c", "--conversation"), "go on in this conversation", metavar="ID"),
-    Option("project", ("-p", "--project"), "ground the answer in this project's files", metavar="UUID"),
-    Option("file", ("-f", "--file"), "inline a local text file; - is stdin", metavar="PATH", many=True),
-    Option("file_id", ("--file-id",), "a file already uploaded", metavar="UUID", many=True),
-    Option("no_stdin", ("-I", "--no-stdin"), "never read standard input", kind="flag"),
-    Option("timeout", ("--timeout",), "longest silence of the server", kind="seconds", variable="EUGPT_TIMEOUT"),
+SERVICE = (
+    Option("base_url", ("--base-url",), "where the service is", metavar="URL", variable="EUGPT_BASE_URL", setting=True),
+    Option("api_key_file", ("--api-key-file",), "read the key from a file", metavar="PATH"),
+    Option(
+        "profile",
+        ("--profile",),
+        "take settings from this profile of config.toml",
+        metavar="NAME",
+        variable="EUGPT_PROFILE",
+    ),
+    Option(
+        "ca_file",
+        ("--ca-file",),
+        "trust these certificates instead of the system's",
+        metavar="PATH",
+        variable="EUGPT_CA_FILE",
+        setting=True,
+    ),
     Option(
         "connect_timeout",
         ("--connect-timeout",),
@@ -66,17 +81,74 @@ SHARED = (
         kind="seconds",
         variable="EUGPT_CONNECT_TIMEOUT",
         default=10.0,
+        setting=True,
     ),
-    Option("max_time", ("--max-time",), "longest time for the whole run", kind="seconds", variable="EUGPT_MAX_TIME"),
-    Option("base_url", ("--base-url",), "where the service is", metavar="URL", variable="EUGPT_BASE_URL"),
-    Option("api_key_file", ("--api-key-file",), "read the key from a file", metavar="PATH"),
+    Option(
+        "timeout",
+        ("--timeout",),
+        "longest silence of the service (stream 120, otherwise 600)",
+        kind="seconds",
+        variable="EUGPT_TIMEOUT",
+        setting=True,
+    ),
+    Option(
+        "max_time",
+        ("--max-time",),
+        "longest time for the whole run",
+        kind="seconds",
+        variable="EUGPT_MAX_TIME",
+        setting=True,
+    ),
+    Option(
+        "retries",
+        ("--retries",),
+        "how often to try again",
+        kind="number",
+        metavar="N",
+        variable="EUGPT_RETRIES",
+        default=2,
+        setting=True,
+    ),
+    Option(
+        "retry_unsafe",
+        ("--retry-unsafe",),
+        "retry also where a turn may then be stored twice",
+        kind="flag",
+    ),
+)
+CONTENT = (
+    Option(
+        "instructions",
+        ("-i", "--instructions"),
+        "system prompt; @FILE reads it from a file",
+        metavar="TEXT",
+        setting=True,
+    ),
+    Option("conversation", ("-c", "--conversation"), "go on in this conversation", metavar="ID"),
+    Option("project", ("-p", "--project"), "ground the answer in this project's files", metavar="UUID", setting=True),
+    Option("file", ("-f", "--file"), "inline a local text file; - is stdin", metavar="PATH", many=True),
+    Option("file_id", ("--file-id",), "a file already uploaded", metavar="UUID", many=True),
+    Option("no_stdin", ("-I", "--no-stdin"), "never read standard input", kind="flag"),
+)
+NOTES = (
     ERRORS,
     Option("quiet", ("-q", "--quiet"), "no notes on stderr", kind="flag"),
-    Option("verbose", ("-v", "--verbose"), "tell the request and the response on stderr", kind="flag"),
+    Option("verbose", ("-v", "--verbose"), "tell request, response, retries and tools on stderr", kind="flag"),
+)
+SHARED = (
+    *CONTENT,
+    Option("output", ("-o", "--output"), "write the answer to this file, all or nothing", metavar="PATH"),
+    Option("meta", ("--meta",), "write the facts of the run to this file, also on failure", metavar="PATH"),
+    *SERVICE,
+    *NOTES,
     Option("dry_run", ("--dry-run",), "print the request body and exit", kind="flag"),
     Option("curl", ("--curl",), "print an equivalent curl command and exit", kind="flag"),
 )
-ASK = (Option("json", ("--json",), "print the whole response document", kind="flag"),)
+ASK = (
+    Option("json", ("--json",), "print the whole response document", kind="flag"),
+    Option("extract", ("--extract",), "print only the first fenced block: code or code:LANG", metavar="code[:LANG]"),
+    Option("partial", ("--partial",), "print what has arrived also on failure", kind="flag"),
+)
 RAW_EVENTS = (
     Option("sse", ("--sse",), "pass the SSE bytes through untouched", kind="flag"),
     Option("type", ("--type",), "only events whose type matches", metavar="GLOB", many=True),

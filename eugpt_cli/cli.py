@@ -2,7 +2,7 @@
 
 import importlib
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -10,7 +10,8 @@ from eugpt_cli import settings
 from eugpt_cli.catalogue import COMMANDS, Argument, Command, Option
 from eugpt_cli.console import Console
 from eugpt_cli.errors import EugptError, Internal, Stopped, UsageError
-from eugpt_cli.report import error_json, error_text, redact
+from eugpt_cli.mask import redact
+from eugpt_cli.report import error_json, error_text
 
 if TYPE_CHECKING:
     import typer
@@ -125,11 +126,16 @@ def _argument(argument: Argument) -> inspect.Parameter:
 
 def _call(command: Command, given: dict[str, Any], console: Console) -> int:
     module = importlib.import_module(f"eugpt_cli.commands.{command.module}")
-    values = settings.resolve(command.options, given, console.environ)
+    profile: Mapping[str, Any] = {}
+    if "profile" in given:
+        from eugpt_cli.profile import load
+
+        profile = load(console.environ, given["profile"] or console.environ.get("EUGPT_PROFILE")).values
+    values = settings.resolve(command.options, given, console.environ, profile)
     values.update((argument.name, given[argument.name]) for argument in command.arguments)
     console.quiet = bool(values.get("quiet"))
     console.limit(values.get("max_time"))
-    return int(module.run(settings.Options(values), console))
+    return int(module.run(settings.Options(values, profile), console))
 
 
 def _usage(error: "typer.TyperException") -> UsageError:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 from eugpt_cli.errors import InputError, OutOfTime, OutputError, Stopped
+from eugpt_cli.mask import redact
 
 IDLE_NOTE_SECONDS = 3.0
 READ_SIZE = 1 << 16
@@ -23,7 +24,7 @@ class Console:
         self.environ: Mapping[str, str] = os.environ
         self.secret: str | None = None
         self.quiet = False
-        self.deadline: float | None = None
+        self._deadline: float | None = None
         self._closed = {fd for fd in (0, 1, 2) if not _is_open(fd)}
         for _ in self._closed:  # a socket must not land on a standard stream's number
             os.open(os.devnull, os.O_RDWR)
@@ -33,16 +34,8 @@ class Console:
 
     def write(self, data: bytes) -> None:
         """All bytes to standard output, at once. Raises OutputError, or Stopped for a closed pipe."""
-        if 1 in self._closed:
-            raise OutputError("standard output is closed")
-        if self.secret:
-            data = data.replace(self.secret.encode(), b"eugpt_***")
-        try:
-            _write_all(1, data)
-        except BrokenPipeError:
-            raise Stopped(signal.SIGPIPE) from None
-        except OSError as error:
-            raise OutputError(f"standard output cannot be written: {reason(error)}") from None
+        self.check_output()
+        write(1, data, "standard output")
 
     def check_output(self) -> None:
         """Raises OutputError before anything is sent, if standard output is closed."""
@@ -51,8 +44,7 @@ class Console:
 
     def error(self, text: str) -> None:
         """A line on standard error, or silence where there is none."""
-        if self.secret:
-            text = text.replace(self.secret, "eugpt_***")
+        text = redact(text, self.secret)
         try:
             if 2 not in self._closed:
                 _write_all(2, (text + "\n").encode("utf-8", "replace"))
@@ -95,9 +87,13 @@ class Console:
     def limit(self, seconds: float | None) -> None:
         """From now on the whole run takes at most so long: then OutOfTime is raised wherever it stands."""
         if seconds is not None:
-            self.deadline = time.monotonic() + seconds
+            self._deadline = time.monotonic() + seconds
             signal.signal(signal.SIGALRM, _out_of_time)
             signal.setitimer(signal.ITIMER_REAL, seconds)
+
+    def left(self) -> float | None:
+        """Seconds until the limit, None without one."""
+        return None if self._deadline is None else self._deadline - time.monotonic()
 
     def leave(self, code: int) -> None:
         """Ends the process now; nothing of ours is buffered."""
@@ -122,6 +118,16 @@ def _is_open(fd: int) -> bool:
     except OSError:
         return False
     return True
+
+
+def write(fd: int, data: bytes, name: str) -> None:
+    """All bytes to a descriptor. Raises OutputError, or Stopped for a closed pipe."""
+    try:
+        _write_all(fd, data)
+    except BrokenPipeError:
+        raise Stopped(signal.SIGPIPE) from None
+    except OSError as error:
+        raise OutputError(f"{name} cannot be written: {reason(error)}") from None
 
 
 def _write_all(fd: int, data: bytes) -> None:

@@ -22,8 +22,9 @@ from typing import Any
 
 import orjson
 
+from eugpt_cli import files
 from eugpt_cli.console import reason
-from eugpt_cli.errors import Busy, ConfigError, OutputError
+from eugpt_cli.errors import Busy, ConfigError
 from eugpt_cli.settings import UUID
 
 NAME = re.compile(r"[^\W_][\w.-]{0,49}")
@@ -182,16 +183,7 @@ class Conversations:
     def _replace(self, entries: Mapping[str, Mapping[str, Any]]) -> None:
         lines = [f"  {orjson.dumps(name).decode()}: {_entry(entry)}" for name, entry in sorted(entries.items())]
         text = "{\n" + ",\n".join(lines) + "\n}\n"
-        path = os.path.realpath(self._path)
-        new = f"{path}.{os.getpid()}.new"
-        try:
-            with open(new, "wb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
-                file.write(text.encode())
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(new, path)
-        except OSError as error:
-            raise OutputError(f"{path} cannot be written: {reason(error)}") from None
+        files.replace(self._path, text.encode())
 
 
 def _entry(entry: Mapping[str, Any]) -> str:

@@ -1,6 +1,7 @@
-"""A name to a connected socket: look-up, TCP and TLS, each within the time to connect. Nothing is sent yet."""
+"""A route to a connected socket: look-up, TCP, the proxy's CONNECT and TLS, within one time. Nothing is sent yet."""
 
 import contextlib
+import functools
 import os
 import socket
 import ssl
@@ -8,45 +9,105 @@ import threading
 import time
 from typing import Any
 
-from eugpt_cli.errors import Unreachable
-from eugpt_cli.settings import Target
+from eugpt_cli.errors import ConfigError, Unreachable
+from eugpt_cli.settings import Proxy, Route, Target
+
+HEAD_LIMIT = 16 * 1024
 
 
-def dial(target: Target, seconds: float, cafile: str | None = None) -> socket.socket:
-    """A socket to the target, with TLS for https. Raises Unreachable within `seconds`."""
-    until = time.monotonic() + seconds
-    sock = _connect(target, until)
+class Clock:
+    """The time to connect, from now on."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._until = time.monotonic() + seconds
+
+    def left(self, what: str) -> float:
+        """Seconds that are left. Raises Unreachable if none are."""
+        left = self._until - time.monotonic()
+        if left <= 0:
+            raise self.over(what)
+        return left
+
+    def over(self, what: str) -> Unreachable:
+        return Unreachable(f"{what} within {self._seconds:g} s")
+
+
+class Early:
+    """A connection that is made in a thread while the program still loads what will use it."""
+
+    def __init__(self, route: Route, seconds: float) -> None:
+        self._result: socket.socket | Exception | None = None
+        self._thread = threading.Thread(target=self._dial, args=(route, seconds), daemon=True)
+        self._thread.start()
+
+    def _dial(self, route: Route, seconds: float) -> None:
+        try:
+            self._result = dial(route, seconds)
+        except Exception as error:
+            self._result = error
+
+    def take(self) -> socket.socket:
+        """The socket, once it is there. Raises what `dial` raised."""
+        self._thread.join()
+        if isinstance(self._result, socket.socket):
+            return self._result
+        assert self._result
+        raise self._result
+
+
+def dial(route: Route, seconds: float) -> socket.socket:
+    """A socket to the target, with TLS for https. Raises Unreachable within `seconds`, or ConfigError."""
+    clock = Clock(seconds)
+    target = route.target
     if target.scheme == "http":
-        return sock
+        return _connect(target.host, target.port, clock)
+    context = trust(route.ca_file, route.ca_folder)
+    sock = _tunnel(route.proxy, target, clock) if route.proxy else _connect(target.host, target.port, clock)
+    return _secure(sock, context, target, clock)
+
+
+def _secure(sock: socket.socket, context: ssl.SSLContext, target: Target, clock: Clock) -> socket.socket:
+    missing = f"no TLS connection to {target.host}:{target.port}"
     try:
-        sock.settimeout(_left(until, target))
-        return trust(cafile).wrap_socket(sock, server_hostname=target.host)
+        sock.settimeout(clock.left(missing))
+        # bytes, because a str host makes Python load its idna codec
+        return context.wrap_socket(sock, server_hostname=target.host.encode())
     except ssl.SSLCertVerificationError as error:
-        sock.close()
-        raise Unreachable(
-            f"the certificate of {target.host} was rejected: {error.verify_message}", final=True
-        ) from None
+        problem = Unreachable(
+            f"the certificate of {target.host} was rejected: {error.verify_message.lower()}",
+            final=True,
+            hint="--ca-file trusts a private authority",
+        )
     except TimeoutError:
-        sock.close()
-        raise Unreachable(f"no TLS connection to {target.host} within {seconds:g} s") from None
+        problem = clock.over(missing)
     except OSError as error:
+        problem = Unreachable(f"{missing}: {(error.strerror or str(error)).lower()}")
+    except BaseException:
         sock.close()
-        raise Unreachable(f"no TLS connection to {target.host}: {error.strerror or error}") from None
+        raise
+    sock.close()
+    raise problem
 
 
-def trust(cafile: str | None) -> ssl.SSLContext:
-    """The system's trust store; SSL_CERT_FILE and SSL_CERT_DIR are OpenSSL's own and honoured by it.
+@functools.cache
+def trust(ca_file: str | None, ca_folder: str | None) -> ssl.SSLContext:
+    """Trusts the given certificates, otherwise the system's store. Raises ConfigError.
 
-    A hashed folder is preferred to a bundle, which costs tens of milliseconds to parse.
+    Of the system's store a hashed folder is preferred to a bundle, which costs tens of milliseconds to parse.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.set_alpn_protocols(["http/1.1"])
-    paths = ssl.get_default_verify_paths()
-    named = os.environ.keys() & {paths.openssl_cafile_env, paths.openssl_capath_env}
-    if cafile:
-        context.load_verify_locations(cafile)
-    elif not named and paths.capath and _has_certificates(paths.capath):
-        context.load_verify_locations(capath=paths.capath)
+    if ca_file or ca_folder:
+        try:
+            context.load_verify_locations(ca_file, ca_folder)
+        except (OSError, ValueError) as error:
+            words = getattr(error, "strerror", None) or str(error)
+            raise ConfigError(f"the certificates in {ca_file or ca_folder} cannot be used: {words.lower()}") from None
+        return context
+    folder = ssl.get_default_verify_paths().capath
+    if folder and _has_certificates(folder):
+        context.load_verify_locations(capath=folder)
     else:
         context.set_default_verify_paths()
     return context
@@ -58,35 +119,84 @@ def _has_certificates(folder: str) -> bool:
     return False
 
 
-def _left(until: float, target: Target) -> float:
-    left = until - time.monotonic()
-    if left <= 0:
-        raise Unreachable(f"no connection to {target.host}:{target.port} in time")
-    return left
+def _tunnel(proxy: Proxy, target: Target, clock: Clock) -> socket.socket:
+    """A socket through a proxy's CONNECT (RFC 9110, section 9.3.6)."""
+    sock = _connect(proxy.host, proxy.port, clock, "the proxy ")
+    name = f"[{target.host}]" if ":" in target.host else target.host
+    lines = [f"CONNECT {name}:{target.port} HTTP/1.1", f"Host: {name}:{target.port}"]
+    if proxy.authorization:
+        lines.append(f"Proxy-Authorization: {proxy.authorization}")
+    missing = f"no answer of the proxy {proxy.host}:{proxy.port}"
+    try:
+        sock.settimeout(clock.left(missing))
+        sock.sendall("\r\n".join([*lines, "", ""]).encode())
+        _check_answer(_head(sock, clock, missing), proxy)
+        return sock
+    except TimeoutError:
+        sock.close()
+        raise clock.over(missing) from None
+    except OSError as error:
+        sock.close()
+        raise Unreachable(f"{missing}: {(error.strerror or str(error)).lower()}") from None
+    except BaseException:
+        sock.close()
+        raise
 
 
-def _connect(target: Target, until: float) -> socket.socket:
-    addresses = _resolve(target, until)
-    problem = "no address"
+def _head(sock: socket.socket, clock: Clock, missing: str) -> bytes:
+    head = b""
+    while b"\r\n\r\n" not in head and len(head) < HEAD_LIMIT:
+        sock.settimeout(clock.left(missing))
+        data = sock.recv(4096)
+        if not data:
+            break
+        head += data
+    return head
+
+
+def _check_answer(head: bytes, proxy: Proxy) -> None:
+    line, _, _ = head.partition(b"\r\n")
+    words = line.split(None, 2)
+    if (
+        len(words) < 2
+        or not words[0].startswith(b"HTTP/1.")
+        or not words[1].isdigit()
+        or not head.endswith(b"\r\n\r\n")
+    ):
+        raise Unreachable(f"the proxy {proxy.host}:{proxy.port} did not answer as a proxy")
+    status = words[1].decode()
+    if status == "407":
+        raise Unreachable(
+            f"the proxy {proxy.host}:{proxy.port} wants credentials (407)",
+            hint="put them into the proxy's URL: http://USER:PASSWORD@HOST:PORT",
+        )
+    if not status.startswith("2"):
+        raise Unreachable(f"the proxy {proxy.host}:{proxy.port} refused the connection ({status})")
+
+
+def _connect(host: str, port: int, clock: Clock, who: str = "") -> socket.socket:
+    missing = f"no connection to {who}{host}:{port}"
+    addresses = _resolve(host, port, clock)
+    problem = Unreachable(f"{missing}: no address")
     for n, (family, kind, proto, _, address) in enumerate(addresses):
         sock = socket.socket(family, kind, proto)
         try:
-            sock.settimeout(_left(until, target) / (len(addresses) - n))
+            sock.settimeout(clock.left(missing) / (len(addresses) - n))
             sock.connect(address)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             return sock
         except TimeoutError:
-            problem = "no answer in time"
+            problem = clock.over(missing)
         except OSError as error:
-            problem = (error.strerror or str(error)).lower()
+            problem = Unreachable(f"{missing}: {(error.strerror or str(error)).lower()}")
         except BaseException:
             sock.close()
             raise
         sock.close()
-    raise Unreachable(f"no connection to {target.host}:{target.port}: {problem}")
+    raise problem
 
 
-def _resolve(target: Target, until: float) -> list[Any]:
+def _resolve(host: str, port: int, clock: Clock) -> list[Any]:
     """getaddrinfo in a thread: it can neither be interrupted nor bounded otherwise."""
     found: list[Any] = []
     failure: list[OSError] = []
@@ -94,15 +204,15 @@ def _resolve(target: Target, until: float) -> list[Any]:
     def look_up() -> None:
         try:
             # bytes, because a str host makes Python load its idna codec
-            found.extend(socket.getaddrinfo(target.host.encode(), target.port, type=socket.SOCK_STREAM))
+            found.extend(socket.getaddrinfo(host.encode(), port, type=socket.SOCK_STREAM))
         except OSError as error:
             failure.append(error)
 
     worker = threading.Thread(target=look_up, daemon=True)
     worker.start()
-    worker.join(_left(until, target))
+    worker.join(clock.left(f"no address for {host}"))
     if failure:
-        raise Unreachable(f"no address for {target.host}: {(failure[0].strerror or '').lower()}")
+        raise Unreachable(f"no address for {host}: {(failure[0].strerror or '').lower()}")
     if worker.is_alive():
-        raise Unreachable(f"no address for {target.host} in time")
+        raise clock.over(f"no address for {host}")
     return found

@@ -121,6 +121,20 @@ def document_text(document: Mapping[str, Any]) -> str:
     return "".join(str(part.get("text", "")) for part in parts if part.get("type") == "output_text")
 
 
+def tool_of(item: Any) -> str | None:
+    """The tool that an output item of type `…_call` tells of: its `name`, or else what its type says."""
+    kind = item.get("type") if isinstance(item, dict) else None
+    if not isinstance(kind, str) or not kind.endswith("_call"):
+        return None
+    name = item.get("name")
+    return name if isinstance(name, str) and name else kind.removesuffix("_call")
+
+
+def tools_of(document: Mapping[str, Any]) -> list[str]:
+    """The tools that a document's items tell of, in order."""
+    return [tool for item in _list(document.get("output")) if (tool := tool_of(item))]
+
+
 def envelope(body: Any) -> Envelope:
     """Reads `{"detail": …}`, `{"error": {…}}`, `{"error": "…"}` and the flat `{"message", "code"}`."""
     if not isinstance(body, dict):

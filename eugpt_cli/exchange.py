@@ -1,46 +1,104 @@
 """One request to its end: the pull loop, and the rule that only a terminal event ends a stream well."""
 
+import random
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-from eugpt_cli.errors import EugptError, LostError, NotTheApi, Truncated
-from eugpt_cli.events import TERMINAL, Event, decode, document_ending, ending, parse, response_of
+from eugpt_cli.errors import EugptError, LocalError, LostError, NotTheApi, Truncated
+from eugpt_cli.events import TERMINAL, Event, decode, document_ending, ending, parse, response_of, tool_of, tools_of
 from eugpt_cli.output import Writer
 from eugpt_cli.report import Outcome
 from eugpt_cli.request import Request
-from eugpt_cli.retry import status_fault
+from eugpt_cli.retry import Patience, may_be_stored, pause, status_fault
 from eugpt_cli.sse import Decoder, TooLong
-from eugpt_cli.transport import Response, Silence, send
+from eugpt_cli.transport import Client, Response, Silence
+from eugpt_cli.watch import Watch
 
 BODY_LIMIT = 256 * 1024 * 1024
 ERROR_BODY_LIMIT = 64 * 1024
 
 
+@dataclass(frozen=True)
+class Way:
+    """How requests are delivered: over which client, how patiently, and who watches."""
+
+    client: Client
+    silence: float
+    patience: Patience
+    watch: Watch = field(default_factory=Watch)
+    sleep: Callable[[float], None] = time.sleep
+
+
 def deliver(
-    request: Request, key: str, connect_timeout: float, silence: Silence, writer: Writer, outcome: Outcome
+    request: Request,
+    way: Way,
+    make_writer: Callable[[], Writer],
+    outcome: Outcome,
+    *,
+    stored: bool = False,
+    shown: Callable[[], bool] = lambda: False,
 ) -> None:
-    """Sends, and feeds the writer until the answer is complete. Raises the fault otherwise."""
-    outcome.attempts += 1
+    """Sends, tries again where that is safe, and feeds a writer until the answer is complete.
+
+    Each attempt has a writer of its own. `stored`: the turn is kept in a conversation. `shown` tells whether
+    something of the answer is out, so that there can be no other attempt. Raises the last fault.
+    """
     try:
-        with send(request, key, connect_timeout, silence) as response:
-            outcome.http_status = response.status
-            outcome.request_id = response.headers.get("x-request-id")
-            _read(response, request, silence, writer, outcome)
-    except EugptError as error:
-        error.attempts = outcome.attempts
-        error.request_id = outcome.request_id
-        error.conversation_id = outcome.conversation_id or request.conversation_id
+        while (wait := _attempt(request, way, make_writer(), outcome, stored, shown)) is not None:
+            way.sleep(wait)
+    except EugptError as fault:
+        _complete(fault, request, outcome, stored)
         raise
 
 
-def _read(response: Response, request: Request, silence: Silence, writer: Writer, outcome: Outcome) -> None:
+def _attempt(
+    request: Request, way: Way, writer: Writer, outcome: Outcome, stored: bool, shown: Callable[[], bool]
+) -> float | None:
+    """None for a complete answer, seconds to the next attempt after a fault that allows one."""
+    outcome.again()
+    way.watch.sending(request)
+    silence = Silence(way.silence)
+    try:
+        with way.client.send(request, silence) as response:
+            outcome.answered_at = time.monotonic()
+            outcome.http_status = response.status
+            outcome.request_id = response.headers.get("x-request-id")
+            way.watch.answered(response)
+            _read(response, request, silence, writer, outcome, way.watch)
+        return None
+    except EugptError as fault:
+        outcome.sent = outcome.sent or silence.sent
+        wait = pause(
+            way.patience, fault, attempts=outcome.attempts, stored=stored, shown=shown(), jitter=random.random()
+        )
+        if wait is None:
+            if not isinstance(fault, LocalError):
+                writer.fail()
+            raise
+        way.watch.again(fault, wait)
+        return wait
+
+
+def _complete(fault: EugptError, request: Request, outcome: Outcome, stored: bool) -> None:
+    """Fills in what only this place knows."""
+    fault.attempts = outcome.attempts
+    fault.request_id = outcome.request_id
+    fault.conversation_id = outcome.conversation_id or request.conversation_id
+    if stored and outcome.sent and may_be_stored(fault):
+        fault.message += f"; the turn may have been stored in conversation {fault.conversation_id or '(new)'}"
+
+
+def _read(
+    response: Response, request: Request, silence: Silence, writer: Writer, outcome: Outcome, watch: Watch
+) -> None:
     kind = response.media_type
     if not 200 <= response.status < 300:
         body = _error_body(response)
         raise status_fault(response.status, response.reason, kind, response.headers, body, time.time())
     if kind == "text/event-stream" or (not kind and request.stream):
-        _stream(response, silence, writer, outcome)
+        _stream(response, silence, writer, outcome, watch)
     elif kind == "application/json" or kind.endswith("+json") or not kind:
         _document(response, writer, outcome)
     elif next(response.chunks, None) is None:
@@ -49,14 +107,14 @@ def _read(response: Response, request: Request, silence: Silence, writer: Writer
         raise NotTheApi(f"the service answered with {kind}", hint="check the base URL")
 
 
-def _stream(response: Response, silence: Silence, writer: Writer, outcome: Outcome) -> None:
+def _stream(response: Response, silence: Silence, writer: Writer, outcome: Outcome, watch: Watch) -> None:
     decoder = Decoder()
     for chunk in response.chunks:
         events, end, fault = _events(decoder, chunk)
         if events:
             silence.beat()
         for event in events:
-            _learn(outcome, event)
+            _learn(outcome, event, watch)
         writer.block(chunk, events)
         if fault:
             raise fault
@@ -102,7 +160,9 @@ def _document(response: Response, writer: Writer, outcome: Outcome) -> None:
         raise
     if not isinstance(document, dict):
         raise NotTheApi("the answer is not a JSON object")
+    outcome.first_at = time.monotonic()
     _learn_response(outcome, document)
+    outcome.tools = tools_of(document)
     writer.document(document, raw)
     fault = document_ending(document)
     if fault:
@@ -134,8 +194,12 @@ def _error_body(response: Response) -> bytes:
     return body
 
 
-def _learn(outcome: Outcome, event: Event) -> None:
+def _learn(outcome: Outcome, event: Event, watch: Watch) -> None:
     outcome.events += 1
+    outcome.first_at = outcome.first_at or time.monotonic()
+    if event.type == "response.output_item.added" and (tool := tool_of(event.fields.get("item"))):
+        outcome.tools.append(tool)
+        watch.tool(tool)
     response = event.fields.get("response")
     if isinstance(response, dict):
         _learn_response(outcome, response)
@@ -145,6 +209,7 @@ def _learn_response(outcome: Outcome, response: Mapping[str, Any]) -> None:
     outcome.response_id = response.get("id") or outcome.response_id
     outcome.model = response.get("model") or outcome.model
     outcome.status = response.get("status") or outcome.status
+    outcome.usage = response.get("usage") or outcome.usage
     conversation = response.get("conversation_id") or response.get("conversation")
     if isinstance(conversation, dict):
         conversation = conversation.get("id")

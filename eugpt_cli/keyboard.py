@@ -1,5 +1,6 @@
 """What the user types in an interactive session: with prompt_toolkit where it is installed, else a line at a time."""
 
+import os
 import select
 import termios
 from collections.abc import Callable, Iterator
@@ -67,6 +68,7 @@ class _Editor:
     def __init__(self, past: Past, words: list[str]) -> None:
         from prompt_toolkit import PromptSession
         from prompt_toolkit.completion import WordCompleter
+        from prompt_toolkit.data_structures import Size
         from prompt_toolkit.history import InMemoryHistory
         from prompt_toolkit.input import create_input
         from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
@@ -82,6 +84,10 @@ class _Editor:
         def new_line(event: KeyPressEvent) -> None:
             event.current_buffer.insert_text("\n")
 
+        def size() -> Size:
+            columns, rows = os.get_terminal_size(1)
+            return Size(rows, columns)
+
         terminal = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - lives as long as the session
         self._session: PromptSession[str] = PromptSession(
             history=InMemoryHistory(past.entries()),
@@ -93,7 +99,7 @@ class _Editor:
             enable_history_search=True,
             input=create_input(),
             # Without cursor position requests: their answers land on the command line of slow terminals.
-            output=Vt100_Output.from_pty(terminal, enable_cpr=False),
+            output=Vt100_Output(terminal, size, enable_cpr=False),
         )
 
     def read(self, prompt: str) -> str:

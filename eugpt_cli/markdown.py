@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping
 from typing import Literal
 
 from markdown_it import MarkdownIt
-from pygments.lexers import get_lexer_by_name
-from pygments.token import Token, _TokenType
-from pygments.util import ClassNotFound
+from pygments.lexers import get_lexer_by_name  # type: ignore[import-untyped]
+from pygments.token import Token, _TokenType  # type: ignore[import-untyped]
+from pygments.util import ClassNotFound  # type: ignore[import-untyped]
 from rich import box
 from rich.console import Console
 from rich.table import Table

@@ -1,11 +1,13 @@
 """Writers: events or a document in, bytes out. One is chosen at the start; the loop that feeds it is dull."""
 
+import re
 from collections.abc import Callable, Mapping
 from fnmatch import fnmatchcase
 from typing import Any, Protocol
 
 import orjson
 
+from eugpt_cli.errors import Rejected
 from eugpt_cli.events import Event, document_text, text_of
 
 Write = Callable[[bytes], None]
@@ -20,14 +22,22 @@ class Writer(Protocol):
     def finish(self, response: Mapping[str, Any]) -> None:
         """The answer is complete; `response` is the whole one, where the server sent it."""
 
+    def fail(self) -> None:
+        """The answer is not complete, and there is no other attempt."""
+
 
 class Text:
-    """Deltas as they come (`live`), or all or nothing; then a newline if the text has none."""
+    """Deltas as they come (`live`), or all or nothing; then a newline if the text has none.
 
-    def __init__(self, write: Write, visible: Callable[[str], str] | None, live: bool) -> None:
+    `visible` makes control characters visible: the text goes to a terminal. `partial`: what has arrived is written
+    also if the answer is not complete.
+    """
+
+    def __init__(self, write: Write, visible: Callable[[str], str] | None, live: bool, partial: bool = False) -> None:
         self._write = write
         self._visible = visible
         self._live = live
+        self._partial = partial
         self._parts: list[str] = []
         self._half = ""  # the first half of a surrogate pair whose second half is in the next delta
         self._last = ""
@@ -52,6 +62,17 @@ class Text:
         if self._half:
             self._half = ""
             self._put("\ufffd")
+        self._end_line()
+
+    def fail(self) -> None:
+        text = "".join(self._parts)
+        if text and self._partial:
+            self._show(text)
+            self._end_line()
+        elif self._last and self._visible:  # a message follows on the same terminal
+            self._end_line()
+
+    def _end_line(self) -> None:
         if self._last != "\n":
             self._put("\n")
 
@@ -76,6 +97,32 @@ def encode(text: str) -> bytes:
         return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()
 
 
+FENCE = re.compile(r"^(`{3,}|~{3,})[ \t]*([^\s`]*)[^\n`]*\n(.*?)^\1[`~]*[ \t]*$", re.MULTILINE | re.DOTALL)
+
+
+class Extract(Text):
+    """Only the first fenced block of the answer, of that language if one is named (CommonMark, section 4.5)."""
+
+    def __init__(self, write: Write, visible: Callable[[str], str] | None, language: str | None) -> None:
+        super().__init__(self._take, None, live=False)
+        self._out = Text(write, visible, live=False)
+        self._language = language
+        self._answer = b""
+
+    def _take(self, data: bytes) -> None:
+        self._answer += data
+
+    def finish(self, response: Mapping[str, Any]) -> None:
+        super().finish(response)
+        for found in FENCE.finditer(self._answer.decode()):
+            if self._language is None or found[2].lower() == self._language.lower():
+                self._out.document({"output_text": found[3]}, b"")
+                self._out.finish({})
+                return
+        what = f"{self._language} block" if self._language else "fenced block"
+        raise Rejected(f"the answer holds no {what}")
+
+
 class Document:
     """`ask --json`: the document, byte for byte."""
 
@@ -92,6 +139,9 @@ class Document:
     def finish(self, response: Mapping[str, Any]) -> None:
         raw = self._raw or orjson.dumps(dict(response))
         self._write(raw if raw.endswith(b"\n") else raw + b"\n")
+
+    def fail(self) -> None:
+        """All or nothing."""
 
 
 class Ndjson:
@@ -111,6 +161,9 @@ class Ndjson:
 
     def finish(self, response: Mapping[str, Any]) -> None:
         """Everything has been written already."""
+
+    def fail(self) -> None:
+        """What has been written stays."""
 
     def _wanted(self, name: str) -> bool:
         return not self._types or any(fnmatchcase(name, glob) for glob in self._types)
@@ -135,3 +188,6 @@ class Sse:
 
     def finish(self, response: Mapping[str, Any]) -> None:
         """Everything has been written already."""
+
+    def fail(self) -> None:
+        """What has been written stays."""

@@ -1,17 +1,16 @@
 """What a run tells about itself: the error line as text or JSON, and the trailer of raw-events."""
 
+import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from eugpt_cli.errors import EugptError, ExitCode
+from eugpt_cli.errors import EugptError, ExitCode, Stopped
 from eugpt_cli.terminal import one_line
-
-MASK = "eugpt_***"
 
 
 @dataclass
 class Outcome:
-    """The facts of one run, filled in as they become known."""
+    """The facts of one run, filled in as they become known; times in seconds, on the monotonic clock."""
 
     response_id: str | None = None
     conversation_id: str | None = None
@@ -22,10 +21,19 @@ class Outcome:
     attempts: int = 0
     events: int = 0
     tools: list[str] = field(default_factory=list)
+    usage: Any = None
+    sent: bool = False
+    started: float = field(default_factory=time.monotonic)
+    answered_at: float | None = None
+    first_at: float | None = None
 
-
-def redact(text: str, key: str | None) -> str:
-    return text.replace(key, MASK) if key else text
+    def again(self) -> None:
+        """Forgets what a failed attempt told, but for what the next one does not change."""
+        self.response_id = self.model = self.status = self.request_id = self.http_status = None
+        self.answered_at = self.first_at = None
+        self.events = 0
+        self.tools = []
+        self.attempts += 1
 
 
 def error_text(error: EugptError) -> str:
@@ -73,3 +81,44 @@ def trailer(outcome: Outcome, error: EugptError | None) -> dict[str, Any]:
         "events": outcome.events,
         "error": error_fields(error) if error else None,
     }
+
+
+def meta_line(outcome: Outcome, end: EugptError | Stopped | None) -> bytes:
+    import orjson
+
+    return orjson.dumps(meta(outcome, end), option=orjson.OPT_APPEND_NEWLINE)
+
+
+def meta(outcome: Outcome, end: EugptError | Stopped | None) -> dict[str, Any]:
+    """The object of `--meta`; `seconds` counts from the start of the run: headers there, first event, end."""
+    code = _exit(end)
+    return {
+        "outcome": code.label,
+        "exit": code.number,
+        "response_id": outcome.response_id,
+        "conversation_id": outcome.conversation_id,
+        "request_id": outcome.request_id,
+        "model": outcome.model,
+        "status": outcome.status,
+        "http_status": outcome.http_status,
+        "attempts": outcome.attempts,
+        "events": outcome.events,
+        "tools": outcome.tools,
+        "usage": outcome.usage,
+        "seconds": {
+            "answered": _since(outcome, outcome.answered_at),
+            "first_event": _since(outcome, outcome.first_at),
+            "total": _since(outcome, time.monotonic()),
+        },
+        "error": error_fields(end) if isinstance(end, EugptError) else None,
+    }
+
+
+def _exit(end: EugptError | Stopped | None) -> ExitCode:
+    if isinstance(end, Stopped):
+        return next(code for code in ExitCode if code.number == 128 + end.signum)
+    return end.exit if end else ExitCode.OK
+
+
+def _since(outcome: Outcome, moment: float | None) -> float | None:
+    return None if moment is None else round(moment - outcome.started, 3)

@@ -1,10 +1,11 @@
-"""Whether a fault is worth another attempt, and the message of a fault from an HTTP status."""
+"""Whether a fault is worth another attempt, how long to wait for it, and the fault that an HTTP status means."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 
-from eugpt_cli.errors import NotTheApi, StatusError
+from eugpt_cli.errors import AnswerError, EugptError, LostError, NotTheApi, OutOfTime, StatusError, Unreachable
 from eugpt_cli.events import envelope, parse
 
 HINTS = {
@@ -12,6 +13,54 @@ HINTS = {
     404: "check the conversation or project id",
     429: "the token limit is reached; wait for it to reset",
 }
+FIRST_PAUSE = 0.5
+LONGEST_PAUSE = 8.0
+LONGEST_TOLD_PAUSE = 60.0  # for a Retry-After where --max-time sets no bound
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How often to try again, and how long there is for it: `left` tells the seconds until --max-time, or None."""
+
+    retries: int
+    unsafe: bool = False
+    left: Callable[[], float | None] = lambda: None
+
+
+def pause(
+    patience: Patience, fault: EugptError, *, attempts: int, stored: bool, shown: bool, jitter: float
+) -> float | None:
+    """Seconds to wait before the next attempt, None to give up.
+
+    `stored`: the turn goes into a conversation, so that sending it again may store it twice. `shown`: part of the
+    answer is out. `jitter`, from 0 to 1, is the share of the pause taken (full jitter, doubling).
+    """
+    if attempts > patience.retries or not _worth(fault, shown, stored and not patience.unsafe):
+        return None
+    left = patience.left()
+    told = fault.retry_after
+    if told is None:
+        wait = jitter * min(FIRST_PAUSE * 2 ** (attempts - 1), LONGEST_PAUSE)
+        return wait if left is None or wait < left else None
+    return told if told <= (LONGEST_TOLD_PAUSE if left is None else left) else None
+
+
+def _worth(fault: EugptError, shown: bool, guarded: bool) -> bool:
+    """The table of the contract: what was not sent, or was turned away with a time, may always be sent again."""
+    if isinstance(fault, Unreachable):
+        return not fault.final
+    if isinstance(fault, StatusError):
+        if not fault.in_stream and fault.status in (429, 503) and fault.retry_after is not None:
+            return True
+        return fault.status >= 500 and not shown and not guarded
+    return isinstance(fault, LostError) and not shown and not guarded
+
+
+def may_be_stored(fault: EugptError) -> bool:
+    """Whether a turn that failed so, after it was sent, may stand in its conversation all the same."""
+    if isinstance(fault, StatusError):
+        return fault.status >= 500 or fault.in_stream
+    return isinstance(fault, LostError | OutOfTime | AnswerError | NotTheApi)
 
 
 def retry_after(value: str | None, now: float) -> float | None:

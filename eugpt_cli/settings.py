@@ -1,10 +1,11 @@
 """The table of options resolved: flag, then variable, then default; and where requests go."""
 
 import re
+from binascii import b2a_base64
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from eugpt_cli.catalogue import Option
 from eugpt_cli.errors import ConfigError, UsageError
@@ -13,39 +14,64 @@ DEFAULT_BASE_URL = "https://chat.eugpt.ai/v1"
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 
 
-def resolve(options: tuple[Option, ...], flags: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, Any]:
-    """Flag, then variable, then default. Raises UsageError or ConfigError for a value that does not fit."""
-    return {option.name: _value(option, flags.get(option.name), environ) for option in options}
+def resolve(
+    options: tuple[Option, ...],
+    flags: Mapping[str, Any],
+    environ: Mapping[str, str],
+    profile: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Flag, variable, profile, default. Raises UsageError or ConfigError for a value that does not fit."""
+    return {option.name: origin(option, flags, environ, profile or {})[0] for option in options}
 
 
-def _value(option: Option, given: Any, environ: Mapping[str, str]) -> Any:
+def origin(
+    option: Option, flags: Mapping[str, Any], environ: Mapping[str, str], profile: Mapping[str, Any]
+) -> tuple[Any, str]:
+    """The value of one option and where it comes from: a flag, a variable, "profile" or "default"."""
+    given = flags.get(option.name)
     if given is not None and given is not False and given != []:  # 0 is a value
-        return _checked(option, given, UsageError, option.flags[-1])
+        return _checked(option, given, UsageError, option.flags[-1]), option.flags[-1]
     text = environ.get(option.variable) if option.variable else None
     if text:
-        return _checked(option, text, ConfigError, str(option.variable))
-    return option.default if option.default is not None else given
+        return _checked(option, text, ConfigError, str(option.variable)), str(option.variable)
+    if option.setting and option.name in profile:
+        return _checked(option, profile[option.name], ConfigError, f"{option.name} in the profile"), "profile"
+    return option.default if option.default is not None else given, "default"
 
 
 def _checked(option: Option, value: Any, error: type[UsageError | ConfigError], source: str) -> Any:
     if option.kind == "seconds":
-        try:
-            seconds = float(value)
-        except ValueError:
-            seconds = 0.0
-        if not 0 < seconds <= 1e9:
-            raise error(f"{source} wants a number of seconds above 0, not {value!r}")
-        return seconds
+        return _number(value, float, 1e9, error, f"{source} wants a number of seconds above 0")
+    if option.kind == "number":
+        return _number(value, int, 10**9, error, f"{source} wants a whole number from 0")
+    if not isinstance(value, str | list | bool):
+        raise error(f"{source} wants a text, not {value!r}")
     if option.choices and value not in option.choices:
         raise error(f"{source} is {' or '.join(option.choices)}, not {value!r}")
     return value
 
 
+def _number(
+    value: Any, kind: type[int | float], most: float, error: type[UsageError | ConfigError], wants: str
+) -> int | float:
+    try:
+        number = kind(value)
+    except (TypeError, ValueError):
+        raise error(f"{wants}, not {value!r}") from None
+    if isinstance(value, bool) or not 0 <= number <= most or (kind is float and not number):
+        raise error(f"{wants}, not {value!r}")
+    return number
+
+
 @dataclass(frozen=True)
 class Options:
-    """The arguments and options of one command as resolved; each is an attribute by its name in the catalogue."""
+    """The arguments and options of one command as resolved; each is an attribute by its name in the catalogue.
+
+    `profile_values` are the profile's own, for those that are no option (the sources of the key).
+    """
 
     values: Mapping[str, Any]
+    profile_values: Mapping[str, Any] = field(default_factory=dict)
 
     def __getattr__(self, name: str) -> Any:
         try:
@@ -90,6 +116,81 @@ def target(base: str | None) -> Target:
         raise ConfigError(f"the key is not sent over plain http to {host}", hint="use https")
     path = parts.path.rstrip("/") or "/v1"
     return Target(parts.scheme, host, port or (443 if parts.scheme == "https" else 80), f"{path}/responses")
+
+
+@dataclass(frozen=True)
+class Proxy:
+    """An HTTP proxy that is asked to CONNECT; `authorization` is the value of its header."""
+
+    host: str
+    port: int
+    authorization: str | None = None
+
+
+@dataclass(frozen=True)
+class Route:
+    """The way to a target: through which proxy, and whose certificates to trust (neither: the system's)."""
+
+    target: Target
+    proxy: Proxy | None = None
+    ca_file: str | None = None
+    ca_folder: str | None = None
+
+
+def route(target: Target, ca_file: str | None, environ: Mapping[str, str]) -> Route:
+    """The way that --ca-file and the variables of the environment describe. Raises ConfigError."""
+    if target.scheme == "http":  # loopback: the key does not leave the machine
+        return Route(target)
+    found = proxy(target, environ)
+    if ca_file:
+        return Route(target, found, ca_file)
+    return Route(target, found, environ.get("SSL_CERT_FILE") or None, environ.get("SSL_CERT_DIR") or None)
+
+
+def proxy(target: Target, environ: Mapping[str, str]) -> Proxy | None:
+    """HTTPS_PROXY or ALL_PROXY (lower case first, as curl has it), unless NO_PROXY names the host."""
+    names = ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")
+    name = next((name for name in names if environ.get(name)), None)
+    if name is None or _is_excepted(target, environ.get("no_proxy") or environ.get("NO_PROXY") or ""):
+        return None
+    value = environ[name].strip()
+    try:
+        parts = urlsplit(value if "://" in value else f"http://{value}")
+        host, port = parts.hostname, parts.port or 80
+    except ValueError:
+        host = None
+    if not host or parts.scheme != "http" or any(not "!" <= character <= "~" for character in value):
+        raise ConfigError(f"{name} cannot be used", hint="it looks like http://proxy.example.org:3128")
+    return Proxy(host, port, _basic(parts.username, parts.password))
+
+
+def _basic(user: str | None, password: str | None) -> str | None:
+    if user is None:
+        return None
+    pair = f"{unquote(user)}:{unquote(password or '')}"
+    return "Basic " + b2a_base64(pair.encode(), newline=False).decode()
+
+
+def _is_excepted(target: Target, exceptions: str) -> bool:
+    for item in exceptions.replace(",", " ").split():
+        name, _, port = item.rpartition(":") if item.count(":") == 1 else (item, "", "")
+        name = name.strip("[]").lstrip("*").lstrip(".").lower()
+        if port and port != str(target.port):
+            continue
+        if item == "*" or (name and (target.host == name or target.host.endswith(f".{name}"))):
+            return True
+        if "/" in item and _in_network(target.host, item):
+            return True
+    return False
+
+
+def _in_network(host: str, network: str) -> bool:
+    from ipaddress import ip_address, ip_network
+
+    try:
+        return ip_address(host) in ip_network(network, strict=False)
+    except ValueError:
+        return False
 
 
 def is_loopback(host: str) -> bool:

@@ -1,57 +1,141 @@
 """What ask, stream, chat and raw-events share: from their options to one delivered answer."""
 
+import os
 from collections.abc import Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING
 
-from eugpt_cli import files, settings
+from eugpt_cli import files, key, settings
 from eugpt_cli.console import Console
-from eugpt_cli.errors import ConfigError, EugptError, UsageError
+from eugpt_cli.errors import EugptError, OutputError, Stopped, UsageError
+from eugpt_cli.mask import Masked, Sink
 from eugpt_cli.output import Writer
-from eugpt_cli.report import Outcome
+from eugpt_cli.report import Outcome, meta_line
 from eugpt_cli.request import Request, build, compose, curl
-from eugpt_cli.settings import Options
+from eugpt_cli.retry import Patience
+from eugpt_cli.settings import Options, Route
+from eugpt_cli.sinks import destination
+from eugpt_cli.terminal import visible
+from eugpt_cli.watch import Verbose, Watch
 
-NO_KEY = ConfigError(
-    "no API key",
-    hint="export EUGPT_API_KEY=eugpt_…, or try it without an account: eugpt serve -- eugpt ask hello",
-)
+if TYPE_CHECKING:
+    from eugpt_cli.exchange import Way
+    from eugpt_cli.transport import Client
+
 STREAM_SILENCE = 120.0
 DOCUMENT_SILENCE = 600.0
 
+MakeWriter = Callable[[Sink], Writer]
+AtEnd = Callable[[Sink, Outcome, EugptError | None], None]
+
 
 def run(
-    options: Options,
-    console: Console,
-    writer: Writer,
-    *,
-    stream: bool,
-    at_end: Callable[[Outcome, EugptError | None], None] | None = None,
+    options: Options, console: Console, make_writer: MakeWriter, *, stream: bool, at_end: AtEnd | None = None
 ) -> None:
     """Reads the input, sends one request, writes the answer. Raises whatever went wrong, after `at_end`."""
-    request = prepare(options, console, stream=stream)
     if options.dry_run or options.curl:
+        request = prepare(options, console, stream=stream)
         console.out(curl(request) if options.curl else request.body.decode())
         return
-    key = api_key(options, console)
-    console.secret = key
-    console.check_output()
-    if options.verbose:
-        _tell(request, console)
-    from eugpt_cli.exchange import deliver
-    from eugpt_cli.transport import Silence
-
     outcome = Outcome()
-    silence = Silence(options.timeout or (STREAM_SILENCE if stream else DOCUMENT_SILENCE))
-    fault: EugptError | None = None
+    if options.meta is None:
+        _turn(options, console, make_writer, outcome, stream, at_end)
+        return
+    if options.meta == options.output:
+        raise UsageError("--meta and --output name the same file")
+    sink = destination(options.meta, console)
     try:
-        deliver(request, key, options.connect_timeout, silence, writer, outcome)
-    except EugptError as error:
-        fault = error
-    if options.verbose:
-        console.error(f"< HTTP {outcome.http_status or 'none'}, {outcome.events} events")
-    if at_end:
-        at_end(outcome, fault)
-    if fault:
-        raise fault
+        _turn(options, console, make_writer, outcome, stream, at_end)
+    except (EugptError, Stopped) as end:
+        with suppress(OutputError, Stopped):  # one problem is told, the first
+            _write_meta(sink, outcome, end, console)
+        raise
+    _write_meta(sink, outcome, None, console)
+
+
+def shown(sink: Sink) -> Callable[[str], str] | None:
+    """How text is made fit for where it goes: a terminal gets no control characters, the rest exact bytes."""
+    return visible if sink.terminal else None
+
+
+def _write_meta(sink: Sink, outcome: Outcome, end: EugptError | Stopped | None, console: Console) -> None:
+    sink = Masked(sink, console.secret) if console.secret else sink
+    try:
+        sink.write(meta_line(outcome, end))
+        sink.commit()
+    finally:
+        sink.discard()
+
+
+def _turn(
+    options: Options,
+    console: Console,
+    make_writer: MakeWriter,
+    outcome: Outcome,
+    stream: bool,
+    at_end: AtEnd | None,
+) -> None:
+    request = prepare(options, console, stream=stream)
+    route = settings.route(request.target, options.ca_file, console.environ)
+    secret = api_key(options, console)
+    sink = Masked(destination(options.output, console), secret)
+    try:
+        fault = _deliver(options, console, request, route, secret, sink, make_writer, outcome)
+        if at_end:
+            at_end(sink, outcome, fault)
+        if fault:
+            raise fault
+        sink.commit()
+    finally:
+        sink.discard()
+
+
+def _deliver(
+    options: Options,
+    console: Console,
+    request: Request,
+    route: Route,
+    secret: str,
+    sink: Sink,
+    make_writer: MakeWriter,
+    outcome: Outcome,
+) -> EugptError | None:
+    from eugpt_cli.dial import Early
+
+    early = Early(route, options.connect_timeout)  # connects while httpx is being imported
+    from eugpt_cli.exchange import deliver
+    from eugpt_cli.transport import Client
+
+    def fresh() -> Writer:
+        sink.restart()
+        return make_writer(sink)
+
+    try:
+        with Client(route, secret, connect_timeout=options.connect_timeout, early=early) as client:
+            way = make_way(options, console, client, stream=request.stream)
+            stored = request.conversation_id is not None
+            deliver(request, way, fresh, outcome, stored=stored, shown=lambda: sink.shown)
+    except EugptError as fault:
+        return fault
+    return None
+
+
+def make_way(options: Options, console: Console, client: "Client", *, stream: bool) -> "Way":
+    """How the options want requests to be delivered."""
+    from eugpt_cli.exchange import Way
+
+    return Way(
+        client,
+        options.timeout or (STREAM_SILENCE if stream else DOCUMENT_SILENCE),
+        Patience(options.retries, options.retry_unsafe, console.left),
+        Verbose(console.error) if options.verbose else Watch(),
+    )
+
+
+def api_key(options: Options, console: Console) -> str:
+    """The key, which the console from now on lets through nowhere. Raises ConfigError."""
+    console.secret = key.find(options.api_key_file, console.environ, options.profile_values).value
+    return console.secret
 
 
 def prepare(options: Options, console: Console, *, stream: bool) -> Request:
@@ -93,8 +177,6 @@ def _idle_note(prompt: str | None, console: Console) -> None:
 
 
 def _argument(text: str, source: str) -> str:
-    import os
-
     return files.text([os.fsencode(text) + b"\n"], source)
 
 
@@ -102,28 +184,3 @@ def _instructions(value: str | None) -> str | None:
     if value is None:
         return None
     return files.read_text(value[1:]) if value.startswith("@") else _argument(value, "--instructions")
-
-
-def api_key(options: Options, console: Console) -> str:
-    """The first key found: --api-key-file, EUGPT_API_KEY, EUGPT_API_KEY_FILE, systemd's credentials."""
-    environ = console.environ
-    folder = environ.get("CREDENTIALS_DIRECTORY")
-    if options.api_key_file:
-        key = files.read_key(options.api_key_file)
-    elif environ.get("EUGPT_API_KEY"):
-        key = environ["EUGPT_API_KEY"]
-    elif environ.get("EUGPT_API_KEY_FILE"):
-        key = files.read_key(environ["EUGPT_API_KEY_FILE"])
-    elif folder and files.exists(f"{folder}/eugpt_api_key"):
-        key = files.read_key(f"{folder}/eugpt_api_key")
-    else:
-        raise NO_KEY
-    if not key or any(not "!" <= character <= "~" for character in key):
-        raise ConfigError("the API key is empty or holds a space, a control or a non-ASCII character")
-    return key
-
-
-def _tell(request: Request, console: Console) -> None:
-    console.error(f"> POST {request.target.url}")
-    for name, value in request.headers("eugpt_***"):
-        console.error(f"> {name}: {value}")

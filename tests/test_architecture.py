@@ -8,11 +8,12 @@ import eugpt_cli
 HOUSE = Path(eugpt_cli.__file__).parent
 FLOORS = [
     {"__init__"},
-    {"errors", "sse", "catalogue"},
+    {"errors", "sse", "catalogue", "mask"},
     {"events", "settings", "terminal"},
-    {"request", "retry", "output", "report", "console", "dial"},
-    {"files", "transport"},
-    {"exchange", "conversations"},
+    {"request", "retry", "output", "report", "console", "dial", "screen", "markdown", "keyboard"},
+    {"files", "transport", "profile"},
+    {"sinks", "key", "watch", "conversations"},
+    {"exchange"},
     {"turn"},
     {"commands"},
     {"cli"},
@@ -24,6 +25,8 @@ DOORS = {
     "typer": {"cli"},
     "aiohttp": {"local"},
     "pydantic": {"local"},
+    "prompt_toolkit": {"keyboard"},
+    "rich": {"markdown"},
 }
 
 

@@ -2,15 +2,29 @@
 
 from eugpt_cli import turn
 from eugpt_cli.console import Console
-from eugpt_cli.output import Document, Text
+from eugpt_cli.errors import UsageError
+from eugpt_cli.output import Document, Extract, Text
 from eugpt_cli.settings import Options
-from eugpt_cli.terminal import visible
+from eugpt_cli.turn import shown
 
 
 def run(options: Options, console: Console) -> int:
-    if options.json:
-        turn.run(options, console, Document(console.write), stream=False)
-    else:
-        shown = visible if console.is_terminal(1) else None
-        turn.run(options, console, Text(console.write, shown, live=False), stream=False)
+    turn.run(options, console, _writer(options), stream=False)
     return 0
+
+
+def _writer(options: Options) -> turn.MakeWriter:
+    """The form of the answer that the options choose. Raises UsageError for two at once."""
+    chosen = [flag for flag in ("json", "extract", "partial") if getattr(options, flag)]
+    if len(chosen) > 1:
+        raise UsageError(f"--{chosen[0]} and --{chosen[1]} do not go together")
+    if options.partial and options.output:
+        raise UsageError("--partial prints what has arrived; --output keeps the old file on failure: choose one")
+    if options.json:
+        return lambda sink: Document(sink.write)
+    if options.extract:
+        kind, _, language = options.extract.partition(":")
+        if kind != "code":
+            raise UsageError(f"--extract takes code or code:LANG, not {options.extract!r}")
+        return lambda sink: Extract(sink.write, shown(sink), language or None)
+    return lambda sink: Text(sink.write, shown(sink), live=False, partial=options.partial)

@@ -5,6 +5,7 @@ import orjson
 from eugpt_cli import turn
 from eugpt_cli.console import Console
 from eugpt_cli.errors import EugptError, UsageError
+from eugpt_cli.mask import Sink
 from eugpt_cli.output import Ndjson, Sse, Writer
 from eugpt_cli.report import Outcome, trailer
 from eugpt_cli.settings import Options
@@ -14,10 +15,12 @@ def run(options: Options, console: Console) -> int:
     if options.sse and (options.type or options.trailer):
         raise UsageError("--sse passes the bytes through untouched; it goes with neither --type nor --trailer")
 
-    def end(outcome: Outcome, fault: EugptError | None) -> None:
-        if options.trailer:
-            console.write(orjson.dumps(trailer(outcome, fault)) + b"\n")
+    def writer(sink: Sink) -> Writer:
+        return Sse(sink.write) if options.sse else Ndjson(sink.write, tuple(options.type))
 
-    writer: Writer = Sse(console.write) if options.sse else Ndjson(console.write, tuple(options.type))
+    def end(sink: Sink, outcome: Outcome, fault: EugptError | None) -> None:
+        if options.trailer:
+            sink.write(orjson.dumps(trailer(outcome, fault)) + b"\n")
+
     turn.run(options, console, writer, stream=True, at_end=end)
     return 0

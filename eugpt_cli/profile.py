@@ -1,0 +1,104 @@
+"""The configuration file: `$XDG_CONFIG_HOME/eugpt/config.toml`, one `[profile.NAME]` table a profile.
+
+Its keys are the settings of the catalogue by their long flags (`base-url` or `base_url`), and `api_key_file` or
+`api_key_command`. `default_profile = "NAME"` at the top names the one taken without --profile, else it is `default`.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from eugpt_cli.catalogue import COMMANDS
+from eugpt_cli.console import reason
+from eugpt_cli.errors import ConfigError
+
+KEY_SOURCES = ("api_key_file", "api_key_command")
+
+
+@dataclass(frozen=True)
+class Profile:
+    """One profile: its name, the settings by their names in the catalogue, and the file; empty where there is none."""
+
+    name: str = "default"
+    values: Mapping[str, Any] = field(default_factory=dict)
+    path: str | None = None
+
+
+def config_path(environ: Mapping[str, str]) -> str | None:
+    """Where the file is looked for; None without XDG_CONFIG_HOME and HOME."""
+    folder = environ.get("XDG_CONFIG_HOME")
+    if not folder and environ.get("HOME"):
+        folder = os.path.join(environ["HOME"], ".config")
+    return os.path.join(folder, "eugpt", "config.toml") if folder else None
+
+
+def setting_names() -> set[str]:
+    return {option.name for command in COMMANDS for option in command.options if option.setting} | set(KEY_SOURCES)
+
+
+def load(environ: Mapping[str, str], wanted: str | None) -> Profile:
+    """The wanted profile, or the file's own choice. Raises ConfigError for a broken file or an unknown profile."""
+    path = config_path(environ)
+    text = _read(path) if path else None
+    if text is None:
+        if wanted:
+            raise ConfigError(f"there is no profile {wanted!r}: {path or 'a configuration file'} does not exist")
+        return Profile(path=path)
+    document = _parse(text, str(path))
+    profiles = document.get("profile")
+    named = document.get("default_profile", "default")
+    if not isinstance(named, str) or not isinstance(profiles, dict | None):
+        raise ConfigError(f"{path}: default_profile is a name and profile a table: [profile.{wanted or 'default'}]")
+    _known(document.keys(), {"profile", "default_profile"}, str(path), text)
+    name = wanted or named
+    values = (profiles or {}).get(name)
+    if values is None and name == "default" and not wanted:
+        return Profile(path=path)
+    if not isinstance(values, dict):
+        raise ConfigError(f"{path}: there is no profile {name!r}{_nearest(name, list(profiles or ()))}")
+    plain = {key.replace("-", "_"): value for key, value in values.items()}
+    _known(plain.keys(), setting_names(), str(path), text)
+    return Profile(name, plain, path)
+
+
+def _read(path: str) -> str | None:
+    try:
+        with open(path, "rb") as file:
+            return file.read().decode()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {reason(error)}") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path} is not UTF-8") from None
+
+
+def _parse(text: str, path: str) -> dict[str, Any]:
+    import tomllib
+
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path} is not TOML: {str(error).lower()}") from None
+
+
+def _known(keys: Any, known: set[str], path: str, text: str) -> None:
+    for key in keys:
+        if key not in known:
+            raise ConfigError(f"{path}{_line(key, text)}: there is no setting {key!r}{_nearest(key, sorted(known))}")
+
+
+def _line(key: str, text: str) -> str:
+    """ ", line N" of the key, which may be spelled with hyphens or quoted."""
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.partition("=")[0].strip(" \t\"'[]").replace("-", "_") == key:
+            return f", line {number}"
+    return ""
+
+
+def _nearest(name: str, names: list[str]) -> str:
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, names, 1)
+    return f"; the nearest is {near[0]!r}" if near else ""

@@ -1,0 +1,74 @@
+"""Where an answer goes: standard output, an open descriptor or device, or a file that is replaced whole."""
+
+import os
+import re
+import stat
+
+from eugpt_cli.console import Console, reason, write
+from eugpt_cli.errors import OutputError
+from eugpt_cli.files import Replacement
+from eugpt_cli.mask import Sink
+
+DESCRIPTORS = {"/dev/stdout": 1, "/dev/stderr": 2}
+DESCRIPTOR = re.compile(r"/(?:dev|proc/self)/fd/(\d{1,6})")
+
+
+class Direct:
+    """A descriptor whose bytes are out once they are written."""
+
+    def __init__(self, fd: int, name: str) -> None:
+        self.terminal = os.isatty(fd)
+        self.shown = False
+        self._fd = fd
+        self._name = name
+
+    def write(self, data: bytes) -> None:
+        if data:
+            self.shown = True
+            write(self._fd, data, self._name)
+
+    def restart(self) -> None:
+        """Nothing has been written."""
+
+    def commit(self) -> None:
+        """Everything is out already."""
+
+    def discard(self) -> None:
+        """What is out stays."""
+
+
+def destination(path: str | None, console: Console) -> Sink:
+    """The sink for a path; None and `-` are standard output. Raises OutputError, before anything is sent."""
+    if path in (None, "-"):
+        console.check_output()
+        return Direct(1, "standard output")
+    assert path is not None
+    numbered = DESCRIPTOR.fullmatch(path)
+    fd = int(numbered[1]) if numbered else DESCRIPTORS.get(path)
+    if fd is not None:
+        return Direct(_duplicate(fd, path), path)
+    if _is_special(path):
+        return Direct(_open(path), path)
+    return Replacement(path)
+
+
+def _is_special(path: str) -> bool:
+    try:
+        mode = os.stat(path).st_mode
+    except OSError:
+        return False
+    return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
+
+
+def _open(path: str) -> int:
+    try:
+        return os.open(path, os.O_WRONLY | os.O_NOCTTY)
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written: {reason(error)}") from None
+
+
+def _duplicate(fd: int, path: str) -> int:
+    try:
+        return os.dup(fd)
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written: {reason(error)}") from None
