@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def run(options: Options, console: Console) -> int:
-    """Serve as the options say: 0, the command's exit status, or the negative number of the signal that killed it.
+    """Serve as the options say: the command's exit status, or the negative number of the signal that was the end.
 
     `options` has an attribute per flag (`default_stream`, `daily_tokens`, …) and `command`, the words after `--`.
     127 and 126 are a shell's answers to a command that is not found or not executable. Raises ConfigError.
@@ -55,7 +55,7 @@ def _config(options: Options, console: Console) -> Config:
         upstream_key=console.environ.get("EUGPT_API_KEY"),
         replay=_path(options.replay),
         verbose=bool(options.verbose),
-        progress=console.is_terminal(2),
+        interactive=console.is_terminal(2),
     )
 
 

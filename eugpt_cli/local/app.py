@@ -60,6 +60,7 @@ class App:
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """One request to its response; every failure but a lost connection becomes an envelope."""
         request_id, begun = f"req_{uuid4().hex}", time.monotonic()
+        path = request.rel_url.raw_path  # as it came: decoded, it could write control characters to a terminal
         status: int | str = "left"
         try:
             response = await self._answered(request, request_id)
@@ -71,7 +72,7 @@ class App:
         finally:
             if self._note:
                 took = int((time.monotonic() - begun) * 1000)
-                self._note(f"{request.remote} {request.method} {request.path} {status} {took} ms {request_id}")
+                self._note(f"{request.remote} {request.method} {path} {status} {took} ms {request_id}")
 
     async def _answered(self, request: web.BaseRequest, request_id: str) -> web.StreamResponse:
         try:
@@ -87,7 +88,7 @@ class App:
         return response
 
     async def _routed(self, request: web.BaseRequest, request_id: str) -> web.StreamResponse:
-        method, path = request.method, request.path
+        method, path = request.method, request.rel_url.raw_path
         if path == "/openapi.json":
             _allow(method, "GET, HEAD")
             return web.json_response(document())

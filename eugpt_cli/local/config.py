@@ -27,7 +27,7 @@ class Config:
     """The options of `eugpt serve`.
 
     `patience` is in seconds: how long a client may take to send its request, to stay idle between two, and to read what
-    it was sent. `projects` and `files` map UUIDs to paths. `progress` says whether the notes are read on a terminal.
+    it was sent. `projects` and `files` map UUIDs to paths. `interactive` says whether the notes are read on a terminal.
     """
 
     host: str = "127.0.0.1"
@@ -47,5 +47,5 @@ class Config:
     upstream_key: str | None = None
     replay: Path | None = None
     verbose: bool = False
-    progress: bool = False
+    interactive: bool = False
     patience: float = 20.0

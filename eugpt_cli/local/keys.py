@@ -23,6 +23,11 @@ class Key:
     expires: datetime | None = None
     projects: frozenset[str] | None = None
 
+    @property
+    def is_usable(self) -> bool:
+        """Whether it opens anything now."""
+        return self.state == "active" and (self.expires is None or self.expires > datetime.now(UTC))
+
 
 class Keyring:
     """The keys that this run knows, and the first usable one for the `export` line."""
@@ -41,7 +46,7 @@ class Keyring:
             raise _unauthorized("invalid_api_key", "Unknown API key")
         if key.state == "revoked":
             raise _unauthorized("revoked_api_key", "This API key was revoked")
-        if key.state == "expired" or (key.expires and key.expires <= datetime.now(UTC)):
+        if not key.is_usable:
             raise _unauthorized("expired_api_key", "This API key has expired")
         return key
 
@@ -58,7 +63,7 @@ def load(key: str | None, file: Path | None) -> Keyring:
             raise ServeError("the key may hold printable ASCII characters only, and no space")
         keys.setdefault(key, Key("local"))
         return Keyring(keys, key)
-    usable = next((token for token, entry in keys.items() if entry.state == "active"), None)
+    usable = next((token for token, entry in keys.items() if entry.is_usable), None)
     if usable is None:
         usable = "eugpt_" + secrets.token_urlsafe(24)
         keys[usable] = Key("local")

@@ -58,6 +58,10 @@ class Step(BaseModel):
         answers = [self.body, self.text, self.events, self.raw, self.raw_base64, self.recording]
         if sum(answer is not None for answer in answers) > 1:
             raise ValueError("only one of body, text, events, raw, raw_base64 and recording can be sent")
+        if self.status != 200 and not all(
+            answer is None for answer in (self.text, self.raw, self.raw_base64, self.recording)
+        ):
+            raise ValueError("status stands alone, or with body or events")
         if self.cut_after_bytes is not None and self.cut_after_events is not None:
             raise ValueError("only one of cut_after_bytes and cut_after_events can be given")
         if self.cut != "clean" and self.cut_after_bytes is None and self.cut_after_events is None and not self.is_raw:

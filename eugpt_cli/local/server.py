@@ -39,7 +39,8 @@ def run(config: Config, command: Sequence[str], environ: Mapping[str, str], say:
     """Serve until SIGINT or SIGTERM, or as long as `command` runs.
 
     `say` takes the two export lines (only without a command), `note` everything else, a line a call. Returns the
-    command's exit status, or the negative number of the signal that killed it; 0 without a command. Raises ServeError.
+    command's exit status, or the negative number of the signal that was its end (without a command: ours). Raises
+    ServeError.
     """
     return asyncio.run(_run(config, command, environ, say, note))
 
@@ -48,13 +49,14 @@ async def _run(config: Config, command: Sequence[str], environ: Mapping[str, str
     async with _serving(config, note) as (base_url, key):
         if command:
             return await child.run(command, child.environment(environ, base_url, key))
-        stop = asyncio.Event()
+        received: asyncio.Queue[signal.Signals] = asyncio.Queue()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            child.on_signal(number, stop.set)
+            child.on_signal(number, functools.partial(received.put_nowait, number))
         say(f"export EUGPT_BASE_URL={shlex.quote(base_url)}")
         say(f"export EUGPT_API_KEY={shlex.quote(key)}")
-        await stop.wait()
-    return 0
+        if config.interactive:
+            note("serving: paste the two lines into another shell; Ctrl-C ends the server")
+        return -await received.get()
 
 
 @asynccontextmanager
@@ -82,7 +84,7 @@ def _backends(config: Config, local_key: str, note: Text, held: ExitStack) -> Ba
         raise ServeError("--record and --replay exclude each other")
     store = Store(config.state)
     held.callback(store.close)
-    projects = corpus.of_projects(config.projects, config.state, note if config.progress else None)
+    projects = corpus.of_projects(config.projects, config.state, note if config.interactive else None)
     web_folder = Web(config.web) if config.web else None
     for project in projects.values():
         held.callback(project.close)

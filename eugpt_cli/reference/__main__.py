@@ -9,7 +9,7 @@ from eugpt_cli.reference import render
 def files(top: Path) -> dict[Path, str]:
     """Each generated file and what it should hold."""
     return {
-        top / "man/eugpt.1": render.man(),
+        top / "man/eugpt.1": render.man((top / "man/serve.1.in").read_text()),
         top / "completions/eugpt.bash": render.bash(),
         top / "completions/_eugpt": render.zsh(),
         top / "completions/eugpt.fish": render.fish(),

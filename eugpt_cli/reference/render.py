@@ -21,11 +21,12 @@ def readme(text: str) -> str:
     return f"{head}{BEGIN}\n{exit_code_rows()}\n{END}{rest.partition(END)[2]}"
 
 
-def man() -> str:
-    return "\n".join(_man()) + "\n"
+def man(sections: str) -> str:
+    """The man page, with sections written by hand before EXIT STATUS."""
+    return "\n".join(_man(sections)) + "\n"
 
 
-def _man() -> Iterator[str]:
+def _man(sections: str) -> Iterator[str]:
     yield f'.TH EUGPT 1 "" "eugpt {__version__}" "User Commands"'
     yield ".SH NAME\neugpt \\- a Unix\\-style client for the EU GPT API"
     yield ".SH SYNOPSIS\n.B eugpt\n.I COMMAND\n.RI [ OPTIONS ]\n.RI [ PROMPT ]"
@@ -36,6 +37,7 @@ def _man() -> Iterator[str]:
         yield f".SS {_roff(command.name)}\n{_roff(command.help)}"
         for option in command.options:
             yield f".TP\n.B {_roff(', '.join(option.flags))}\n{_roff(option.help)}"
+    yield sections.rstrip()
     yield ".SH EXIT STATUS"
     for code in ExitCode:
         yield f".TP\n.B {code.number}\n{_roff(code.label)}: {_roff(code.when)}"

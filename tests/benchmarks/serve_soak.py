@@ -12,7 +12,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.local.conftest import Server, started
+from tests.local.conftest import Server, command_line, started
 
 SCENARIO = '[[request]]\ntimes = 0\ntext = "{words}"\ndelay_between = 0.05\n'
 
@@ -67,7 +67,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         scenario = Path(folder, "scenario.toml")
         scenario.write_text(SCENARIO.format(words=" ".join(["word"] * 30)))
-        server = started(Path(folder, "stderr.log"), {"scenario": str(scenario)})
+        server = started(Path(folder, "stderr.log"), command_line({"scenario": str(scenario)}))
         try:
             good, bad, readings = asyncio.run(soak(server, streams, seconds))
         finally:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import os
 import shlex
 import signal
 import subprocess
@@ -16,6 +14,10 @@ from typing import Any
 
 import httpx
 import pytest
+
+from tests.program import EUGPT
+
+from .clients import absent
 
 RUNNER = """
 import json, os, signal, sys
@@ -38,15 +40,7 @@ except ServeError as error:
 sys.exit(code if code >= 0 else 100 - code)
 """
 
-README = Path(__file__).parents[2] / "README.md"
-OPTIONAL = {
-    "test_readme_rehearsal.py": README.exists() and "bad-night.toml" in README.read_text("utf-8"),
-    "test_schema.py": importlib.util.find_spec("schemathesis") is not None,
-    "test_langchain.py": importlib.util.find_spec("langchain_openai") is not None,
-    "test_pydantic_ai.py": importlib.util.find_spec("pydantic_ai") is not None,
-    "test_javascript.py": "EUGPT_TEST_NODE_MODULES" in os.environ,
-}
-collect_ignore = [name for name, there in OPTIONAL.items() if not there]
+collect_ignore = absent()
 
 
 def command_line(options: dict[str, Any], *command: str) -> list[str]:
@@ -102,10 +96,10 @@ class Server:
 Start = Callable[..., Server]
 
 
-def started(log: Path, options: dict[str, Any]) -> Server:
+def started(log: Path, line: list[str]) -> Server:
     """Start a server and read its two export lines."""
     with log.open("a") as stderr:
-        process = subprocess.Popen(command_line(options), stdout=subprocess.PIPE, stderr=stderr, text=True)
+        process = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=stderr, text=True)
     assert process.stdout is not None
     lines = [process.stdout.readline().strip() for _ in range(2)]
     assert all(line.startswith("export EUGPT_") for line in lines), log.read_text()
@@ -115,11 +109,12 @@ def started(log: Path, options: dict[str, Any]) -> Server:
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
-    """Start a server with options; it is stopped after the test."""
+    """Start a server with options, or `eugpt serve` with the words of its command line; it ends with the test."""
     servers: list[Server] = []
 
-    def starter(**options: Any) -> Server:
-        servers.append(started(tmp_path / "stderr.log", options))
+    def starter(*words: str, **options: Any) -> Server:
+        line = [EUGPT, "serve", "--port", "0", *words] if words else command_line(options)
+        servers.append(started(tmp_path / "stderr.log", line))
         return servers[-1]
 
     yield starter
@@ -130,6 +125,6 @@ def start(tmp_path: Path) -> Iterator[Start]:
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """One server with the default options, for tests that leave nothing behind in it."""
-    running = started(tmp_path_factory.mktemp("serve") / "stderr.log", {"verbose": True})
+    running = started(tmp_path_factory.mktemp("serve") / "stderr.log", command_line({"verbose": True}))
     yield running
     running.stop()

@@ -185,7 +185,7 @@ def test_project_of_2000_files(start: Start, tmp_path: Path) -> None:
     corpus(tmp_path / "docs", 2000)
     target = tmp_path / "docs" / "part7" / "note-1207.md"
     target.write_text("# 2024 audit\n\nSummary.\n\n## Q3\n\nThe server costs in Q3 rose to 41,300 euros.\n")
-    server = start(projects={PROJECT: str(tmp_path / "docs")}, progress=True)
+    server = start(projects={PROJECT: str(tmp_path / "docs")}, interactive=True)
     question = "What does the 2024 audit say about Q3 server costs?"
     server.ask(question, project_id=PROJECT)
     took = []
@@ -259,7 +259,7 @@ def test_indexing_reports_progress(start: Start, tmp_path: Path) -> None:
     docs.mkdir()
     for number in range(600):
         (docs / f"{number}.txt").write_text("A short note.")
-    server = start(projects={PROJECT: str(docs)}, progress=True)
+    server = start(projects={PROJECT: str(docs)}, interactive=True)
     told = [line for line in server.log.read_text().splitlines() if line.startswith("indexing")]
     assert told == [f"indexing {docs}: {done} of 600 files" for done in (0, 250, 500)]
 

@@ -17,6 +17,10 @@ key = "eugpt_old"
 state = "revoked"
 
 [[keys]]
+key = "eugpt_late"
+expires = 2020-01-01T00:00:00Z
+
+[[keys]]
 key = "eugpt_ada"
 user = "ada"
 projects = ["{PROJECT.upper()}"]
@@ -25,10 +29,6 @@ projects = ["{PROJECT.upper()}"]
 key = "eugpt_bob"
 user = "bob"
 projects = []
-
-[[keys]]
-key = "eugpt_late"
-expires = 2020-01-01T00:00:00Z
 
 [[keys]]
 key = "eugpt_past"

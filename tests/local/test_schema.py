@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
+from .clients import PYTHON
 from .conftest import Start
 
 
@@ -15,8 +15,11 @@ def test_schemathesis_finds_nothing(start: Start, tmp_path: Path) -> None:
     root = server.base_url.removesuffix("/v1")
     words = [f"{root}/openapi.json", "--header", f"Authorization: Bearer {server.key}", "--max-examples", "40"]
     words += ["--checks", "all", "--no-color", "--generation-database", "none", "--seed", "1"]
-    tool = Path(sys.executable).with_name("schemathesis")
     run = subprocess.run(
-        [tool, "run", *words], capture_output=True, text=True, cwd=tmp_path, env={**os.environ, "PYTHONUTF8": "1"}
+        [PYTHON / "schemathesis", "run", *words],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONUTF8": "1"},
     )
     assert run.returncode == 0, run.stdout + run.stderr

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+
+import pexpect  # type: ignore[import-untyped]
+
+from tests.program import EUGPT
 
 PROGRAM = """
 import json, sys
@@ -67,6 +72,14 @@ def test_a_command_that_is_not_there_is_127() -> None:
     run = serve(command=["no-such-command-here"])
     assert (run.returncode, run.stdout) == (127, "")
     assert run.stderr == "eugpt: serve: no-such-command-here: command not found\n"
+
+
+def test_on_a_terminal_it_says_what_to_do_and_ends_by_ctrl_c() -> None:
+    with pexpect.spawn(EUGPT, ["serve", "--port", "0"], timeout=30) as terminal:
+        terminal.expect("export EUGPT_BASE_URL=http.*export EUGPT_API_KEY=eugpt_.*Ctrl-C ends the server")
+        terminal.sendintr()
+        terminal.expect(pexpect.EOF)
+    assert terminal.signalstatus == signal.SIGINT, "so that a shell's loop stops too"
 
 
 def test_missing_packages_are_named_with_what_brings_them() -> None:

@@ -76,7 +76,7 @@ def test_signals_end_it_with_streams_open(start: Start, tmp_path: Path, number: 
         until(line, b"response.created")
     idle = connected(server)
     begun = time.monotonic()
-    assert server.stop(number) == 0
+    assert server.stop(number) == 100 + number
     assert time.monotonic() - begun < 15  # the streams would go on for minutes
     for line in (*lines, idle):
         line.close()
@@ -92,7 +92,7 @@ def test_nohup_is_respected() -> None:
         assert httpx.get(f"{url}/openapi.json").status_code == 200
         assert httpx.get(f"{url}/openapi.json").status_code == 200
         process.terminate()
-        assert process.wait(10) == 0
+        assert process.wait(10) == 100 + signal.SIGTERM
 
 
 def test_a_request_under_way_is_finished(start: Start, tmp_path: Path) -> None:
@@ -105,7 +105,7 @@ def test_a_request_under_way_is_finished(start: Start, tmp_path: Path) -> None:
         while chunk := line.recv(65536):
             received += chunk
     assert b"response.completed" in received
-    assert server.process.wait(5) == 0
+    assert server.process.wait(5) == 100 + signal.SIGTERM
 
 
 def test_port_in_use(server: Server) -> None:
@@ -220,11 +220,13 @@ def test_access_lines(start: Start) -> None:
     server = start(verbose=True)
     server.ask("Hello.")
     server.post(b"{")
+    told(server, b"GET /a%0a%1b[31m HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
     server.stop()
-    first, second = server.log.read_text().splitlines()
+    first, second, third = server.log.read_text().splitlines()
     assert first.startswith("127.0.0.1 POST /v1/responses 200 ")
     assert " req_" in first
     assert second.startswith("127.0.0.1 POST /v1/responses 400 ")
+    assert third.startswith("127.0.0.1 GET /a%0a%1b[31m 404 "), "nothing that moves a cursor or begins a line"
     assert server.key not in server.log.read_text()
 
 
