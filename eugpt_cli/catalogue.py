@@ -6,9 +6,9 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Option:
-    """One option of one or more commands: `kind` is text, flag, seconds, number, or one of the `choices`.
+    """One option of one or more commands: `kind` is text, flag, seconds, wait, number, or one of the `choices`.
 
-    `setting`: a profile may set it, as may its `variable`.
+    `wait`: seconds from 0. `setting`: a profile may set it, as may its `variable`.
     """
 
     name: str
@@ -124,7 +124,16 @@ CONTENT = (
         metavar="TEXT",
         setting=True,
     ),
-    Option("conversation", ("-c", "--conversation"), "go on in this conversation", metavar="ID"),
+    Option("conversation", ("-c", "--conversation"), "go on in this conversation", metavar="ID|NAME"),
+    Option(
+        "lock_wait",
+        ("--lock-wait",),
+        "longest wait for other runs on this machine that are using the conversation",
+        kind="wait",
+        variable="EUGPT_LOCK_WAIT",
+        default=60.0,
+        setting=True,
+    ),
     Option("project", ("-p", "--project"), "ground the answer in this project's files", metavar="UUID", setting=True),
     Option("file", ("-f", "--file"), "inline a local text file; - is stdin", metavar="PATH", many=True),
     Option("file_id", ("--file-id",), "a file already uploaded", metavar="UUID", many=True),

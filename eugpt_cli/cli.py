@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 
 TYPES = {"flag": bool, "number": int}
+SHOWN = {"seconds": "SECONDS", "wait": "SECONDS"}
 
 
 def main(argv: Sequence[str], version: str) -> NoReturn:
@@ -95,7 +96,7 @@ def _parameter(option: Option) -> inspect.Parameter:
     import typer
 
     kind: Any = TYPES.get(option.kind, str)
-    shown = option.metavar or ("SECONDS" if option.kind == "seconds" else "|".join(option.choices) or None)
+    shown = option.metavar or SHOWN.get(option.kind) or "|".join(option.choices) or None
     default = f" [default: {option.default}]" if option.default is not None else ""
     note = f" [{option.variable}]" if option.variable else ""
     annotation = list[kind] if option.many else kind if kind is bool else kind | None

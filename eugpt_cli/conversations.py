@@ -1,4 +1,4 @@
-"""Names for conversations, and locks on them, in the state folder of this user.
+"""Names for conversations, and their locks, in the state folder of this user.
 
 `conversations.json` has one name a line, so that a shell lists them with `sed -n 's/^  "\\([^"]*\\)": {.*/\\1/p'`:
 
@@ -7,8 +7,8 @@
       "OTHER": {"id": "UUID", "since": "2026-02-01T08:30:00Z"}
     }
 
-It is only ever replaced whole, by whoever holds `conversations.lock`; reading needs no lock. `locks/KEY` is locked
-while a turn is under way; whoever lets it go removes it, so a holder checks that the path still leads to its file.
+It is only ever replaced whole, by whoever holds `conversations.lock`; reading needs no lock. `locks/ID` is locked
+while a turn is under way, `locks/NAME` while its first one is.
 """
 
 import fcntl
@@ -17,23 +17,23 @@ import re
 import time
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
-from typing import Any
+from contextlib import ExitStack, contextmanager, suppress
+from typing import Any, TypeGuard
 
 import orjson
 
 from eugpt_cli import files
 from eugpt_cli.console import reason
-from eugpt_cli.errors import Busy, ConfigError
+from eugpt_cli.errors import ConfigError, EugptError
+from eugpt_cli.locks import Wait, acquire, release
 from eugpt_cli.settings import UUID
 
 NAME = re.compile(r"[^\W_][\w.-]{0,49}")
-TELL_AFTER_SECONDS = 1.0
-POLL_SECONDS = (0.01, 0.25)
+DAMAGED_ID = re.compile(r"[0-9a-f-]{28,}", re.IGNORECASE)
 NO_FOLDER = "HOME and XDG_STATE_HOME are unset"
 
 
-def is_id(value: object) -> bool:
+def is_id(value: object) -> TypeGuard[str]:
     return isinstance(value, str) and UUID.fullmatch(value) is not None
 
 
@@ -42,6 +42,8 @@ def checked_name(text: str) -> str:
     name = unicodedata.normalize("NFC", text)
     if is_id(name):
         raise ConfigError("a UUID is an id and cannot be a name")
+    if DAMAGED_ID.fullmatch(name):
+        raise ConfigError(f"{name} is neither a UUID nor a name", hint="a UUID has 8-4-4-4-12 hexadecimal digits")
     if not NAME.fullmatch(name):
         raise ConfigError(
             f"{text!r} cannot be a name: it has up to 50 letters, digits, dots, dashes and underscores, "
@@ -54,7 +56,7 @@ class Conversations:
     """What this machine knows of conversations; `note` is told what the user should know, `detail` what -v shows."""
 
     def __init__(
-        self, environ: Mapping[str, str], note: Callable[[str], None], detail: Callable[[str], None] = lambda text: None
+        self, environ: Mapping[str, str], note: Callable[[str], None], detail: Callable[[str], None] | None = None
     ) -> None:
         self._folder = state_folder(environ)
         self._note = note
@@ -119,29 +121,31 @@ class Conversations:
             hint="eugpt conversation list shows the names; eugpt chat -c NAME starts a conversation",
         )
 
-    @contextmanager
-    def lock(self, key: str, seconds: float, on_wait: Callable[[], None], *, needed: bool = False) -> Iterator[None]:
-        """One holder a key on this machine, for as long as the process lives. Raises Busy after so many seconds.
+    def resolve(self, given: str) -> str:
+        """The id that is given, or that the given name stands for. Raises ConfigError."""
+        return given if is_id(given) else self.known(given)
 
-        `on_wait` is called once if it has to wait for longer than a moment. Where no lock can be had (a read-only
-        home), it goes on without one, or raises ConfigError if one is `needed`.
+    @contextmanager
+    def lock(self, key: str, wait: Wait, *, needed: bool = False) -> Iterator[None]:
+        """One turn at a time for an id, or for a name that has none yet. Raises Busy.
+
+        Where no lock can be had (a read-only home), it goes on without one, or raises ConfigError if one is `needed`.
         """
         held = None
         try:
             path = os.path.join(_made(os.path.join(self.folder, "locks")), key.lower())
-            held = _acquire(path, seconds, on_wait)
+            held = acquire(path, wait)
         except (OSError, ConfigError) as error:
             why = error.message if isinstance(error, ConfigError) else reason(error)
             if needed:
-                raise ConfigError(f"the name of a conversation cannot be kept: {why}") from None
-            self._detail(f"* no lock on the conversation: {why}")
+                raise ConfigError(f"the name of a new conversation cannot be kept: {why}") from None
+            if self._detail:
+                self._detail(f"* no lock on the conversation: {why}")
         try:
             yield
         finally:
             if held is not None:
-                with suppress(OSError):
-                    os.unlink(path)
-                os.close(held)
+                release(path, held)
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
@@ -211,36 +215,52 @@ def _made(folder: str) -> str:
     return folder
 
 
-def _acquire(path: str, seconds: float, on_wait: Callable[[], None]) -> int:
-    start = time.monotonic()
-    pause, longest = POLL_SECONDS
-    told = False
-    while (held := _try(path)) is None:
-        waited = time.monotonic() - start
-        if waited >= seconds:
-            raise Busy(
-                f"the conversation is locked by another run (waited {seconds:g} s)",
-                hint="--lock-wait SECONDS waits longer",
-            )
-        if waited >= TELL_AFTER_SECONDS and not told:
-            told = True
-            on_wait()
-        time.sleep(min(pause, seconds - waited))
-        pause = min(pause * 1.5, longest)
-    return held
+class Thread:
+    """The conversation of a run: an id, a name that the first turn gives an id to, or neither (stateless)."""
 
+    def __init__(self, conversations: Conversations, given: str | None, *, starts: bool) -> None:
+        """`starts`: a name that stands for nothing begins a conversation. Raises ConfigError for it otherwise."""
+        self._conversations = conversations
+        self.name: str | None = None
+        self.id: str | None = None
+        if given and starts and not is_id(given):
+            self.name = checked_name(given)
+            self.id = conversations.find(self.name)
+        elif given:
+            self.id = conversations.resolve(given)
 
-def _try(path: str) -> int | None:
-    """A descriptor that holds the lock, or None if another does."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if os.path.samestat(os.fstat(descriptor), os.stat(path)):
-            return descriptor
-    except (BlockingIOError, FileNotFoundError):
-        pass
-    except BaseException:
-        os.close(descriptor)
-        raise
-    os.close(descriptor)
-    return None
+    @property
+    def stored(self) -> bool:
+        """Whether the next turn is kept in a conversation that later ones go on with."""
+        return self.id is not None or self.name is not None
+
+    @contextmanager
+    def turn(self, wait: Wait) -> Iterator[None]:
+        """Nobody else on this machine talks into the conversation in here; `id` is the one to send. Raises Busy."""
+        with ExitStack() as held:
+            if self.id is None and self.name is not None:
+                held.enter_context(self._conversations.lock(self.name, wait, needed=True))
+                self.id = self._conversations.find(self.name)  # whoever was before us may have begun it
+            if self.id is not None:
+                held.enter_context(self._conversations.lock(self.id, wait))
+            yield
+
+    @contextmanager
+    def learning(self, told: Callable[[], str | None]) -> Iterator[None]:
+        """After it the id is known that the service has told meanwhile; the first one is kept, under the name.
+
+        Raises ConfigError or OutputError if the name cannot be kept, and nothing else has gone wrong.
+        """
+        try:
+            yield
+        except BaseException:
+            with suppress(EugptError):
+                self._learn(told())
+            raise
+        self._learn(told())
+
+    def _learn(self, conversation_id: str | None) -> None:
+        if self.id is None and is_id(conversation_id):
+            self.id = conversation_id
+            if self.name is not None:
+                self._conversations.name(self.name, self.id)

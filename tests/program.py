@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 KEY = "eugpt_test-key-0123456789"
@@ -13,7 +14,7 @@ def eugpt(
     *arguments: str,
     base_url: str | None = None,
     stdin: bytes | None = None,
-    env: dict[str, str | None] | None = None,
+    env: Mapping[str, str | None] | None = None,
     timeout: float = 60,
 ) -> subprocess.CompletedProcess[bytes]:
     """Runs it to its end; without `stdin` there is none (/dev/null)."""

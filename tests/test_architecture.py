@@ -9,7 +9,7 @@ HOUSE = Path(eugpt_cli.__file__).parent
 FLOORS = [
     {"__init__"},
     {"errors", "sse", "catalogue", "mask"},
-    {"events", "settings", "terminal"},
+    {"events", "settings", "terminal", "locks"},
     {"request", "retry", "output", "report", "console", "dial", "screen", "markdown", "keyboard"},
     {"files", "transport", "profile"},
     {"sinks", "key", "watch", "conversations"},
