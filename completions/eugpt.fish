@@ -1,126 +1,117 @@
-# fish completion for eugpt; generated
-complete -c eugpt -n __fish_use_subcommand -a ask -d 'One answer, all or nothing.'
-complete -c eugpt -n '__fish_seen_subcommand_from ask' -s i -l instructions -r -d 'system prompt; @FILE reads it from a file'
-complete -c eugpt -n '__fish_seen_subcommand_from ask' -s c -l conversation -r -d 'go on in this conversation'
-complete -c eugpt -n '__fish_seen_subcommand_from ask' -l lock-wait -r -d 'longest wait for other runs on this machine that are using the conversation'
-complete -c eugpt -n '__fish_seen_subcommand_from ask' -s p -l project -r -d 'ground the answer in this projects files'
-complete -c eugpt -n '__fish_seen_subcommand_from ask' -s f -l file -r -d 'inline a local text file; - is stdin'
-complete -c eugpt -n '__fish_seen_subcommand_from ask' -l file-id -r -d 'a file already uploaded'
-complete -c eugpt -n '__fish_seen_subcommand_from ask' -s I -l no-stdin -d 'never read standard input'
-complete -c eugpt -n '__fish_seen_subcommand_from ask' -s o -l output -r -d 'write the answer to this file, all or nothing'
-complete -c eugpt -n '__fish_seen_subcommand_from ask' -l meta -r -d 'write the facts of the run to this file, also on failure'
-complete -c eugpt -n '__fish_seen_subcommand_from ask' -l base-url -r -d 'where the service is'
-complete -c eugpt -n '__fish_seen_subcommand_from ask' -l api-key-file -r -d 'read the key from a file'
-complete -c eugpt -n '__fish_seen_subcommand_from ask' -l profile -r -d 'take settings from this profile of config.toml'
-complete -c eugpt -n '__fish_seen_subcommand_from ask' -l ca-file -r -d 'trust these certificates instead of the systems'
-complete -c eugpt -n '__fish_seen_subcommand_from ask' -l connect-timeout -r -d 'longest wait for a connection'
-complete -c eugpt -n '__fish_seen_subcommand_from ask' -l timeout -r -d 'longest silence of the service (stream 120, otherwise 600)'
-complete -c eugpt -n '__fish_seen_subcommand_from ask' -l max-time -r -d 'longest time for the whole run'
-complete -c eugpt -n '__fish_seen_subcommand_from ask' -l retries -r -d 'how often to try again'
-complete -c eugpt -n '__fish_seen_subcommand_from ask' -l retry-unsafe -d 'retry also where a turn may then be stored twice'
-complete -c eugpt -n '__fish_seen_subcommand_from ask' -l errors -r -d 'form of the error line'
-complete -c eugpt -n '__fish_seen_subcommand_from ask' -s q -l quiet -d 'no notes on stderr'
-complete -c eugpt -n '__fish_seen_subcommand_from ask' -s v -l verbose -d 'tell request, response, retries and tools on stderr'
-complete -c eugpt -n '__fish_seen_subcommand_from ask' -l dry-run -d 'print the request body and exit'
-complete -c eugpt -n '__fish_seen_subcommand_from ask' -l curl -d 'print an equivalent curl command and exit'
-complete -c eugpt -n '__fish_seen_subcommand_from ask' -l json -d 'print the whole response document'
-complete -c eugpt -n '__fish_seen_subcommand_from ask' -l extract -r -d 'print only the first fenced block; code or code;LANG'
-complete -c eugpt -n '__fish_seen_subcommand_from ask' -l partial -d 'print what has arrived also on failure'
-complete -c eugpt -n __fish_use_subcommand -a stream -d 'Text as it arrives.'
-complete -c eugpt -n '__fish_seen_subcommand_from stream' -s i -l instructions -r -d 'system prompt; @FILE reads it from a file'
-complete -c eugpt -n '__fish_seen_subcommand_from stream' -s c -l conversation -r -d 'go on in this conversation'
-complete -c eugpt -n '__fish_seen_subcommand_from stream' -l lock-wait -r -d 'longest wait for other runs on this machine that are using the conversation'
-complete -c eugpt -n '__fish_seen_subcommand_from stream' -s p -l project -r -d 'ground the answer in this projects files'
-complete -c eugpt -n '__fish_seen_subcommand_from stream' -s f -l file -r -d 'inline a local text file; - is stdin'
-complete -c eugpt -n '__fish_seen_subcommand_from stream' -l file-id -r -d 'a file already uploaded'
-complete -c eugpt -n '__fish_seen_subcommand_from stream' -s I -l no-stdin -d 'never read standard input'
-complete -c eugpt -n '__fish_seen_subcommand_from stream' -s o -l output -r -d 'write the answer to this file, all or nothing'
-complete -c eugpt -n '__fish_seen_subcommand_from stream' -l meta -r -d 'write the facts of the run to this file, also on failure'
-complete -c eugpt -n '__fish_seen_subcommand_from stream' -l base-url -r -d 'where the service is'
-complete -c eugpt -n '__fish_seen_subcommand_from stream' -l api-key-file -r -d 'read the key from a file'
-complete -c eugpt -n '__fish_seen_subcommand_from stream' -l profile -r -d 'take settings from this profile of config.toml'
-complete -c eugpt -n '__fish_seen_subcommand_from stream' -l ca-file -r -d 'trust these certificates instead of the systems'
-complete -c eugpt -n '__fish_seen_subcommand_from stream' -l connect-timeout -r -d 'longest wait for a connection'
-complete -c eugpt -n '__fish_seen_subcommand_from stream' -l timeout -r -d 'longest silence of the service (stream 120, otherwise 600)'
-complete -c eugpt -n '__fish_seen_subcommand_from stream' -l max-time -r -d 'longest time for the whole run'
-complete -c eugpt -n '__fish_seen_subcommand_from stream' -l retries -r -d 'how often to try again'
-complete -c eugpt -n '__fish_seen_subcommand_from stream' -l retry-unsafe -d 'retry also where a turn may then be stored twice'
-complete -c eugpt -n '__fish_seen_subcommand_from stream' -l errors -r -d 'form of the error line'
-complete -c eugpt -n '__fish_seen_subcommand_from stream' -s q -l quiet -d 'no notes on stderr'
-complete -c eugpt -n '__fish_seen_subcommand_from stream' -s v -l verbose -d 'tell request, response, retries and tools on stderr'
-complete -c eugpt -n '__fish_seen_subcommand_from stream' -l dry-run -d 'print the request body and exit'
-complete -c eugpt -n '__fish_seen_subcommand_from stream' -l curl -d 'print an equivalent curl command and exit'
-complete -c eugpt -n __fish_use_subcommand -a chat -d 'A turn in a conversation that the service keeps.'
-complete -c eugpt -n '__fish_seen_subcommand_from chat' -s i -l instructions -r -d 'system prompt; @FILE reads it from a file'
-complete -c eugpt -n '__fish_seen_subcommand_from chat' -s c -l conversation -r -d 'go on in this conversation'
-complete -c eugpt -n '__fish_seen_subcommand_from chat' -l lock-wait -r -d 'longest wait for other runs on this machine that are using the conversation'
-complete -c eugpt -n '__fish_seen_subcommand_from chat' -s p -l project -r -d 'ground the answer in this projects files'
-complete -c eugpt -n '__fish_seen_subcommand_from chat' -s f -l file -r -d 'inline a local text file; - is stdin'
-complete -c eugpt -n '__fish_seen_subcommand_from chat' -l file-id -r -d 'a file already uploaded'
-complete -c eugpt -n '__fish_seen_subcommand_from chat' -s I -l no-stdin -d 'never read standard input'
-complete -c eugpt -n '__fish_seen_subcommand_from chat' -s o -l output -r -d 'write the answer to this file, all or nothing'
-complete -c eugpt -n '__fish_seen_subcommand_from chat' -l meta -r -d 'write the facts of the run to this file, also on failure'
-complete -c eugpt -n '__fish_seen_subcommand_from chat' -l base-url -r -d 'where the service is'
-complete -c eugpt -n '__fish_seen_subcommand_from chat' -l api-key-file -r -d 'read the key from a file'
-complete -c eugpt -n '__fish_seen_subcommand_from chat' -l profile -r -d 'take settings from this profile of config.toml'
-complete -c eugpt -n '__fish_seen_subcommand_from chat' -l ca-file -r -d 'trust these certificates instead of the systems'
-complete -c eugpt -n '__fish_seen_subcommand_from chat' -l connect-timeout -r -d 'longest wait for a connection'
-complete -c eugpt -n '__fish_seen_subcommand_from chat' -l timeout -r -d 'longest silence of the service (stream 120, otherwise 600)'
-complete -c eugpt -n '__fish_seen_subcommand_from chat' -l max-time -r -d 'longest time for the whole run'
-complete -c eugpt -n '__fish_seen_subcommand_from chat' -l retries -r -d 'how often to try again'
-complete -c eugpt -n '__fish_seen_subcommand_from chat' -l retry-unsafe -d 'retry also where a turn may then be stored twice'
-complete -c eugpt -n '__fish_seen_subcommand_from chat' -l errors -r -d 'form of the error line'
-complete -c eugpt -n '__fish_seen_subcommand_from chat' -s q -l quiet -d 'no notes on stderr'
-complete -c eugpt -n '__fish_seen_subcommand_from chat' -s v -l verbose -d 'tell request, response, retries and tools on stderr'
-complete -c eugpt -n '__fish_seen_subcommand_from chat' -l dry-run -d 'print the request body and exit'
-complete -c eugpt -n '__fish_seen_subcommand_from chat' -l curl -d 'print an equivalent curl command and exit'
-complete -c eugpt -n __fish_use_subcommand -a raw-events -d 'Every event as one NDJSON line.'
-complete -c eugpt -n '__fish_seen_subcommand_from raw-events' -s i -l instructions -r -d 'system prompt; @FILE reads it from a file'
-complete -c eugpt -n '__fish_seen_subcommand_from raw-events' -s c -l conversation -r -d 'go on in this conversation'
-complete -c eugpt -n '__fish_seen_subcommand_from raw-events' -l lock-wait -r -d 'longest wait for other runs on this machine that are using the conversation'
-complete -c eugpt -n '__fish_seen_subcommand_from raw-events' -s p -l project -r -d 'ground the answer in this projects files'
-complete -c eugpt -n '__fish_seen_subcommand_from raw-events' -s f -l file -r -d 'inline a local text file; - is stdin'
-complete -c eugpt -n '__fish_seen_subcommand_from raw-events' -l file-id -r -d 'a file already uploaded'
-complete -c eugpt -n '__fish_seen_subcommand_from raw-events' -s I -l no-stdin -d 'never read standard input'
-complete -c eugpt -n '__fish_seen_subcommand_from raw-events' -s o -l output -r -d 'write the answer to this file, all or nothing'
-complete -c eugpt -n '__fish_seen_subcommand_from raw-events' -l meta -r -d 'write the facts of the run to this file, also on failure'
-complete -c eugpt -n '__fish_seen_subcommand_from raw-events' -l base-url -r -d 'where the service is'
-complete -c eugpt -n '__fish_seen_subcommand_from raw-events' -l api-key-file -r -d 'read the key from a file'
-complete -c eugpt -n '__fish_seen_subcommand_from raw-events' -l profile -r -d 'take settings from this profile of config.toml'
-complete -c eugpt -n '__fish_seen_subcommand_from raw-events' -l ca-file -r -d 'trust these certificates instead of the systems'
-complete -c eugpt -n '__fish_seen_subcommand_from raw-events' -l connect-timeout -r -d 'longest wait for a connection'
-complete -c eugpt -n '__fish_seen_subcommand_from raw-events' -l timeout -r -d 'longest silence of the service (stream 120, otherwise 600)'
-complete -c eugpt -n '__fish_seen_subcommand_from raw-events' -l max-time -r -d 'longest time for the whole run'
-complete -c eugpt -n '__fish_seen_subcommand_from raw-events' -l retries -r -d 'how often to try again'
-complete -c eugpt -n '__fish_seen_subcommand_from raw-events' -l retry-unsafe -d 'retry also where a turn may then be stored twice'
-complete -c eugpt -n '__fish_seen_subcommand_from raw-events' -l errors -r -d 'form of the error line'
-complete -c eugpt -n '__fish_seen_subcommand_from raw-events' -s q -l quiet -d 'no notes on stderr'
-complete -c eugpt -n '__fish_seen_subcommand_from raw-events' -s v -l verbose -d 'tell request, response, retries and tools on stderr'
-complete -c eugpt -n '__fish_seen_subcommand_from raw-events' -l dry-run -d 'print the request body and exit'
-complete -c eugpt -n '__fish_seen_subcommand_from raw-events' -l curl -d 'print an equivalent curl command and exit'
-complete -c eugpt -n '__fish_seen_subcommand_from raw-events' -l sse -d 'pass the SSE bytes through untouched'
-complete -c eugpt -n '__fish_seen_subcommand_from raw-events' -l type -r -d 'only events whose type matches'
-complete -c eugpt -n '__fish_seen_subcommand_from raw-events' -l trailer -d 'end with a line that tells the outcome'
-complete -c eugpt -n __fish_use_subcommand -a conversation -d 'Local names for conversations; list, name NAME UUID, forget NAME.'
-complete -c eugpt -n '__fish_seen_subcommand_from conversation' -l json -d 'the list as a JSON array'
-complete -c eugpt -n '__fish_seen_subcommand_from conversation' -s q -l quiet -d 'no notes on stderr'
-complete -c eugpt -n '__fish_seen_subcommand_from conversation' -l errors -r -d 'form of the error line'
-complete -c eugpt -n __fish_use_subcommand -a serve -d 'A local server for the same API, for trying things out and for tests.'
-complete -c eugpt -n '__fish_seen_subcommand_from serve' -l port -r -d 'port to listen on; 0 picks a free one (default; 8399; with COMMAND 0)'
-complete -c eugpt -n '__fish_seen_subcommand_from serve' -l host -r -d 'address to listen on; any but loopback lets other machines in'
-complete -c eugpt -n '__fish_seen_subcommand_from serve' -l default-stream -r -d 'the value of `stream` in a request that leaves it out'
-complete -c eugpt -n '__fish_seen_subcommand_from serve' -l key -r -d 'API key to accept; without it one is made up for this run'
-complete -c eugpt -n '__fish_seen_subcommand_from serve' -l keys -r -d 'TOML file of keys and their users (manual; KEYS FILE)'
-complete -c eugpt -n '__fish_seen_subcommand_from serve' -l state -r -d 'keep conversations and quotas here; else they end with the server'
-complete -c eugpt -n '__fish_seen_subcommand_from serve' -l project -r -d 'a project_id and the folder of its text and Markdown files'
-complete -c eugpt -n '__fish_seen_subcommand_from serve' -l web -r -d 'folder that stands for the web; DIR/HOST/PATH is https;//HOST/PATH'
-complete -c eugpt -n '__fish_seen_subcommand_from serve' -l file -r -d 'the file_id of an uploaded file, and the file'
-complete -c eugpt -n '__fish_seen_subcommand_from serve' -l daily-tokens -r -d 'tokens a user may use a day (UTC), then 429'
-complete -c eugpt -n '__fish_seen_subcommand_from serve' -l monthly-tokens -r -d 'tokens a user may use a month (UTC), then 429'
-complete -c eugpt -n '__fish_seen_subcommand_from serve' -l scenario -r -d 'TOML file of what the next requests get (manual; SCENARIO FILES)'
-complete -c eugpt -n '__fish_seen_subcommand_from serve' -l record -r -d 'store the exchanges with --upstream here, the key removed'
-complete -c eugpt -n '__fish_seen_subcommand_from serve' -l upstream -r -d 'base URL of the service that answers, asked with EUGPT_API_KEY'
-complete -c eugpt -n '__fish_seen_subcommand_from serve' -l replay -r -d 'answer with the exchanges that --record stored here'
-complete -c eugpt -n '__fish_seen_subcommand_from serve' -s v -l verbose -d 'a line for each request on stderr'
-complete -c eugpt -n '__fish_seen_subcommand_from serve' -l errors -r -d 'form of the error line'
-complete -c eugpt -n __fish_use_subcommand -a exit-codes -d 'The table of exit codes.'
+# fish completion for eugpt; python -m eugpt_cli.reference fills in the table.
+# It reads the names of conversations and profiles and starts no program.
+
+# Whether the cursor is in one of these commands, and not after --
+function __eugpt_in
+    set -l words (commandline -opc)
+    contains -- -- $words; and return 1
+    set -l command (string match -v -- '-*' $words[2..-1])[1]
+    test (count $command) -eq 1; and contains -- $command $argv
+end
+
+function __eugpt_no_command
+    not string match -qv -- '-*' (commandline -opc)[2..-1]
+end
+
+# Whether so many arguments have been given; options that take a value are told to argparse
+function __eugpt_after_dashes
+    contains -- -- (commandline -opc)
+end
+
+function __eugpt_subcommand
+    set -l words (commandline -opc) (commandline -ct)
+    set -l dashes (contains -i -- -- $words)
+    complete -C "$words[(math $dashes + 1)..-1]"
+end
+
+function __eugpt_conversations
+    set -l state $XDG_STATE_HOME
+    test -n "$state"; or set state ~/.local/state
+    test -r $state/eugpt/conversations.json; or return
+    string replace -rf '^  "([^"]+)": \{.*' '$1' <$state/eugpt/conversations.json
+end
+
+function __eugpt_profiles
+    set -l config $XDG_CONFIG_HOME
+    test -n "$config"; or set config ~/.config
+    test -r $config/eugpt/config.toml; or return
+    string replace -rf '^\s*\[\s*profile\s*\.\s*(?:"([^"\\\\]+)"|\'([^\']+)\'|([\w-]+))\s*\].*' '$1$2$3' <$config/eugpt/config.toml
+end
+
+function __eugpt_at_files
+    set -l word (commandline -ct | string replace -r '^--[^=]*=' '')
+    string match -q '@*' -- $word; and __fish_complete_path (string sub -s 2 -- $word) | string replace -r '^' @
+end
+
+complete -c eugpt -f
+complete -c eugpt -n __eugpt_no_command -l version -d 'tell the version, and exit'
+complete -c eugpt -n __eugpt_no_command -s h -l help -d 'tell what there is, and exit'
+complete -c eugpt -n __eugpt_no_command -a ask -d 'One answer, all or nothing.'
+complete -c eugpt -n __eugpt_no_command -a stream -d 'Text as it arrives.'
+complete -c eugpt -n __eugpt_no_command -a chat -d 'A turn in a conversation that the service keeps.'
+complete -c eugpt -n __eugpt_no_command -a raw-events -d 'Every event as one NDJSON line.'
+complete -c eugpt -n __eugpt_no_command -a batch -d 'Many requests, NDJSON in, NDJSON out: concurrent, resumable.'
+complete -c eugpt -n __eugpt_no_command -a conversation -d 'Local names for conversations: list, name NAME UUID, forget NAME.'
+complete -c eugpt -n __eugpt_no_command -a serve -d 'A local server for the same API, for trying things out and for tests.'
+complete -c eugpt -n __eugpt_no_command -a exit-codes -d 'The table of exit codes.'
+complete -c eugpt -n '__eugpt_in ask stream chat raw-events batch conversation serve exit-codes' -s h -l help -d 'tell what there is, and exit'
+complete -c eugpt -n '__eugpt_in ask stream chat raw-events batch conversation serve' -l errors -x -a 'text json' -d 'form of the error line'
+complete -c eugpt -n '__eugpt_in ask stream chat raw-events batch conversation' -s q -l quiet -d 'no notes on stderr'
+complete -c eugpt -n '__eugpt_in ask stream chat raw-events batch' -s i -l instructions -x -a '(__eugpt_at_files)' -d 'system prompt; @FILE reads it from a file'
+complete -c eugpt -n '__eugpt_in ask stream chat raw-events batch' -s c -l conversation -x -a '(__eugpt_conversations)' -d 'go on in this conversation'
+complete -c eugpt -n '__eugpt_in ask stream chat raw-events batch' -l lock-wait -x -d 'longest wait for other runs on this machine that are using the conversation'
+complete -c eugpt -n '__eugpt_in ask stream chat raw-events batch' -s p -l project -x -d 'ground the answer in this project\'s files'
+complete -c eugpt -n '__eugpt_in ask stream chat raw-events batch' -s f -l file -r -F -d 'inline a local text file; - is stdin'
+complete -c eugpt -n '__eugpt_in ask stream chat raw-events batch' -l file-id -x -d 'a file already uploaded'
+complete -c eugpt -n '__eugpt_in ask stream chat raw-events batch' -s I -l no-stdin -d 'never read standard input'
+complete -c eugpt -n '__eugpt_in ask stream chat raw-events batch' -l base-url -x -d 'where the service is'
+complete -c eugpt -n '__eugpt_in ask stream chat raw-events batch' -l api-key-file -r -F -d 'read the key from a file'
+complete -c eugpt -n '__eugpt_in ask stream chat raw-events batch' -l profile -x -a '(__eugpt_profiles)' -d 'take settings from this profile of config.toml'
+complete -c eugpt -n '__eugpt_in ask stream chat raw-events batch' -l ca-file -r -F -d 'trust these certificates instead of the system\'s'
+complete -c eugpt -n '__eugpt_in ask stream chat raw-events batch' -l connect-timeout -x -d 'longest wait for a connection'
+complete -c eugpt -n '__eugpt_in ask stream chat raw-events batch' -l timeout -x -d 'longest silence of the service (stream 120, otherwise 600)'
+complete -c eugpt -n '__eugpt_in ask stream chat raw-events batch' -l max-time -x -d 'longest time for the whole run'
+complete -c eugpt -n '__eugpt_in ask stream chat raw-events batch' -l retries -x -d 'how often to try again'
+complete -c eugpt -n '__eugpt_in ask stream chat raw-events batch' -l retry-unsafe -d 'retry also where a turn may then be stored twice'
+complete -c eugpt -n '__eugpt_in ask stream chat raw-events batch' -s v -l verbose -d 'tell request, response, retries and tools on stderr'
+complete -c eugpt -n '__eugpt_in ask stream chat raw-events' -s o -l output -r -F -d 'write the answer to this file, all or nothing'
+complete -c eugpt -n '__eugpt_in ask stream chat raw-events' -l meta -r -F -d 'write the facts of the run to this file, also on failure'
+complete -c eugpt -n '__eugpt_in ask stream chat raw-events' -l dry-run -d 'print the request body and exit'
+complete -c eugpt -n '__eugpt_in ask stream chat raw-events' -l curl -d 'print an equivalent curl command and exit'
+complete -c eugpt -n '__eugpt_in ask' -l json -d 'print the whole response document'
+complete -c eugpt -n '__eugpt_in ask' -l extract -x -d 'print only the first fenced block: code or code:LANG'
+complete -c eugpt -n '__eugpt_in ask' -l partial -d 'print what has arrived also on failure'
+complete -c eugpt -n '__eugpt_in raw-events' -l sse -d 'pass the SSE bytes through untouched'
+complete -c eugpt -n '__eugpt_in raw-events' -l type -x -a 'response.created response.output_item.added response.content_part.added response.output_text.delta response.output_text.done response.output_item.done error response.completed response.failed response.incomplete' -d 'only events whose type matches'
+complete -c eugpt -n '__eugpt_in raw-events' -l trailer -d 'end with a line that tells the outcome'
+complete -c eugpt -n '__eugpt_in batch' -l lines -d 'each line is a prompt, instead of a JSON object'
+complete -c eugpt -n '__eugpt_in batch' -l files -d 'each FILE is an item; without one their paths are read, a line each'
+complete -c eugpt -n '__eugpt_in batch' -s j -l jobs -x -d 'requests at once, fewer while the service pushes back'
+complete -c eugpt -n '__eugpt_in batch' -s o -l output -r -F -d 'append the rows to this file, which one run writes at a time'
+complete -c eugpt -n '__eugpt_in batch' -l resume -d 'go on with the output: skip what has succeeded, run the rest'
+complete -c eugpt -n '__eugpt_in batch' -l ordered -d 'rows in the order of the input'
+complete -c eugpt -n '__eugpt_in batch' -l full -d 'rows with the whole response document'
+complete -c eugpt -n '__eugpt_in batch' -l max-errors -x -d 'stop when so many items have failed'
+complete -c eugpt -n '__eugpt_in batch' -l shard -x -d 'only the K-th of N shares of the items, by a hash of their ids; auto asks Slurm or Kubernetes'
+complete -c eugpt -n '__eugpt_in batch' -l summary -r -F -d 'write counts, tokens and times to this file, also on failure'
+complete -c eugpt -n '__eugpt_in batch' -l dry-run -d 'print the request bodies and exit'
+complete -c eugpt -n '__eugpt_in batch' -l curl -d 'print equivalent curl commands and exit'
+complete -c eugpt -n '__eugpt_in conversation' -l json -d 'the list as a JSON array'
+complete -c eugpt -n '__eugpt_in serve' -l port -x -d 'port to listen on; 0 picks a free one [default: 8399; with COMMAND 0]'
+complete -c eugpt -n '__eugpt_in serve' -l host -x -d 'address to listen on; any but loopback lets other machines in'
+complete -c eugpt -n '__eugpt_in serve' -l default-stream -x -a 'true false' -d 'the value of `stream` in a request that leaves it out'
+complete -c eugpt -n '__eugpt_in serve' -l key -x -d 'API key to accept; without it one is made up for this run'
+complete -c eugpt -n '__eugpt_in serve' -l keys -r -F -d 'TOML file of keys and their users (manual: KEYS FILE)'
+complete -c eugpt -n '__eugpt_in serve' -l state -x -a '(__fish_complete_directories (commandline -ct))' -d 'keep conversations and quotas here; else they end with the server'
+complete -c eugpt -n '__eugpt_in serve' -l project -r -F -d 'a project_id and the folder of its text and Markdown files'
+complete -c eugpt -n '__eugpt_in serve' -l web -x -a '(__fish_complete_directories (commandline -ct))' -d 'folder that stands for the web: DIR/HOST/PATH is https://HOST/PATH'
+complete -c eugpt -n '__eugpt_in serve' -l file -r -F -d 'the file_id of an uploaded file, and the file'
+complete -c eugpt -n '__eugpt_in serve' -l daily-tokens -x -d 'tokens a user may use a day (UTC), then 429'
+complete -c eugpt -n '__eugpt_in serve' -l monthly-tokens -x -d 'tokens a user may use a month (UTC), then 429'
+complete -c eugpt -n '__eugpt_in serve' -l scenario -r -F -d 'TOML file of what the next requests get (manual: SCENARIO FILES)'
+complete -c eugpt -n '__eugpt_in serve' -l record -x -a '(__fish_complete_directories (commandline -ct))' -d 'store the exchanges with --upstream here, the key removed'
+complete -c eugpt -n '__eugpt_in serve' -l upstream -x -d 'base URL of the service that answers, asked with EUGPT_API_KEY'
+complete -c eugpt -n '__eugpt_in serve' -l replay -x -a '(__fish_complete_directories (commandline -ct))' -d 'answer with the exchanges that --record stored here'
+complete -c eugpt -n '__eugpt_in serve' -s v -l verbose -d 'a line for each request on stderr'
+complete -c eugpt -n '__eugpt_in batch' -r -F
+complete -c eugpt -n __eugpt_after_dashes -x -a '(__eugpt_subcommand)'

@@ -1,17 +1,32 @@
 """The first file to run: answers --version without loading anything, and lets Ctrl-C end the loading quietly."""
 
-import signal
+import os
 import sys
 
 from eugpt_cli import __version__
 
 
 def main() -> None:
+    if sys.argv[1:] == ["--version"] and _told(f"eugpt {__version__}\n"):
+        os._exit(0)
+    import gc
+    import signal
+
+    gc.set_threshold(100_000)  # loading makes no garbage worth a search every 700 objects
+    sys.modules["httpx._main"] = None  # type: ignore[assignment]  # its command line loads click and rich where they are
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     from eugpt_cli import cli
 
-    cli.main(sys.argv[1:], __version__)
+    cli.main(sys.argv[1:])
+
+
+def _told(line: str) -> bool:
+    """Whether standard output took it; where it does not, the console says why."""
+    try:
+        return os.write(1, line.encode()) > 0
+    except OSError:
+        return False
 
 
 if __name__ == "__main__":

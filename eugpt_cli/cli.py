@@ -1,32 +1,27 @@
 """The door: the only file that knows Typer. Turns the tables into commands, words every error, and exits."""
 
 import importlib
-import inspect
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from itertools import pairwise
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import Any, NoReturn
 
-from eugpt_cli import settings
+import typer
+from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
+
+from eugpt_cli import __version__
 from eugpt_cli.catalogue import COMMANDS, Argument, Command, Option
 from eugpt_cli.console import Console
 from eugpt_cli.errors import EugptError, Internal, Stopped, UsageError
 from eugpt_cli.mask import redact
-from eugpt_cli.report import error_json, error_text
-
-if TYPE_CHECKING:
-    import typer
 
 
-TYPES = {"flag": bool, "number": int}
-SHOWN = {"seconds": "SECONDS", "wait": "SECONDS"}
-
-
-def main(argv: Sequence[str], version: str) -> NoReturn:
+def main(argv: Sequence[str]) -> NoReturn:
     """Runs one command and ends the process: by its exit code, or by the signal that stopped it."""
     console = Console()
     try:
         with console.signals():
-            code = _run(list(argv), version, console)
+            code = _run(list(argv), console)
     except Stopped as stopped:
         console.die(stopped.signum)
     except EugptError as error:
@@ -39,93 +34,95 @@ def main(argv: Sequence[str], version: str) -> NoReturn:
     raise SystemExit(code)
 
 
-def _run(argv: list[str], version: str, console: Console) -> int:
-    if argv[:1] == ["--version"]:
-        console.out(f"eugpt {version}")
-        return 0
-    import typer
-
+def _run(argv: list[str], console: Console) -> int:
     try:
-        result = typer.main.get_command(app(console))(argv, prog_name="eugpt", standalone_mode=False)
+        result = typer.main.get_group(app())(argv, prog_name="eugpt", standalone_mode=False, obj=console)
     except typer.TyperException as error:
         raise _usage(error) from None
     return result if isinstance(result, int) else 0
 
 
-def app(console: Console) -> "typer.Typer":
-    """The Typer app that the tables describe."""
-    import typer
-
-    made = typer.Typer(
+def app() -> typer.Typer:
+    """The Typer app that the tables describe; its context's object is the console."""
+    return typer.Typer(
         name="eugpt",
+        cls=_Commands,
         help="A Unix-style client for the EU GPT API. Exit 0 means a complete answer, and nothing else does.",
         epilog="eugpt COMMAND --help tells the options; eugpt exit-codes the exit codes.",
         add_completion=False,
+        add_help_option=False,
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
-        no_args_is_help=False,
-        context_settings={"help_option_names": ["-h", "--help"]},
-    )
-
-    @made.callback(invoke_without_command=True)
-    def root(
-        context: typer.Context,
-        version: Annotated[bool, typer.Option("--version", help="Tell the version and exit.")] = False,
-    ) -> None:
-        if context.invoked_subcommand is None:
-            raise UsageError("no command", hint="eugpt --help")
-
-    for command in COMMANDS:
-        made.command(command.name, help=command.help)(_function(command, console))
-    return made
-
-
-def _function(command: Command, console: Console) -> Callable[..., int]:
-    """A function whose signature is the command's row: Typer reads options from signatures."""
-
-    def call(**given: Any) -> int:
-        return _call(command, given, console)
-
-    parameters = [*map(_argument, command.arguments), *map(_parameter, command.options)]
-    call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    call.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-    return call
-
-
-def _parameter(option: Option) -> inspect.Parameter:
-    import typer
-
-    kind: Any = TYPES.get(option.kind, str)
-    shown = option.metavar or SHOWN.get(option.kind) or "|".join(option.choices) or None
-    default = f" [default: {option.default}]" if option.default is not None else ""
-    note = f" [{option.variable}]" if option.variable else ""
-    annotation = list[kind] if option.many else kind if kind is bool else kind | None
-    return inspect.Parameter(
-        option.name,
-        inspect.Parameter.KEYWORD_ONLY,
-        default=[] if option.many else False if kind is bool else None,
-        annotation=Annotated[
-            annotation,
-            typer.Option(*option.flags, help=option.help + default + note, metavar=shown, show_default=False),
-        ],
     )
 
 
-def _argument(argument: Argument) -> inspect.Parameter:
-    import typer
+class _Commands(TyperGroup):
+    """The commands by name and help; options are made only for the one that runs."""
 
-    return inspect.Parameter(
-        argument.name,
-        inspect.Parameter.KEYWORD_ONLY,
-        default=[] if argument.many else None,
-        annotation=Annotated[
-            list[str] if argument.many else str | None,
-            typer.Argument(metavar=argument.metavar, show_default=False, help=argument.help),
-        ],
+    def __init__(self, **given: Any) -> None:
+        names = {row.name: TyperCommand(row.name, help=row.help, rich_markup_mode=None) for row in COMMANDS}
+        super().__init__(**given | {"commands": names, "params": [_version(), _help()]})
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, TyperCommand | None, list[str]]:
+        name, _, rest = super().resolve_command(ctx, args)
+        return name, next(_command(row, ctx.obj) for row in COMMANDS if row.name == name), rest
+
+
+def _command(row: Command, console: Console) -> TyperCommand:
+    return TyperCommand(
+        row.name,
+        help=row.help,
+        callback=partial(_call, row, console),
+        params=[*map(_argument, row.arguments), *map(_option, row.options), _help()],
+        add_help_option=False,
+        rich_markup_mode=None,
     )
 
 
-def _call(command: Command, given: dict[str, Any], console: Console) -> int:
+def _option(row: Option) -> TyperOption:
+    shown = row.metavar or ("SECONDS" if row.kind == "seconds" else "|".join(row.choices) or None)
+    default = f" [default: {row.default}]" if row.default is not None else ""
+    note = f" [{row.variable}]" if row.variable else ""
+    return TyperOption(
+        param_decls=[row.name, *row.flags],
+        type=int if row.kind == "number" else None,
+        is_flag=row.kind == "flag",
+        multiple=row.many,
+        help=row.help + default + note,
+        metavar=shown,
+    )
+
+
+def _argument(row: Argument) -> TyperArgument:
+    nargs = -1 if row.many else 1
+    return TyperArgument(param_decls=[row.name], nargs=nargs, metavar=row.metavar, help=row.help, show_default=False)
+
+
+def _help() -> TyperOption:
+    return _telling("-h", "--help", says="Show this message and exit.", tell=typer.Context.get_help)
+
+
+def _version() -> TyperOption:
+    return _telling("--version", says="Tell the version and exit.", tell=lambda context: f"eugpt {__version__}")
+
+
+def _telling(*flags: str, says: str, tell: Callable[[typer.Context], str]) -> TyperOption:
+    """A flag that prints something instead of running anything; written by the console, which minds a closed pipe."""
+
+    def show(context: typer.Context, option: Any, given: bool) -> None:
+        if given:
+            context.obj.out(tell(context))
+            context.exit()
+
+    return TyperOption(
+        param_decls=list(flags), is_flag=True, is_eager=True, expose_value=False, help=says, callback=show
+    )
+
+
+def _call(command: Command, console: Console, /, **params: Any) -> int:
+    from eugpt_cli import settings
+
+    given: dict[str, Any] = {name: list(value) if isinstance(value, tuple) else value for name, value in params.items()}
     module = importlib.import_module(f"eugpt_cli.commands.{command.module}")
     profile: Mapping[str, Any] = {}
     if "profile" in given:
@@ -139,7 +136,7 @@ def _call(command: Command, given: dict[str, Any], console: Console) -> int:
     return int(module.run(settings.Options(values, profile), console))
 
 
-def _usage(error: "typer.TyperException") -> UsageError:
+def _usage(error: typer.TyperException) -> UsageError:
     context = getattr(error, "ctx", None)
     path = context.command_path if context else "eugpt"
     message = " ".join(error.format_message().split()).rstrip(".")
@@ -147,6 +144,8 @@ def _usage(error: "typer.TyperException") -> UsageError:
 
 
 def _fail(error: EugptError, argv: Sequence[str], console: Console) -> int:
+    from eugpt_cli.report import error_json, error_text
+
     form = console.environ.get("EUGPT_ERRORS", "text")
     for word, following in pairwise([*argv, ""]):
         if word == "--errors" or word.startswith("--errors="):

@@ -6,7 +6,7 @@ import signal
 import stat
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 from eugpt_cli.errors import InputError, OutOfTime, OutputError, Stopped
@@ -56,6 +56,11 @@ class Console:
         if not self.quiet:
             self.error(text)
 
+    def draw(self, picture: str) -> None:
+        """What the terminal behind standard error is to show, cursor movements included."""
+        with suppress(OSError):
+            _write_all(2, picture.encode("utf-8", "replace"))
+
     def is_terminal(self, fd: int) -> bool:
         return fd not in self._closed and os.isatty(fd)
 
@@ -75,6 +80,11 @@ class Console:
                 yield piece
         except OSError as error:
             raise InputError(f"standard input cannot be read: {reason(error)}") from None
+
+    def input_size(self) -> int:
+        """The bytes of standard input, 0 if it is no regular file."""
+        facts = os.fstat(0)
+        return facts.st_size if stat.S_ISREG(facts.st_mode) else 0
 
     @contextmanager
     def signals(self) -> Iterator[None]:

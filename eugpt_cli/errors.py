@@ -15,10 +15,11 @@ EugptError
 │   └── Truncated      62
 ├── OutOfTime          61   --max-time has passed
 ├── NotTheApi          63
-└── AnswerError        8?   the answer itself
-    ├── Failed         80
-    ├── Incomplete     81
-    └── Rejected       82
+├── AnswerError        8?   the answer itself
+│   ├── Failed         80
+│   ├── Incomplete     81
+│   └── Rejected       82
+└── Partial            90   some items of a batch
 
 Stopped             128+n   a signal; not an Exception, so that nothing on the way swallows it
 """
@@ -234,6 +235,12 @@ class Rejected(AnswerError):
     """The answer failed the caller's own check."""
 
     kind = ExitCode.REJECTED
+
+
+class Partial(EugptError):
+    """Some items of a batch have failed."""
+
+    kind = ExitCode.PARTIAL
 
 
 class Stopped(BaseException):

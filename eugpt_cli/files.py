@@ -40,9 +40,15 @@ def _decode(decoder: codecs.IncrementalDecoder, piece: bytes, source: str, offse
 
 def read_text(path: str) -> str:
     """A text file. Raises InputError."""
+    return text(pieces(path), path)
+
+
+def pieces(path: str) -> Iterator[bytes]:
+    """The bytes of a file. Raises InputError."""
     try:
-        with open(path, "rb") as file:
-            return text(iter(lambda: file.read(READ_SIZE), b""), path)
+        with open(path, "rb", buffering=0) as file:
+            while piece := file.read(READ_SIZE):
+                yield piece
     except OSError as error:
         raise InputError(f"{path} cannot be read: {reason(error)}") from None
 
@@ -54,6 +60,14 @@ def read_key(path: str) -> str:
             return file.read(KEY_LIMIT).removesuffix(b"\n").removesuffix(b"\r").decode("latin-1")
     except OSError as error:
         raise ConfigError(f"the key file {path} cannot be read: {reason(error)}") from None
+
+
+def size(path: str) -> int:
+    """The bytes of a regular file, 0 for anything else."""
+    with contextlib.suppress(OSError):
+        facts = os.stat(path)
+        return facts.st_size if stat.S_ISREG(facts.st_mode) else 0
+    return 0
 
 
 def exists(path: str) -> bool:

@@ -1,4 +1,4 @@
-"""Markdown for a terminal, a line at a time, so that it can be shown while it arrives; the only file that knows rich.
+"""Markdown for a terminal, a line at a time, so that it can be shown while it arrives.
 
 A line stays a line: no paragraph is filled anew and no code is wrapped, so that what is copied from the screen is what
 the model wrote. Colours are the terminal's own, and only those that can be read on dark and light ground.

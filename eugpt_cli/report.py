@@ -91,7 +91,7 @@ def meta_line(outcome: Outcome, end: EugptError | Stopped | None) -> bytes:
 
 def meta(outcome: Outcome, end: EugptError | Stopped | None) -> dict[str, Any]:
     """The object of `--meta`; `seconds` counts from the start of the run: headers there, first event, end."""
-    code = _exit(end)
+    code = exit_code(end)
     return {
         "outcome": code.label,
         "exit": code.number,
@@ -114,7 +114,7 @@ def meta(outcome: Outcome, end: EugptError | Stopped | None) -> dict[str, Any]:
     }
 
 
-def _exit(end: EugptError | Stopped | None) -> ExitCode:
+def exit_code(end: EugptError | Stopped | None) -> ExitCode:
     if isinstance(end, Stopped):
         return next(code for code in ExitCode if code.number == 128 + end.signum)
     return end.exit if end else ExitCode.OK

@@ -44,7 +44,7 @@ def _attribute(name: str) -> str:
 
 def build(
     target: Target,
-    text: str,
+    text: str | list[Any],
     *,
     stream: bool,
     instructions: str | None = None,
@@ -52,7 +52,10 @@ def build(
     project_id: str | None = None,
     file_ids: Sequence[str] = (),
 ) -> Request:
-    """A request with only the fields that were set: compatible servers reject unknown ones, even null."""
+    """A request with only the fields that were set: compatible servers reject unknown ones, even null.
+
+    `text` may be a list of input items instead, if there are no `file_ids`.
+    """
     parts: list[dict[str, Any]] = [{"type": "input_text", "text": text}] if text else []
     parts += [{"type": "input_file", "file_id": file_id} for file_id in file_ids]
     optional = {"instructions": instructions, "conversation_id": conversation_id, "project_id": project_id}

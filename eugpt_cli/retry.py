@@ -42,7 +42,12 @@ def pause(
     if told is None:
         wait = jitter * min(FIRST_PAUSE * 2 ** (attempts - 1), LONGEST_PAUSE)
         return wait if left is None or wait < left else None
-    return told if told <= (LONGEST_TOLD_PAUSE if left is None else left) else None
+    return told if fits(told, left) else None
+
+
+def fits(told: float | None, left: float | None) -> bool:
+    """Whether the service names a time to come back (Retry-After) which is within the run's."""
+    return told is not None and told <= (LONGEST_TOLD_PAUSE if left is None else left)
 
 
 def _worth(fault: EugptError, shown: bool, guarded: bool) -> bool:

@@ -3,6 +3,7 @@
 import os
 import re
 import stat
+from contextlib import suppress
 
 from eugpt_cli.console import Console, reason, write
 from eugpt_cli.errors import OutputError
@@ -27,6 +28,10 @@ class Direct:
             self.shown = True
             write(self._fd, data, self._name)
 
+    def sync(self) -> None:
+        with suppress(OSError):  # a pipe or a terminal has nothing to sync
+            os.fsync(self._fd)
+
     def restart(self) -> None:
         """Nothing has been written."""
 
@@ -39,6 +44,11 @@ class Direct:
 
 def destination(path: str | None, console: Console) -> Sink:
     """The sink for a path; None and `-` are standard output. Raises OutputError, before anything is sent."""
+    return direct(path, console) or Replacement(str(path))
+
+
+def direct(path: str | None, console: Console) -> Direct | None:
+    """The same, but None for what is a file or is to become one."""
     if path in (None, "-"):
         console.check_output()
         return Direct(1, "standard output")
@@ -47,9 +57,7 @@ def destination(path: str | None, console: Console) -> Sink:
     fd = int(numbered[1]) if numbered else DESCRIPTORS.get(path)
     if fd is not None:
         return Direct(_duplicate(fd, path), path)
-    if _is_special(path):
-        return Direct(_open(path), path)
-    return Replacement(path)
+    return Direct(_open(path), path) if _is_special(path) else None
 
 
 def _is_special(path: str) -> bool:

@@ -3,6 +3,8 @@
 from typing import NamedTuple
 
 BOM = b"\xef\xbb\xbf"
+BLANK = b"\n\n"
+DATA = b"data: "
 LIMIT = 256 * 1024 * 1024
 
 
@@ -16,6 +18,14 @@ class Frame(NamedTuple):
     event: str
     data: bytes
     id: str
+
+
+class Run(NamedTuple):
+    """Events that follow each other and share their name and id: the data of each."""
+
+    event: str
+    id: str
+    data: list[bytes]
 
 
 class Decoder:
@@ -37,6 +47,41 @@ class Decoder:
         self._after_cr = False
 
     def feed(self, chunk: bytes) -> list[Frame]:
+        return [Frame(run.event, data, run.id) for run in self.runs(chunk) for data in run.data]
+
+    def runs(self, chunk: bytes) -> list[Run]:
+        """The same frames in runs. Events of one shape are cut by one split; all else goes line by line."""
+        runs: list[Run] = []
+        if not self._is_between_events():
+            head, blank, chunk = chunk.partition(BLANK)
+            self._read(head + blank, runs)
+        body, blank, tail = chunk.rpartition(BLANK)
+        run = self._run(body) if blank else None
+        if run:
+            runs.append(run)
+        else:
+            self._read(body + blank, runs)
+        self._read(tail, runs)
+        return runs
+
+    def _is_between_events(self) -> bool:
+        return not (self._line or self._data or self._event or self._after_cr) and self._head is None
+
+    def _run(self, body: bytes) -> Run | None:
+        """Whole events, if each is a data line after the same event line or none; their last blank line is cut off."""
+        name = body[: body.find(DATA)]
+        lines = name.count(b"\n")
+        if name and not (lines == 1 and name.startswith(b"event: ") and name.endswith(b"\n")):
+            return None
+        start = name + DATA
+        data = body[len(start) :].split(BLANK + start)
+        newlines = len(data) * (lines + 2) - 2  # that many belong to the shape: one more would stand in the data
+        if not body.startswith(start) or body.count(b"\n") != newlines or b"\r" in body or len(body) > self._limit:
+            return None
+        return Run(name[7:-1].decode("utf-8", "replace") or "message", self._id, data)
+
+    def _read(self, chunk: bytes, runs: list[Run]) -> None:
+        """Line by line."""
         if self._head is not None:
             chunk = self._skip_bom(self._head + chunk)
         chunk = self._only_lf(chunk)
@@ -44,22 +89,20 @@ class Decoder:
         if end < 0:
             self._line += chunk
             self._check(len(self._line))
-            return []
+            return
         lines = chunk[:end].split(b"\n")
         if self._line:
             self._line += lines[0]
             lines[0] = bytes(self._line)
         self._line = bytearray(chunk[end + 1 :])
-        frames: list[Frame] = []
         for line in lines:
-            if line.startswith(b"data: "):
-                self._append(line[6:])
+            if line.startswith(DATA):
+                self._append(line[len(DATA) :])
             elif line:
                 self._field(line)
             else:
-                self._dispatch(frames)
+                self._dispatch(runs)
         self._check(len(self._line))
-        return frames
 
     def _skip_bom(self, head: bytes) -> bytes:
         if len(head) < len(BOM) and BOM.startswith(head):
@@ -98,9 +141,9 @@ class Decoder:
         elif name == b"retry" and value.isdigit():
             self.retry = int(value)
 
-    def _dispatch(self, frames: list[Frame]) -> None:
+    def _dispatch(self, runs: list[Run]) -> None:
         if self._data:
-            frames.append(Frame(self._event or "message", b"\n".join(self._data), self._id))
+            runs.append(Run(self._event or "message", self._id, [b"\n".join(self._data)]))
             self._data = []
             self._size = 0
         self._event = ""

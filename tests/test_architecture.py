@@ -14,10 +14,16 @@ FLOORS = [
     {"files", "transport", "profile"},
     {"sinks", "key", "watch", "conversations"},
     {"exchange"},
-    {"turn"},
+    {"turn", "batch"},
     {"commands"},
     {"cli"},
     {"__main__", "reference"},
+]
+BATCH = [
+    {"__init__"},
+    {"items", "pace", "shard", "tally"},
+    {"feed", "ledger", "progress", "rows", "stream"},
+    {"crew", "worker"},
 ]
 DOORS = {
     "httpx": {"transport"},
@@ -26,12 +32,16 @@ DOORS = {
     "aiohttp": {"local"},
     "pydantic": {"local"},
     "prompt_toolkit": {"keyboard"},
-    "rich": {"markdown"},
+    "rich": {"markdown", "batch"},
 }
 
 
 def room(path: Path) -> str:
     return path.relative_to(HOUSE).with_suffix("").parts[0]
+
+
+def height(floors: list[set[str]]) -> dict[str, int]:
+    return {name: floor for floor, names in enumerate(floors) for name in names}
 
 
 def imports(path: Path) -> set[str]:
@@ -45,7 +55,7 @@ def imports(path: Path) -> set[str]:
 
 
 def test_floors() -> None:
-    height = {name: floor for floor, names in enumerate(FLOORS) for name in names}
+    of = height(FLOORS)
     for path in HOUSE.rglob("*.py"):
         here = room(path)
         ours = {name.split(".")[1] for name in imports(path) if name.startswith("eugpt_cli.")}
@@ -53,9 +63,16 @@ def test_floors() -> None:
         if here == "local":
             assert rooms <= {"local"}, path
             continue
-        lower = {name for name in rooms if name in height and height[name] < height[here]}
-        allowed = {"local"} if path.name == "serve.py" else {"reference"} if here == "reference" else set()
+        lower = {name for name in rooms if name in of and of[name] < of[here]}
+        allowed = {"local"} if path.name == "serve.py" else {here} & {"reference", "batch"}
         assert rooms <= lower | allowed, (path, rooms - lower - allowed)
+
+
+def test_floors_of_batch() -> None:
+    of = height(BATCH)
+    for path in (HOUSE / "batch").glob("*.py"):
+        ours = {name.split(".")[2] for name in imports(path) if name.startswith("eugpt_cli.batch.")}
+        assert all(of[name] < of[path.stem] for name in ours), path
 
 
 def test_doors() -> None:

@@ -15,7 +15,7 @@ from .test_wire import DOCUMENT
 BAD: list[tuple[list[str], dict[str, str | None], int, str]] = [
     (["ask", "--nope"], {}, 2, "no such option"),
     (["nope"], {}, 2, "no such command"),
-    ([], {}, 2, "no command"),
+    ([], {}, 2, "missing command"),
     (["ask"], {}, 2, "nothing to send"),
     (["ask", ""], {}, 2, "nothing to send"),
     (["ask", "-", "-I"], {}, 2, "standard input"),

@@ -3,26 +3,38 @@
 import sys
 from pathlib import Path
 
-from eugpt_cli.reference import render
+from eugpt_cli.reference import bash, fish, man, readme, zsh
+from eugpt_cli.reference.tree import tree
+
+SHELLS = {"eugpt.bash": bash, "_eugpt": zsh, "eugpt.fish": fish}
+FRAGMENTS = ("batch", "serve")
 
 
 def files(top: Path) -> dict[Path, str]:
     """Each generated file and what it should hold."""
-    return {
-        top / "man/eugpt.1": render.man((top / "man/serve.1.in").read_text()),
-        top / "completions/eugpt.bash": render.bash(),
-        top / "completions/_eugpt": render.zsh(),
-        top / "completions/eugpt.fish": render.fish(),
-        top / "README.md": render.readme((top / "README.md").read_text()),
+    described = tree()
+    fragments = {name: _text(top / f"man/{name}.1.in") for name in FRAGMENTS}
+    made = {
+        top / "man/eugpt.1": man.page(described, _text(top / "man/eugpt.1.in"), fragments),
+        top / "README.md": readme.renewed(described, _text(top / "README.md")),
     }
+    for name, shell in SHELLS.items():
+        made[top / "completions" / name] = shell.script(described, _text(top / f"completions/{name}.in"))
+    return made
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8") if path.exists() else ""
 
 
 def main(argv: list[str]) -> int:
     top = Path(next((word for word in argv if not word.startswith("-")), "."))
-    stale = {path: text for path, text in files(top).items() if not path.exists() or path.read_text() != text}
-    if "--check" not in argv:
-        for path, text in stale.items():
-            path.write_text(text)
+    stale = {path: text for path, text in files(top).items() if _text(path) != text}
+    for path, text in stale.items():
+        if "--check" in argv:
+            sys.stderr.write(f"{path} is not what its sources say; python -m eugpt_cli.reference writes it anew\n")
+        else:
+            path.write_text(text, encoding="utf-8")
     return 1 if stale and "--check" in argv else 0
 
 

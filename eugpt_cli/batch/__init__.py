@@ -1,0 +1,1 @@
+"""Many requests: items in, rows out, concurrent and resumable."""

@@ -1,0 +1,163 @@
+"""Lines and files to items, streamed: what each asks for, or what is wrong with it."""
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any
+
+import orjson
+
+from eugpt_cli import files
+from eugpt_cli.errors import EugptError, InputError, UsageError
+from eugpt_cli.request import Request, build, compose
+from eugpt_cli.settings import Target
+
+LINE_LIMIT = 256 * 1024 * 1024
+BOM = b"\xef\xbb\xbf"
+OWN = ("instructions", "conversation_id", "project_id")
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One line of the input, or one file: a request, or the fault that makes it none."""
+
+    line: int
+    custom_id: str | int | None
+    request: Request | None
+    fault: EugptError | None
+    key: bytes  # what --shard goes by: the id, or the bytes where there is none
+    digest: str  # of the request, so that an edited prompt is another one
+
+
+@dataclass(frozen=True)
+class Defaults:
+    """What the command line gives to every item: fields that an item may set otherwise, and files for its text."""
+
+    target: Target
+    fields: Mapping[str, Any]
+    files: Sequence[tuple[str, str]] = ()
+
+    def request(self, item: Mapping[str, Any]) -> Request:
+        """Raises UsageError or InputError for an item that makes no request."""
+        own = {name: _string(item, name) for name in OWN if item.get(name) is not None}
+        return build(self.target, self._input(item.get("input")), stream=False, **{**self.fields, **own})
+
+    def _input(self, given: Any) -> Any:
+        if isinstance(given, list) and given:
+            if self.files or self.fields.get("file_ids"):
+                raise UsageError("--file and --file-id go with an input that is a text, not a list")
+            return given
+        if not isinstance(given, str) or not given:
+            raise UsageError("nothing to send: input is a text or a list of items, and not empty")
+        if "\0" in given:
+            raise InputError("a NUL in the input")
+        return compose(given, None, self.files) if self.files else given
+
+
+def _string(item: Mapping[str, Any], name: str) -> str:
+    if not isinstance(item[name], str):
+        raise UsageError(f"{name} is not a string")
+    return str(item[name])
+
+
+def from_json(lines: Iterable[bytes], defaults: Defaults) -> Iterator[Item]:
+    """An item for each line of NDJSON; blank lines are none."""
+    for number, raw in _numbered(lines):
+        custom_id = request = fault = None
+        try:
+            fields = _object(raw)
+            custom_id = _id(fields.get("custom_id"))
+            request = defaults.request(fields)
+        except (UsageError, InputError) as error:
+            fault = _at(error, number)
+        yield _item(number, custom_id, request, fault, raw)
+
+
+def from_lines(lines: Iterable[bytes], defaults: Defaults) -> Iterator[Item]:
+    """An item for each line, which is the prompt; blank lines are none."""
+    for number, raw in _numbered(lines):
+        request = fault = None
+        try:
+            request = defaults.request({"input": _text(raw)})
+        except (UsageError, InputError) as error:
+            fault = _at(error, number)
+        yield _item(number, None, request, fault, raw)
+
+
+def from_files(lines: Iterable[bytes], defaults: Defaults) -> Iterator[Item]:
+    """An item for each file that a line names; its path is its id."""
+    for number, raw in _numbered(lines):
+        request = fault = None
+        try:
+            request = defaults.request({"input": files.read_text(os.fsdecode(raw))})
+        except (UsageError, InputError) as error:
+            fault = error
+        yield _item(number, raw.decode("utf-8", "replace"), request, fault, b"")
+
+
+def _item(
+    number: int, custom_id: str | int | None, request: Request | None, fault: EugptError | None, raw: bytes
+) -> Item:
+    key = raw if custom_id is None else str(custom_id).encode()
+    digest = blake2b(request.body if request else raw, digest_size=12).hexdigest()
+    return Item(number, custom_id, request, fault, key, digest)
+
+
+def _numbered(lines: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
+    for number, raw in enumerate(lines, 1):
+        if number == 1:
+            raw = raw.removeprefix(BOM)
+        if raw and not raw.isspace():
+            yield number, raw
+
+
+def split(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Lines without their ends; a piece that ends no line is kept and never scanned again."""
+    held: list[bytes] = []
+    size = 0
+    for piece in pieces:
+        first, *others = piece.split(b"\n")
+        held.append(first)
+        size += len(first)
+        if size > LINE_LIMIT:
+            raise InputError("a line of the input is over the size limit")
+        if others:
+            yield b"".join(held)
+            held = [others.pop()]
+            size = len(held[0])
+            yield from others
+    if last := b"".join(held):
+        yield last
+
+
+def _object(raw: bytes) -> Mapping[str, Any]:
+    try:
+        fields = orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        _text(raw)
+        raise InputError(f"not JSON: {error.msg}") from None
+    if not isinstance(fields, dict):
+        raise UsageError("not a JSON object")
+    return fields
+
+
+def _text(raw: bytes) -> str:
+    try:
+        text = raw.decode()
+    except UnicodeDecodeError as error:
+        raise InputError(f"not UTF-8 at byte {error.start}") from None
+    nul = raw.find(b"\0")
+    if nul >= 0:
+        raise InputError(f"a NUL at byte {nul}")
+    return text
+
+
+def _id(value: Any) -> str | int | None:
+    if value is None or (isinstance(value, str | int) and not isinstance(value, bool)):
+        return value
+    raise UsageError("custom_id is neither a string nor an integer")
+
+
+def _at(error: UsageError | InputError, number: int) -> EugptError:
+    return type(error)(f"line {number}: {error.message}")

@@ -1,0 +1,74 @@
+"""What an item has come to, as one line of NDJSON."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import orjson
+
+from eugpt_cli.batch.items import Item
+from eugpt_cli.errors import EugptError
+from eugpt_cli.events import Event, document_text, text_of
+from eugpt_cli.mask import MASK, SHORTEST
+from eugpt_cli.output import encode
+from eugpt_cli.report import Outcome, error_fields
+
+MakeRow = Callable[[Item, Outcome, "Answer", EugptError | None, float], bytes]
+
+
+class Answer:
+    """The writer of one attempt: keeps the text, and the response as a document or as the last event has it."""
+
+    def __init__(self) -> None:
+        self._parts: list[str] = []
+        self.text = ""
+        self.response: Mapping[str, Any] | None = None
+
+    def block(self, chunk: bytes, events: list[Event]) -> None:
+        self._parts += map(text_of, events)
+
+    def document(self, document: Mapping[str, Any], raw: bytes) -> None:
+        self._parts.append(document_text(document))
+        self.response = document
+
+    def finish(self, response: Mapping[str, Any]) -> None:
+        self.text = "".join(self._parts) or document_text(response)
+        self.response = response
+
+    def fail(self) -> None:
+        """Only a complete answer is one."""
+
+
+def maker(full: bool, secret: str) -> MakeRow:
+    """The function that makes rows: with the response document if `full`, and never with the key."""
+    shown = orjson.dumps(secret)[1:-1]
+    masked = MASK.encode()
+
+    def row(item: Item, outcome: Outcome, answer: Answer, fault: EugptError | None, seconds: float) -> bytes:
+        fields: dict[str, Any] = {
+            "custom_id": item.custom_id,
+            "ok": fault is None,
+            "output_text": None if fault else answer.text,
+            "response_id": outcome.response_id,
+            "model": outcome.model,
+            "conversation_id": outcome.conversation_id or (item.request and item.request.conversation_id),
+            "error": error_fields(fault) if fault else None,
+            "attempts": outcome.attempts,
+            "seconds": round(seconds, 3),
+            "line": item.line,
+            "request": item.digest,
+        }
+        if full:
+            fields["response"] = answer.response
+        line = _line(fields)
+        return line.replace(shown, masked) if len(secret) >= SHORTEST else line
+
+    return row
+
+
+def _line(fields: Mapping[str, Any]) -> bytes:
+    try:
+        return orjson.dumps(fields, option=orjson.OPT_APPEND_NEWLINE)
+    except TypeError:  # half a surrogate pair, or a number of more than 64 bits
+        import json
+
+        return encode(json.dumps(fields, ensure_ascii=False) + "\n")

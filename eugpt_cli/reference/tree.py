@@ -1,0 +1,127 @@
+"""Everything that is documented, as one frozen tree: the catalogue, the exit codes, variables, files and examples."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from eugpt_cli import __version__
+from eugpt_cli.catalogue import COMMANDS, Argument, Command, Option
+from eugpt_cli.errors import ExitCode
+from eugpt_cli.reference.words import EVENT_TYPES, EXAMPLES, FILES, VARIABLES, Example, Fact
+
+HELP = Option("help", ("-h", "--help"), "tell what there is, and exit", kind="flag")
+VERSION = Option("version", ("--version",), "tell the version, and exit", kind="flag")
+
+# What completes a value, by the word that help shows for it; a word that is not here completes nothing.
+FILLERS = {
+    "PATH": "file",
+    "FILE": "file",
+    "DIR": "folder",
+    "TEXT": "@file",
+    "UUID=PATH": "=file",
+    "UUID=DIR": "=folder",
+    "ID": "conversation",
+    "ID|NAME": "conversation",
+    "NAME": "profile",
+    "COMMAND": "command",
+}
+LISTS: dict[str, tuple[str, ...]] = {
+    "GLOB": EVENT_TYPES,
+    "CODE": tuple(str(code.number) for code in ExitCode),
+}
+
+
+@dataclass(frozen=True)
+class Group:
+    """Options that the same commands have."""
+
+    commands: tuple[str, ...]
+    options: tuple[Option, ...]
+
+
+@dataclass(frozen=True)
+class Tree:
+    """What the renderers read, and all that they read."""
+
+    version: str
+    root: tuple[Option, ...]
+    commands: tuple[Command, ...]
+    groups: tuple[Group, ...]
+    codes: tuple[ExitCode, ...]
+    variables: tuple[Fact, ...]
+    files: tuple[Fact, ...]
+    examples: tuple[Example, ...]
+
+
+def tree() -> Tree:
+    """The description as it stands in the sources."""
+    commands = tuple(command._replace(options=(*command.options, HELP)) for command in COMMANDS)
+    return Tree(
+        version=__version__,
+        root=(VERSION, HELP),
+        commands=commands,
+        groups=_groups(commands),
+        codes=tuple(ExitCode),
+        variables=(*_option_variables(commands), *VARIABLES),
+        files=FILES,
+        examples=EXAMPLES,
+    )
+
+
+def value_name(option: Option) -> str | None:
+    """What stands for the option's value in a synopsis; none for a flag."""
+    if option.kind == "flag":
+        return None
+    return option.metavar or {"seconds": "SECONDS", "number": "N"}.get(option.kind) or "|".join(option.choices)
+
+
+def told(option: Option, variable: str | None = None) -> str:
+    """The help of an option with what its row says besides."""
+    notes = [
+        "may be repeated" if option.many else "",
+        f"default {_number(option.default)}" if option.default is not None else "",
+        f"variable {variable}" if variable else "",
+    ]
+    note = "; ".join(filter(None, notes))
+    return option.help + (f" ({note})" if note else "")
+
+
+def _number(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+@dataclass(frozen=True)
+class Filler:
+    """How a shell completes a value: by a list of `words`, or by what `kind` names; an empty kind by nothing."""
+
+    kind: str = ""
+    words: tuple[str, ...] = ()
+
+
+def filler(thing: Option | Argument) -> Filler:
+    """How the value of an option, or an argument, is completed."""
+    shown = thing.metavar or ""
+    word = shown.strip("[].… -")
+    words = thing.choices if isinstance(thing, Option) else ()
+    words = words or LISTS.get(word, ())
+    if not words and word.islower() and "|" in word:
+        words = tuple(word.split("|"))
+    return Filler("words", words) if words else Filler(FILLERS.get(word, ""))
+
+
+def _groups(commands: tuple[Command, ...]) -> tuple[Group, ...]:
+    """Each option once, with the commands that have it; what most of them have comes first."""
+    having: dict[Option, list[str]] = {}
+    for command in commands:
+        for option in command.options:
+            having.setdefault(option, []).append(command.name)
+    sets: dict[tuple[str, ...], list[Option]] = {}
+    for option, names in having.items():
+        sets.setdefault(tuple(names), []).append(option)
+    by_size: Callable[[Group], int] = lambda group: -len(group.commands)  # noqa: E731
+    return tuple(sorted((Group(names, tuple(options)) for names, options in sets.items()), key=by_size))
+
+
+def _option_variables(commands: tuple[Command, ...]) -> tuple[Fact, ...]:
+    """The variables that stand for an option."""
+    found = {o.variable: o for command in commands for o in command.options if o.variable}
+    return tuple(Fact(name, f"The default of {option.flags[-1]}: {option.help}.") for name, option in found.items())

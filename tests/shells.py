@@ -1,0 +1,95 @@
+"""Real shells on a pty, with eugpt's completion loaded and `eugpt` itself a function that shows its arguments."""
+
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pexpect  # type: ignore[import-untyped]
+
+COMPLETIONS = Path(__file__).parent.parent / "completions"
+BASH_COMPLETION = Path("/usr/share/bash-completion/bash_completion")
+ESCAPES = re.compile(r"\x1b\[[0-9;?>]*[A-Za-z]|\x1b[=>()][0-9A-Z]?|\x1b\][^\x07]*\x07|[\x07\x0f]")
+PLAIN = {"TERM": "dumb", "LANG": "C.UTF-8", "PS1": "> "}
+READLINE = """\
+bind 'set completion-query-items 0' 'set page-completions off'
+bind 'set bell-style none'; bind 'set show-all-if-ambiguous on'; bind 'set enable-bracketed-paste off'
+bind 'set completion-query-items 0'; bind 'set page-completions off'
+eugpt() { printf '<%s>' "$@"; echo; }
+"""
+SETUP = {
+    "bash": READLINE + f". {COMPLETIONS}/eugpt.bash\n",
+    "bash without = and : as breaks": READLINE
+    + f". {COMPLETIONS}/eugpt.bash\n"
+    + "COMP_WORDBREAKS=${COMP_WORDBREAKS//[=:]/}\n",
+    "bash-completion": READLINE + f". {BASH_COMPLETION}\n. {COMPLETIONS}/eugpt.bash\n",
+    "zsh": f"""\
+fpath=({COMPLETIONS} $fpath); autoload -U compinit; compinit -u -D
+LISTMAX=10000; unsetopt auto_menu beep prompt_cr prompt_sp; unset zle_bracketed_paste
+zstyle ':completion:*' list-prompt ''; zstyle ':completion:*' menu no
+eugpt() {{ printf '<%s>' "$@"; echo; }}
+""",
+    "fish": f"""\
+set -g fish_autosuggestion_enabled 0
+function fish_prompt; end
+function eugpt; printf '<%s>' $argv; echo; end
+source {COMPLETIONS}/eugpt.fish
+""",
+}
+ARGV = {
+    "bash": ["bash", "--norc", "--noprofile", "-i"],
+    "zsh": ["zsh", "-f", "-i"],
+    "fish": ["fish", "--no-config", "-i"],
+}
+
+
+def program(name: str) -> str:
+    return re.split(r"[ -]", name)[0]
+
+
+def present(name: str) -> bool:
+    return shutil.which(program(name)) is not None and (name != "bash-completion" or BASH_COMPLETION.exists())
+
+
+class Shell:
+    """One interactive shell. What is typed is read in order, so nothing here waits but for what must come."""
+
+    def __init__(self, name: str, home: Path) -> None:
+        self.name = name
+        command, *arguments = ARGV[program(name)]
+        self._child: Any = pexpect.spawn(
+            command,
+            arguments,
+            env={**PLAIN, "HOME": str(home), "PATH": "/usr/bin:/bin"},
+            cwd=str(home),
+            dimensions=(400, 200),
+            encoding="utf-8",
+            timeout=60,
+        )
+        (home / "setup").write_text(SETUP[name])
+        self._type(". ./setup\n")
+
+    def close(self) -> None:
+        self._child.close(force=True)
+
+    def arguments(self, line: str) -> list[str]:
+        """What `eugpt` gets once TAB has completed the line and Enter has sent it."""
+        shown = self._type(f"{line}\t\n")
+        last = [text for text in re.split(r"[\r\n]+", shown) if text.startswith("<")][-1:]
+        return re.findall("<(.*?)>", "".join(last))
+
+    def offers(self, line: str) -> str:
+        """What a TAB after the line shows."""
+        if self.name == "fish":
+            return self._type(f"complete -C {_fish_quoted(line)}\n")
+        return self._type(f"{line}\t\x15")
+
+    def _type(self, keys: str) -> str:
+        """The screen from these keys to the echo of an end mark."""
+        self._child.send(keys + "echo en''d\n")
+        self._child.expect(r"(?<!echo )end\r?\n")
+        return ESCAPES.sub("", str(self._child.before))
+
+
+def _fish_quoted(text: str) -> str:
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"

@@ -1,0 +1,73 @@
+"""What a run loads: a set of modules, never a time."""
+
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+from .program import EUGPT, KEY
+from .rawserver import http, serving
+from .test_wire import DOCUMENT
+
+HEAVY = {"aiohttp", "click", "httpcore", "httpx", "orjson", "pydantic", "rich", "sqlite3", "ssl", "tomllib"}
+NEVER = {"aiohttp", "click", "pydantic", "rich", "sqlite3"}
+
+
+def loaded(*arguments: str, base_url: str = "") -> set[str]:
+    """Every module that the installed program loads on the way, by the interpreter's own account."""
+    run = subprocess.run(
+        [sys.executable, "-v", EUGPT, *arguments],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        env={"PATH": os.defpath, "EUGPT_API_KEY": KEY, "EUGPT_BASE_URL": base_url},
+        timeout=60,
+        check=False,
+    )
+    return set(re.findall(r"^import '([\w.]+)' #", run.stderr, re.MULTILINE))
+
+
+def ours(modules: set[str], folder: str = "") -> set[str]:
+    return {name for name in modules if name.startswith(f"eugpt_cli.{folder}")}
+
+
+def roots(modules: set[str]) -> set[str]:
+    return {name.partition(".")[0] for name in modules}
+
+
+def test_the_version_loads_nothing() -> None:
+    bare = loaded("--version")
+    assert ours(bare) == {"eugpt_cli.__main__"}
+    assert not roots(bare) & (HEAVY | {"typer", "typing", "signal"})
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--help"], ["ask", "--help"], [], ["nope"], ["ask", "--nope"], ["stream", "a", "b"], ["batch", "-h"]],
+    ids=" ".join,
+)
+def test_help_and_usage_errors_load_the_tables_and_typer(arguments: list[str]) -> None:
+    modules = loaded(*arguments)
+    assert "typer" in modules
+    assert not roots(modules) & (HEAVY | {"email", "urllib.request"})
+    words = {"__main__", "catalogue", "cli", "console", "errors", "mask", "report", "terminal"}
+    assert ours(modules) <= {f"eugpt_cli.{name}" for name in words}
+
+
+def test_an_answer_loads_its_own_command_only() -> None:
+    with serving(http(DOCUMENT)) as server:
+        modules = loaded("ask", "x", base_url=server.base_url)
+    assert "httpx" in modules
+    assert len(server.received) == 1
+    assert roots(modules) & NEVER == set()
+    assert ours(modules, "commands.") == {"eugpt_cli.commands.ask"}
+    assert not ours(modules, "local")
+    assert not ours(modules, "batch")
+
+
+def test_a_request_that_is_only_shown_loads_no_network() -> None:
+    modules = loaded("ask", "--dry-run", "x")
+    assert "orjson" in modules
+    assert not roots(modules) & (NEVER | {"httpx", "httpcore", "ssl"})
