@@ -157,6 +157,7 @@ ASK = (
     Option("extract", ("--extract",), "print only the first fenced block: code or code:LANG", metavar="code[:LANG]"),
     Option("partial", ("--partial",), "print what has arrived also on failure", kind="flag"),
 )
+CHAT = (Option("each_line", ("--each-line",), "each line of standard input is a turn, in order", kind="flag"),)
 RAW_EVENTS = (
     Option("sse", ("--sse",), "pass the SSE bytes through untouched", kind="flag"),
     Option("type", ("--type",), "only events whose type matches", metavar="GLOB", many=True),
@@ -251,7 +252,7 @@ COMMANDS = (
         "chat",
         "A turn in a conversation that the service keeps.",
         (Argument("prompt", "[MESSAGE]", "- is stdin"),),
-        SHARED,
+        SHARED + CHAT,
     ),
     Command("raw-events", "Every event as one NDJSON line.", (PROMPT,), SHARED + RAW_EVENTS),
     Command(

@@ -48,14 +48,13 @@ def run(
     """
     if options.dry_run or options.curl:
         thread = open_thread(options, console, starts=starts)
-        request = prepare(options, console, stream=stream)(conversation_id=thread.id)
-        console.out(curl(request) if options.curl else request.body.decode())
+        show(prepare(options, console, stream=stream)(conversation_id=thread.id), options, console)
         return
     with reported(options, console) as outcome:
         thread = open_thread(options, console, starts=starts)
         draft = prepare(options, console, stream=stream)
         line = Line(options, console, thread)
-        with line, opened(options, console, line.secret) as sink:
+        with line, opened(options.output, console, line.secret) as sink:
             fault = line.deliver(draft, sink, make_writer, outcome)
             if at_end:
                 at_end(sink, outcome, fault)
@@ -64,9 +63,9 @@ def run(
 
 
 @contextmanager
-def opened(options: Options, console: Console, secret: str) -> Iterator[Sink]:
-    """Where the answer goes; it has arrived if nothing is raised in here."""
-    sink = Masked(destination(options.output, console), secret)
+def opened(path: str | None, console: Console, secret: str) -> Iterator[Sink]:
+    """Where an answer goes; it has arrived if nothing is raised in here."""
+    sink = Masked(destination(path, console), secret)
     try:
         yield sink
         sink.commit()
@@ -91,6 +90,11 @@ def reported(options: Options, console: Console) -> Iterator[Outcome]:
             _write_meta(sink, outcome, end, console)
         raise
     _write_meta(sink, outcome, None, console)
+
+
+def show(request: Request, options: Options, console: Console) -> None:
+    """What would be sent, as --dry-run or --curl have it."""
+    console.out(curl(request) if options.curl else request.body.decode())
 
 
 def shown(sink: Sink) -> Callable[[str], str] | None:
@@ -208,7 +212,7 @@ def fields(options: Options) -> dict[str, Any]:
     return {
         "project_id": settings.uuid(options.project, "--project") if options.project else None,
         "file_ids": [settings.uuid(file_id, "--file-id") for file_id in options.file_id],
-        "instructions": _instructions(options.instructions),
+        "instructions": instructions(options.instructions),
     }
 
 
@@ -234,7 +238,7 @@ def _argument(text: str, source: str) -> str:
     return files.text([os.fsencode(text) + b"\n"], source)
 
 
-def _instructions(value: str | None) -> str | None:
+def instructions(value: str | None) -> str | None:
     if value is None:
         return None
     return files.read_text(value[1:]) if value.startswith("@") else _argument(value, "--instructions")
