@@ -22,7 +22,7 @@ class Console:
 
     def __init__(self) -> None:
         self.environ: Mapping[str, str] = os.environ
-        self.secret: str | None = None
+        self.secret = self.environ.get("EUGPT_API_KEY")  # until it is known which key is used
         self.quiet = False
         self._deadline: float | None = None
         self._closed = {fd for fd in (0, 1, 2) if not _is_open(fd)}
@@ -30,7 +30,7 @@ class Console:
             os.open(os.devnull, os.O_RDWR)
 
     def out(self, text: str) -> None:
-        self.write((text + "\n").encode("utf-8", "replace"))
+        self.write((redact(text, self.secret) + "\n").encode("utf-8", "replace"))
 
     def write(self, data: bytes) -> None:
         """All bytes to standard output, at once. Raises OutputError, or Stopped for a closed pipe."""
@@ -76,7 +76,7 @@ class Console:
         try:
             if not select.select([0], [], [], IDLE_NOTE_SECONDS)[0]:
                 idle()
-            while piece := os.read(0, READ_SIZE):
+            while piece := _read(0):
                 yield piece
         except OSError as error:
             raise InputError(f"standard input cannot be read: {reason(error)}") from None
@@ -140,10 +140,22 @@ def write(fd: int, data: bytes, name: str) -> None:
         raise OutputError(f"{name} cannot be written: {reason(error)}") from None
 
 
+def _read(fd: int) -> bytes:
+    """Waits also where another process has made the descriptor non-blocking."""
+    while True:
+        try:
+            return os.read(fd, READ_SIZE)
+        except BlockingIOError:
+            select.select([fd], [], [])
+
+
 def _write_all(fd: int, data: bytes) -> None:
     view = memoryview(data)
     while view:
-        view = view[os.write(fd, view) :]
+        try:
+            view = view[os.write(fd, view) :]
+        except BlockingIOError:
+            select.select([], [fd], [])
 
 
 def _stop(signum: int, frame: FrameType | None) -> None:

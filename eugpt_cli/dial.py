@@ -179,7 +179,11 @@ def _connect(host: str, port: int, clock: Clock, who: str = "") -> socket.socket
     addresses = _resolve(host, port, clock)
     problem = Unreachable(f"{missing}: no address")
     for n, (family, kind, proto, _, address) in enumerate(addresses):
-        sock = socket.socket(family, kind, proto)
+        try:
+            sock = socket.socket(family, kind, proto)
+        except OSError as error:  # a kernel without IPv6 may yet have the next address
+            problem = Unreachable(f"{missing}: {(error.strerror or str(error)).lower()}")
+            continue
         try:
             sock.settimeout(clock.left(missing) / (len(addresses) - n))
             sock.connect(address)

@@ -139,16 +139,26 @@ def envelope(body: Any) -> Envelope:
     """Reads `{"detail": …}`, `{"error": {…}}`, `{"error": "…"}` and the flat `{"message", "code"}`."""
     if not isinstance(body, dict):
         return Envelope()
-    error, detail = body.get("error"), body.get("detail")
+    error, detail, message = (_shallow(body.get(name)) for name in ("error", "detail", "message"))
     inner = error if isinstance(error, dict) else detail if isinstance(detail, dict) else body
     kind = inner.get("type")
     code = inner.get("code")
     return Envelope(
-        message=_message(error) or _message(detail) or _message(body.get("message")),
+        message=_message(error) or _message(detail) or _message(message),
         type=kind if isinstance(kind, str) and kind != "error" else None,
         code=code if isinstance(code, str | int) and not isinstance(code, bool) else None,
         detail=detail,
     )
+
+
+def shallow(value: Any, levels: int = 32) -> bool:
+    """Whether a value from elsewhere is nested so little that it can be walked and told on."""
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return levels > 0 and all(shallow(part, levels - 1) for part in parts)
+
+
+def _shallow(value: Any) -> Any:
+    return value if shallow(value) else None
 
 
 def _message(value: Any) -> str | None:

@@ -7,7 +7,18 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from eugpt_cli.errors import EugptError, LocalError, LostError, NotTheApi, Truncated
-from eugpt_cli.events import TERMINAL, Event, decode, document_ending, ending, parse, response_of, tool_of, tools_of
+from eugpt_cli.events import (
+    TERMINAL,
+    Event,
+    decode,
+    document_ending,
+    ending,
+    parse,
+    response_of,
+    shallow,
+    tool_of,
+    tools_of,
+)
 from eugpt_cli.output import Writer
 from eugpt_cli.report import Outcome
 from eugpt_cli.request import Request
@@ -71,6 +82,7 @@ def _attempt(
             _read(response, request, silence, writer, outcome, way.watch)
         return None
     except EugptError as fault:
+        fault.message = way.client.masked(fault.message)
         outcome.sent = outcome.sent or silence.sent
         wait = pause(
             way.patience, fault, attempts=outcome.attempts, stored=stored, shown=shown(), jitter=random.random()
@@ -114,11 +126,11 @@ def _stream(response: Response, silence: Silence, writer: Writer, outcome: Outco
     decoder = Decoder()
     for chunk in response.chunks:
         events, end, fault = _events(decoder, chunk)
-        if events:
-            silence.beat()
         for event in events:
             _learn(outcome, event, watch)
         writer.block(chunk, events)
+        if events:
+            silence.beat()  # after they are written: a slow reader is not the service's silence
         if fault:
             raise fault
         if end:
@@ -211,15 +223,19 @@ def _learn(outcome: Outcome, event: Event, watch: Watch) -> None:
 
 
 def _learn_response(outcome: Outcome, response: Mapping[str, Any]) -> None:
-    outcome.response_id = response.get("id") or outcome.response_id
-    outcome.model = response.get("model") or outcome.model
-    outcome.status = response.get("status") or outcome.status
-    outcome.usage = response.get("usage") or outcome.usage
+    outcome.response_id = _name(response.get("id")) or outcome.response_id
+    outcome.model = _name(response.get("model")) or outcome.model
+    outcome.status = _name(response.get("status")) or outcome.status
     outcome.conversation_id = outcome.conversation_id or _conversation(response)
+    usage = response.get("usage")
+    outcome.usage = usage if usage and shallow(usage) else outcome.usage
 
 
 def _conversation(response: Mapping[str, Any]) -> str | None:
     """The id in `conversation_id`, or in `conversation` as a string or an object."""
     told = response.get("conversation_id") or response.get("conversation")
-    told = told.get("id") if isinstance(told, dict) else told
-    return told if isinstance(told, str) else None
+    return _name(told.get("id") if isinstance(told, dict) else told)
+
+
+def _name(value: Any) -> str | None:
+    return value if isinstance(value, str) else None

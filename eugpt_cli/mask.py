@@ -8,7 +8,8 @@ HELD_FROM = 7  # "eugpt_" and one character: what is shorter may be shown, since
 
 
 def redact(text: str, key: str | None) -> str:
-    return text.replace(key, MASK) if key else text
+    """Text without the key in it."""
+    return text.replace(key, MASK) if key and len(key) >= SHORTEST else text
 
 
 class Sink(Protocol):

@@ -1,11 +1,12 @@
 """What a run tells about itself: the error line as text or JSON, and the trailer of raw-events."""
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from eugpt_cli.errors import EugptError, ExitCode, Stopped
-from eugpt_cli.terminal import one_line
+from eugpt_cli.terminal import brief, escaped
 
 
 @dataclass
@@ -46,7 +47,7 @@ class Outcome:
 def error_text(error: EugptError) -> str:
     """`eugpt: KIND: message (HTTP 401)` and, where there is one, `hint: …`."""
     status = f" (HTTP {error.http_status})" if error.http_status else ""
-    lines = [f"eugpt: {error.exit.label}: {one_line(error.message)}{status}"]
+    lines = [f"eugpt: {error.exit.label}: {brief(error.message)}{status}"]
     if error.hint:
         lines.append(f"hint: {error.hint}")
     return "\n".join(lines)
@@ -54,16 +55,27 @@ def error_text(error: EugptError) -> str:
 
 def error_json(error: EugptError) -> str:
     """The same as one JSON object, absent members null."""
+    return dump({"error": error_fields(error)})
+
+
+def dump(value: Mapping[str, Any]) -> str:
+    """JSON in one line, fit for a terminal too, of values that may come from the service as they like."""
     import orjson
 
-    return orjson.dumps({"error": error_fields(error)}).decode()
+    try:
+        text = orjson.dumps(value).decode()
+    except TypeError:  # a lone surrogate, or an integer of more than 64 bits
+        import json
+
+        text = json.dumps(value, separators=(",", ":"))
+    return escaped(text)
 
 
 def error_fields(error: EugptError) -> dict[str, Any]:
     return {
         "kind": error.exit.label,
         "exit": error.exit.number,
-        "message": one_line(error.message),
+        "message": brief(error.message),
         "http_status": error.http_status,
         "type": error.type,
         "code": error.code,
@@ -88,12 +100,6 @@ def trailer(outcome: Outcome, error: EugptError | None) -> dict[str, Any]:
         "events": outcome.events,
         "error": error_fields(error) if error else None,
     }
-
-
-def meta_line(outcome: Outcome, end: EugptError | Stopped | None) -> bytes:
-    import orjson
-
-    return orjson.dumps(meta(outcome, end), option=orjson.OPT_APPEND_NEWLINE)
 
 
 def meta(outcome: Outcome, end: EugptError | Stopped | None) -> dict[str, Any]:

@@ -126,6 +126,8 @@ def target(base: str | None) -> Target:
         )
     if parts.scheme == "http" and not is_loopback(host):
         raise ConfigError(f"the key is not sent over plain http to {host}", hint="use https")
+    if port == 0:
+        raise ConfigError("the base URL names port 0")
     path = parts.path.rstrip("/") or "/v1"
     return Target(parts.scheme, host, port or (443 if parts.scheme == "https" else 80), f"{path}/responses")
 

@@ -11,11 +11,21 @@ def visible(text: str) -> str:
     return UNSAFE.sub(lambda match: _escape(ord(match[0])), text)
 
 
+def escaped(json: str) -> str:
+    """The same JSON, its unsafe characters written as JSON escapes."""
+    return UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", json)
+
+
 def _escape(code: int) -> str:
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
 
 
-def one_line(text: str, limit: int = 500) -> str:
-    """Words from elsewhere for a message: one line, visible, not endless."""
-    words = visible(" ".join(text.split()))
+def one_line(text: str) -> str:
+    """Words from elsewhere on one line, visible."""
+    return visible(" ".join(text.split()))
+
+
+def brief(text: str, limit: int = 500) -> str:
+    """The same, not endless. Where the text may hold the key, that is masked before: a cut would hide it."""
+    words = one_line(text)
     return words if len(words) <= limit else words[: limit - 1] + "…"

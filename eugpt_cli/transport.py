@@ -11,7 +11,8 @@ import httpcore
 import httpx
 
 from eugpt_cli.dial import Early, dial
-from eugpt_cli.errors import EugptError, Internal, NotTheApi, TimedOut, Truncated
+from eugpt_cli.errors import ConfigError, EugptError, Internal, NotTheApi, TimedOut, Truncated
+from eugpt_cli.mask import redact
 from eugpt_cli.request import Request
 from eugpt_cli.settings import Route
 
@@ -210,7 +211,6 @@ class Client:
         self._connect_timeout = connect_timeout
         self._early = [early] if early else []
         self._wires = _Wires(self._dial, keep)
-        self._http = httpx.Client(transport=self._wires, trust_env=False, headers={"Accept-Encoding": "identity"})
 
     def __enter__(self) -> "Client":
         return self
@@ -219,7 +219,11 @@ class Client:
         self.close()
 
     def close(self) -> None:
-        self._http.close()
+        self._wires.close()
+
+    def masked(self, text: str) -> str:
+        """Text of the service without the key in it."""
+        return redact(text, self._key)
 
     def _dial(self) -> socket.socket:
         return self._early.pop().take() if self._early else dial(self._route, self._connect_timeout)
@@ -230,14 +234,15 @@ class Client:
         trip = _Trip(silence)
         try:
             with _translated(trip):
-                message = self._http.build_request(
-                    "POST",
-                    request.target.url,
-                    content=request.body,
-                    headers=request.headers(self._key),
-                    extensions={"trip": trip},
+                response = self._wires.handle_request(
+                    httpx.Request(
+                        "POST",
+                        request.target.url,
+                        content=request.body,
+                        headers=[*request.headers(self._key), ("Accept-Encoding", "identity")],
+                        extensions={"trip": trip},
+                    )
                 )
-                response = self._http.send(message, stream=True)
             silence.beat()
             try:
                 yield Response(response.status_code, response.reason_phrase, response.headers, _chunks(response, trip))
@@ -265,5 +270,7 @@ def _translated(trip: _Trip) -> Iterator[None]:
         raise NotTheApi(f"the answer cannot be decoded: {error}") from None
     except EugptError:
         raise
-    except (httpcore.ProtocolError, httpx.HTTPError, httpx.InvalidURL) as error:
+    except (httpx.InvalidURL, UnicodeError) as error:  # an address or a domain name that cannot be
+        raise ConfigError(f"the base URL cannot be used: {str(error).lower()}") from None
+    except (httpcore.ProtocolError, httpx.HTTPError) as error:
         raise Internal(f"the request could not be made: {error}") from None

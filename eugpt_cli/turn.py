@@ -13,7 +13,7 @@ from eugpt_cli.errors import EugptError, OutputError, Stopped, UsageError
 from eugpt_cli.locks import Wait
 from eugpt_cli.mask import Masked, Sink
 from eugpt_cli.output import Writer
-from eugpt_cli.report import Outcome, meta_line
+from eugpt_cli.report import Outcome, dump, meta
 from eugpt_cli.request import Request, build, compose, curl
 from eugpt_cli.retry import Patience
 from eugpt_cli.settings import Options
@@ -105,7 +105,7 @@ def shown(sink: Sink) -> Callable[[str], str] | None:
 def _write_meta(sink: Sink, outcome: Outcome, end: EugptError | Stopped | None, console: Console) -> None:
     sink = Masked(sink, console.secret) if console.secret else sink
     try:
-        sink.write(meta_line(outcome, end))
+        sink.write(f"{dump(meta(outcome, end))}\n".encode())
         sink.commit()
     finally:
         sink.discard()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from eugpt_cli.errors import EugptError
 from eugpt_cli.mask import MASK
 from eugpt_cli.request import Request
-from eugpt_cli.terminal import one_line
+from eugpt_cli.terminal import brief, one_line
 
 if TYPE_CHECKING:
     from eugpt_cli.transport import Response
@@ -48,4 +48,4 @@ class Verbose(Watch):
         self._tell(f"* tool {one_line(name)}")
 
     def again(self, fault: EugptError, pause: float) -> None:
-        self._tell(f"* {fault.exit.label}: {one_line(fault.message)}; trying again in {pause:.1f} s")
+        self._tell(f"* {fault.exit.label}: {brief(fault.message)}; trying again in {pause:.1f} s")

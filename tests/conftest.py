@@ -1,8 +1,14 @@
-"""Says at the end of a run which tests were left out for want of other people's clients."""
+"""What several files of tests share; says at the end which tests were left out for want of other people's clients."""
 
 import pytest
 
-from tests.local.clients import absent
+from .authority import Authority
+from .local.clients import absent
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("authority"))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

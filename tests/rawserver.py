@@ -1,8 +1,10 @@
 """A loopback server that can misbehave: each connection plays one script of raw bytes and records what it was sent."""
 
 import socket
+import ssl
 import struct
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,23 +20,38 @@ class Received:
     path: str
     headers: dict[str, str]
     body: bytes
+    at: float
 
 
 @dataclass
 class RawServer:
+    """Where it listens and what came; `arrived` is released once a request. A `deaf` one reads nothing."""
+
     port: int
+    tls: ssl.SSLContext | None = None
+    deaf: bool = False
+    connections: int = 0
     received: list[Received] = field(default_factory=list)
+    arrived: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
 
     @property
     def base_url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/v1"
+        return self.url("127.0.0.1")
+
+    def url(self, host: str) -> str:
+        return f"{'https' if self.tls else 'http'}://{host}:{self.port}/v1"
+
+    def wait(self) -> Received:
+        """The next request, as soon as it is here."""
+        assert self.arrived.acquire(timeout=60), "no request has come"
+        return self.received[-1]
 
 
 @contextmanager
-def serving(*scripts: Script) -> Iterator[RawServer]:
+def serving(*scripts: Script, tls: ssl.SSLContext | None = None, deaf: bool = False) -> Iterator[RawServer]:
     """Connection n plays script n, the last one for all that follow."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    server = RawServer(listener.getsockname()[1])
+    listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+    server = RawServer(listener.getsockname()[1], tls, deaf)
     thread = threading.Thread(target=_accept, args=(listener, scripts, server), daemon=True)
     thread.start()
     try:
@@ -46,40 +63,42 @@ def serving(*scripts: Script) -> Iterator[RawServer]:
 
 
 def _accept(listener: socket.socket, scripts: Sequence[Script], server: RawServer) -> None:
-    number = 0
     while True:
         try:
             connection, _ = listener.accept()
         except OSError:
             return
-        script = scripts[min(number, len(scripts) - 1)]
-        number += 1
+        script = scripts[min(server.connections, len(scripts) - 1)]
+        server.connections += 1
         threading.Thread(target=_play, args=(connection, script, server), daemon=True).start()
 
 
-def _play(connection: socket.socket, script: Script, server: RawServer) -> None:
-    with connection:
-        try:
-            server.received.append(_read_request(connection))
+def _play(plain: socket.socket, script: Script, server: RawServer) -> None:
+    try:
+        with plain, server.tls.wrap_socket(plain, server_side=True) if server.tls else plain as connection:
+            if not server.deaf:
+                server.received.append(_read_request(connection))
+                server.arrived.release()
             if isinstance(script, bytes):
                 connection.sendall(script)
             else:
                 script(connection)
-        except OSError:
-            return
+    except OSError:
+        return
 
 
 def _read_request(connection: socket.socket) -> Received:
     data = b""
     while b"\r\n\r\n" not in data:
         data += _some(connection)
-    head, _, body = data.partition(b"\r\n\r\n")
+    head, _, rest = data.partition(b"\r\n\r\n")
     lines = head.decode().split("\r\n")
     headers = dict(map(_header, lines[1:]))
+    body = bytearray(rest)
     while len(body) < int(headers.get("content-length", "0")):
         body += _some(connection)
     method, path, _ = lines[0].split(" ")
-    return Received(method, path, headers, body)
+    return Received(method, path, headers, bytes(body), time.monotonic())
 
 
 def _header(line: str) -> tuple[str, str]:
@@ -134,7 +153,8 @@ def held_open(data: bytes) -> Script:
 
     def script(connection: socket.socket) -> None:
         connection.sendall(data)
-        connection.settimeout(30)
-        connection.recv(1)
+        connection.settimeout(60)
+        while connection.recv(65536):
+            pass
 
     return script

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from .program import EUGPT, KEY, eugpt
+from .program import eugpt, start
 from .rawserver import RawServer, Script, http, serving, stream
 
 ID = "8f14e45f-ceea-467a-a4ed-a9e9a5cb16ee"
@@ -45,13 +45,12 @@ def test_each_line_is_a_turn_in_order(home: Env, tmp_path: Path) -> None:
 
 def test_a_turn_waits_for_the_answer_before_it_and_for_no_more_lines(home: Env) -> None:
     with serving(*ANSWERS) as server:
-        env = {**home, "EUGPT_API_KEY": KEY, "EUGPT_BASE_URL": server.base_url}
-        pipe = subprocess.PIPE
-        with subprocess.Popen([EUGPT, "chat", "--each-line"], env=env, stdin=pipe, stdout=pipe, bufsize=0) as run:
+        with start("chat", "--each-line", env=home, base_url=server.base_url, stdin=subprocess.PIPE) as run:
             assert run.stdin
             assert run.stdout
             for line, said in ((b"a\n", b"one\n"), (b"b\n", b"two\n")):
                 run.stdin.write(line)
+                run.stdin.flush()
                 assert run.stdout.readline() == said
             run.stdin.close()
             assert run.wait() == 0

@@ -3,6 +3,7 @@
 import json
 import socket
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -87,6 +88,10 @@ FAULTS = [
     Fault("document empty", http(b""), 62, "truncated"),
     Fault("HTML", http(b"<html>hello</html>", kind="text/html"), 63, "not_the_api", "text/html"),
     Fault("redirect", http(b"", status="302 Found", extra="Location: http://127.0.0.1:1/\r\n"), 63, "not_the_api"),
+    *(
+        Fault(f"redirect to {to}", http(b"", status="302 Found", extra=f"Location: {to}\r\n"), 63, "not_the_api")
+        for to in ("http://xn--/", "http://a:b/", "javascript:1")
+    ),
     Fault("cut before headers", b"", 62, "truncated"),
     Fault("cut inside headers", b"HTTP/1.1 200 OK\r\nContent-", 62, "truncated"),
     Fault("cut inside a chunk", SSE_HEAD + b"ffff\r\n" + SSE_BODY, 62, "truncated"),
@@ -151,6 +156,30 @@ def test_envelope(body: bytes, kind: str, says: str) -> None:
     assert run.stderr.decode().startswith(f"eugpt: bad_request: {says}")
     assert len(run.stderr) < 1000
     assert b"<html>" not in run.stderr
+
+
+ODD = {
+    "lone surrogate": '"\\ud800"',
+    "integer over 64 bits": "123456789012345678901234567890",
+    "300 levels": '{"detail":' * 300 + "1" + "}" * 300,
+    "1000 levels": '{"detail":' * 1000 + "1" + "}" * 1000,
+    "control characters": '"\x7f\x9b31m\u202e"',
+}
+
+
+@pytest.mark.parametrize("odd", ODD.values(), ids=ODD)
+def test_odd_values_of_the_service_are_told_as_json(odd: str, tmp_path: Path) -> None:
+    body = f'{{"detail":{{"message":"words","x":{odd}}}}}'
+    created = f'{{"type":"response.created","response":{{"id":{odd},"model":{odd},"usage":{{"x":{odd}}}}}}}'
+    meta = tmp_path / "meta"
+    with serving(http(body.encode(), status="400 X"), stream(created, f'{{"type":"error","detail":{odd}}}')) as server:
+        refused = eugpt("ask", "x", "--errors", "json", base_url=server.base_url)
+        failed = eugpt("raw-events", "x", "--trailer", "--meta", str(meta), base_url=server.base_url)
+    assert (refused.returncode, failed.returncode) == (40, 80)
+    assert json.loads(refused.stderr)["error"]["exit"] == 40
+    for told in (refused.stderr, failed.stdout.splitlines()[-1], meta.read_bytes()):
+        assert isinstance(json.loads(told), dict)
+        assert not any(character in told.decode() for character in "\x7f\x9b\u202e")
 
 
 def test_unreachable() -> None:

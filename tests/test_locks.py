@@ -12,7 +12,7 @@ from pathlib import Path
 import pexpect  # type: ignore[import-untyped]
 import pytest
 
-from .program import EUGPT, KEY, eugpt
+from .program import EUGPT, environment, eugpt, start
 from .rawserver import SSE_HEAD, RawServer, Script, chunk, serving, sse, stream
 
 ID = "8f14e45f-ceea-467a-a4ed-a9e9a5cb16ee"
@@ -24,7 +24,7 @@ WHOLE = stream(DELTA, DONE)
 
 @pytest.fixture
 def home(tmp_path: Path) -> dict[str, str]:
-    return {"XDG_STATE_HOME": str(tmp_path / "state"), "EUGPT_API_KEY": KEY}
+    return {"XDG_STATE_HOME": str(tmp_path / "state")}
 
 
 class Crowd:
@@ -59,18 +59,12 @@ class Gate:
         connection.sendall(chunk(sse(DONE)) + b"0\r\n\r\n")
 
 
-def start(server: RawServer, home: dict[str, str], *words: str) -> subprocess.Popen[bytes]:
-    env = {**home, "EUGPT_BASE_URL": server.base_url}
-    pipe = subprocess.PIPE
-    return subprocess.Popen([EUGPT, *words], env=env, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe)
-
-
 @contextmanager
 def occupied(home: dict[str, str], *after: Script) -> Iterator[tuple[RawServer, subprocess.Popen[bytes]]]:
     """A server, and a run that has begun a turn there and waits for its end."""
     gate = Gate()
     with serving(gate, *after) as server:
-        holder = start(server, home, "stream", "-c", ID, "x")
+        holder = start("stream", "-c", ID, "x", env=home, base_url=server.base_url)
         try:
             assert gate.entered.wait(60)
             yield server, holder
@@ -86,7 +80,7 @@ def test_ten_runs_in_one_conversation_take_turns(name: str, home: dict[str, str]
     eugpt("conversation", "name", "work", ID, env=home)
     with serving(crowd) as server:
         runs = [
-            start(server, home, command, "-c", name, "x")
+            start(command, "-c", name, "x", env=home, base_url=server.base_url)
             for command in ("ask", "stream", "chat", "raw-events", "stream") * 2
         ]
         ends = [(run.communicate(), run.returncode) for run in runs]
@@ -99,7 +93,7 @@ def test_ten_runs_in_one_conversation_take_turns(name: str, home: dict[str, str]
 def test_a_name_is_begun_once(home: dict[str, str]) -> None:
     crowd = Crowd()
     with serving(crowd) as server:
-        runs = [start(server, home, "chat", "-c", "new", "x") for _ in range(4)]
+        runs = [start("chat", "-c", "new", "x", env=home, base_url=server.base_url) for _ in range(4)]
         assert [(run.communicate(), run.returncode) for run in runs] == [((b"x\n", b""), 0)] * 4
     assert crowd.peak == 1
     assert [json.loads(request.body).get("conversation_id") for request in server.received] == [None, ID, ID, ID]
@@ -144,11 +138,11 @@ def test_whoever_is_killed_leaves_no_lock(end: signal.Signals, home: dict[str, s
 def test_waiting_is_said_on_a_terminal(home: dict[str, str]) -> None:
     gate = Gate()
     with serving(gate, WHOLE) as server:
-        holder = start(server, home, "stream", "-c", ID, "x")
+        holder = start("stream", "-c", ID, "x", env=home, base_url=server.base_url)
         assert gate.entered.wait(60)
-        env = {**home, "EUGPT_BASE_URL": server.base_url}
+        env = environment(server.base_url, home)
         terminal = pexpect.spawn(EUGPT, ["ask", "-I", "-c", ID, "x"], env=env, encoding="utf-8", timeout=60)
-        piped = start(server, home, "ask", "-c", ID, "x")
+        piped = start("ask", "-c", ID, "x", env=home, base_url=server.base_url)
         terminal.expect("waiting up to 60 s for another run in this conversation\r\n")
         gate.opened.set()
         terminal.expect(pexpect.EOF)

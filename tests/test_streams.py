@@ -4,8 +4,10 @@ import json
 import os
 import socket
 import subprocess
+import time
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -70,3 +72,26 @@ def test_memory_does_not_grow_with_the_stream() -> None:
     for command in ("stream", "raw-events"):
         short, long = peak_memory(command, 2), peak_memory(command, 200)
         assert long < short * 1.1, (command, short, long)
+
+
+@pytest.mark.parametrize("blocking", [True, False])
+def test_a_slow_reader_gets_everything_and_is_not_the_services_silence(blocking: bool) -> None:
+    read, write = os.pipe()
+    os.set_blocking(write, blocking)
+    with (
+        serving(endless(2)) as server,
+        subprocess.Popen(
+            [EUGPT, "stream", "-I", "x", "--timeout", "2", "--retries", "0"],
+            stdout=write,
+            stderr=subprocess.PIPE,
+            env={"EUGPT_API_KEY": KEY, "EUGPT_BASE_URL": server.base_url},
+        ) as run,
+    ):
+        os.close(write)
+        time.sleep(4)
+        with open(read, "rb") as pipe:
+            answer = pipe.read()
+        assert run.stderr
+        assert (run.wait(), run.stderr.read()) == (0, b"")
+    assert len(answer) > 1_500_000
+    assert answer.strip(b"x") == b"\n"

@@ -2,8 +2,10 @@
 
 import json
 import os
+import select
 import signal
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -30,6 +32,9 @@ BAD: list[tuple[list[str], dict[str, str | None], int, str]] = [
     (["ask", "x", "--base-url", "https://u:p@example.org/v1"], {}, 30, "credentials"),
     (["ask", "x", "--base-url", "http://example.org/v1"], {}, 30, "plain http"),
     (["ask", "x", "--base-url", "example.org"], {}, 30, "cannot be used"),
+    (["ask", "x", "--base-url", "http://127.0.0.1:0/v1"], {}, 30, "port 0"),
+    (["ask", "x", "--base-url", "http://127.0.0.999:1/v1"], {}, 30, "base URL"),
+    (["ask", "x", "--base-url", "https://xn--/v1"], {}, 30, "base URL"),
     (["ask", "x", "--api-key-file", "/nowhere/key"], {}, 30, "key file"),
     (["ask", "x", "-f", "/nowhere/file"], {}, 31, "/nowhere/file"),
 ]
@@ -136,3 +141,28 @@ def test_version_and_help() -> None:
     page = eugpt("--help", env={"COLUMNS": "80"})
     assert page.returncode == 0
     assert max(map(len, page.stdout.decode().splitlines())) <= 80
+
+
+def test_standard_input_that_another_process_has_made_non_blocking() -> None:
+    read, write = os.pipe()
+    os.set_blocking(read, False)
+    with (
+        serving(http(DOCUMENT)) as server,
+        subprocess.Popen(
+            [EUGPT, "ask"],
+            stdin=read,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={"EUGPT_API_KEY": KEY, "EUGPT_BASE_URL": server.base_url},
+        ) as run,
+    ):
+        os.write(write, b"a")
+        while select.select([read], [], [], 0)[0]:  # until it has read that, and found no more
+            time.sleep(0.01)
+        time.sleep(0.2)
+        os.write(write, b"b")
+        os.close(write)
+        assert run.stderr
+        assert (run.wait(), run.stderr.read()) == (0, b"")
+    os.close(read)
+    assert json.loads(server.received[0].body)["input"] == "ab"

@@ -147,3 +147,10 @@ def test_deltas_are_shown_before_the_end() -> None:
     with serving(script) as server:
         run = eugpt("stream", "hi", "--timeout", "0.5", base_url=server.base_url)
     assert (run.returncode, run.stdout) == (61, b"Hel")
+
+
+def test_cookies_are_none_of_our_business() -> None:
+    cookies = "Set-Cookie: a=b; expires=never\r\nSet-Cookie2: a=b; expires=never\r\n"
+    with serving(http(DOCUMENT, extra=cookies)) as server:
+        run = eugpt("ask", "x", base_url=server.base_url)
+    assert (run.returncode, run.stderr) == (0, b"")

@@ -1,13 +1,11 @@
 """`eugpt raw-events`: every event as one NDJSON line, unchanged, or the SSE bytes themselves."""
 
-import orjson
-
 from eugpt_cli import turn
 from eugpt_cli.console import Console
 from eugpt_cli.errors import EugptError, UsageError
 from eugpt_cli.mask import Sink
 from eugpt_cli.output import Ndjson, Sse, Writer
-from eugpt_cli.report import Outcome, trailer
+from eugpt_cli.report import Outcome, dump, trailer
 from eugpt_cli.settings import Options
 
 
@@ -20,7 +18,7 @@ def run(options: Options, console: Console) -> int:
 
     def end(sink: Sink, outcome: Outcome, fault: EugptError | None) -> None:
         if options.trailer:
-            sink.write(orjson.dumps(trailer(outcome, fault)) + b"\n")
+            sink.write(f"{dump(trailer(outcome, fault))}\n".encode())
 
     turn.run(options, console, writer, stream=True, at_end=end)
     return 0
