@@ -17,14 +17,14 @@ import re
 import time
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from typing import Any, TypeGuard
 
 import orjson
 
 from eugpt_cli import files
 from eugpt_cli.console import reason
-from eugpt_cli.errors import ConfigError, EugptError
+from eugpt_cli.errors import ConfigError
 from eugpt_cli.locks import Wait, acquire, release
 from eugpt_cli.settings import UUID
 
@@ -108,9 +108,12 @@ class Conversations:
             self._unknown(name)
         with self._writing():
             entries = self._sound()
-            gone = entries.pop(name, {})
+            gone = str(entries.pop(name, {}).get("id"))
             self._replace(entries)
-        return str(gone.get("id"))
+            if all(entry["id"] != gone for entry in entries.values()):
+                with suppress(OSError):
+                    os.unlink(os.path.join(self.folder, "history", gone.lower()))
+        return gone
 
     def _unknown(self, name: str) -> Any:
         from difflib import get_close_matches
@@ -120,6 +123,10 @@ class Conversations:
             f"no conversation is named {name}" + (f"; near it: {', '.join(near)}" if near else ""),
             hint="eugpt conversation list shows the names; eugpt chat -c NAME starts a conversation",
         )
+
+    def past(self, conversation_id: str) -> str | None:
+        """The file of what the user has said in a conversation; None where there is no state folder."""
+        return os.path.join(self._folder, "history", conversation_id.lower()) if self._folder else None
 
     def resolve(self, given: str) -> str:
         """The id that is given, or that the given name stands for. Raises ConfigError."""
@@ -213,54 +220,3 @@ def _made(folder: str) -> str:
         _made(os.path.dirname(folder))
         return _made(folder)
     return folder
-
-
-class Thread:
-    """The conversation of a run: an id, a name that the first turn gives an id to, or neither (stateless)."""
-
-    def __init__(self, conversations: Conversations, given: str | None, *, starts: bool) -> None:
-        """`starts`: a name that stands for nothing begins a conversation. Raises ConfigError for it otherwise."""
-        self._conversations = conversations
-        self.name: str | None = None
-        self.id: str | None = None
-        if given and starts and not is_id(given):
-            self.name = checked_name(given)
-            self.id = conversations.find(self.name)
-        elif given:
-            self.id = conversations.resolve(given)
-
-    @property
-    def stored(self) -> bool:
-        """Whether the next turn is kept in a conversation that later ones go on with."""
-        return self.id is not None or self.name is not None
-
-    @contextmanager
-    def turn(self, wait: Wait) -> Iterator[None]:
-        """Nobody else on this machine talks into the conversation in here; `id` is the one to send. Raises Busy."""
-        with ExitStack() as held:
-            if self.id is None and self.name is not None:
-                held.enter_context(self._conversations.lock(self.name, wait, needed=True))
-                self.id = self._conversations.find(self.name)  # whoever was before us may have begun it
-            if self.id is not None:
-                held.enter_context(self._conversations.lock(self.id, wait))
-            yield
-
-    @contextmanager
-    def learning(self, told: Callable[[], str | None]) -> Iterator[None]:
-        """After it the id is known that the service has told meanwhile; the first one is kept, under the name.
-
-        Raises ConfigError or OutputError if the name cannot be kept, and nothing else has gone wrong.
-        """
-        try:
-            yield
-        except BaseException:
-            with suppress(EugptError):
-                self._learn(told())
-            raise
-        self._learn(told())
-
-    def _learn(self, conversation_id: str | None) -> None:
-        if self.id is None and is_id(conversation_id):
-            self.id = conversation_id
-            if self.name is not None:
-                self._conversations.name(self.name, self.id)

@@ -14,6 +14,7 @@ from pygments.lexers import get_lexer_by_name  # type: ignore[import-untyped]
 from pygments.token import Token, _TokenType  # type: ignore[import-untyped]
 from pygments.util import ClassNotFound  # type: ignore[import-untyped]
 from rich import box
+from rich.cells import get_character_cell_size
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -74,6 +75,9 @@ class Markdown:
         for row in rows[2:]:
             table.add_row(*map(self._text, _cells(row)[: len(table.columns)]))
         return self._render(table, width)
+
+    def cells(self, character: str) -> int:
+        return get_character_cell_size(character)
 
     def _render(self, what: Text | Table, width: int) -> str:
         file = self._console.file = io.StringIO()

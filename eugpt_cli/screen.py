@@ -8,6 +8,62 @@ from collections.abc import Callable
 from typing import Protocol
 
 TAB = "    "
+Size = Callable[[], tuple[int, int]]
+
+
+class Plain:
+    """A sink for one answer, which is shown as it comes; and a dim line of status, which goes away for it."""
+
+    terminal = True
+
+    def __init__(self, write: Callable[[bytes], None], size: Size, draw: Callable[[str], None] | None) -> None:
+        """`draw` shows the status, if there is to be one."""
+        self.shown = False
+        self._write = write
+        self._size = size
+        self._draw = draw
+        self._in_line = False
+        self._has_status = False
+
+    def status(self, text: str) -> None:
+        """Not in the middle of a line, and not wider than one."""
+        if self._draw and not self._in_line:
+            text = text.encode("ascii", "replace").decode()[: self._size()[0] - 3]
+            self._draw(f"\r\x1b[K\x1b[2m… {text}\x1b[0m")
+            self._has_status = True
+
+    def write(self, data: bytes) -> None:
+        self._clear()
+        self.shown = True
+        self._in_line = not data.endswith(b"\n")
+        self._show(data.decode())
+
+    def restart(self) -> None:
+        """Nothing has been shown."""
+
+    def keep(self) -> None:
+        self.shown = False
+
+    def commit(self) -> None:
+        self.discard()
+
+    def discard(self) -> None:
+        """Nothing more comes; a last line that was cut is ended."""
+        self._clear()
+        if self._in_line:
+            self.write(b"\n")
+
+    def _show(self, text: str) -> None:
+        self._put(text)
+
+    def _put(self, text: str) -> None:
+        if text:
+            self._write(text.encode())
+
+    def _clear(self) -> None:
+        if self._has_status and self._draw:
+            self._draw("\r\x1b[K")
+        self._has_status = False
 
 
 class Style(Protocol):
@@ -17,28 +73,29 @@ class Style(Protocol):
 
     def end(self, width: int) -> str: ...
 
+    def cells(self, character: str) -> int: ...
 
-class Screen:
-    """Takes the text of one answer, as a file does; `close` ends its last line."""
+
+class Styled(Plain):
+    """Each line is painted over with its style as soon as it is whole."""
 
     def __init__(
-        self,
-        write: Callable[[bytes], None],
-        size: Callable[[], tuple[int, int]],
-        cells: Callable[[str], int],
-        style: Style,
+        self, write: Callable[[bytes], None], size: Size, draw: Callable[[str], None] | None, style: Style
     ) -> None:
-        self._write = write
-        self._size = size
-        self._cells = cells
+        super().__init__(write, size, draw)
         self._style = style
         self._waiting = ""  # text whose style is not known yet: lines that the style holds back, and the last one
         self._held = 0  # how much of it are lines held back
-        self._shown = 0  # how much of it is on the screen
+        self._seen = 0  # how much of it is on the screen
         self._size_then = size()
 
-    def write(self, data: bytes) -> None:
-        self._waiting += data.decode().replace("\t", TAB)
+    def discard(self) -> None:
+        super().discard()
+        if self._waiting:
+            self._put(self._settle(len(self._waiting), self._style.end(self._size()[0])))
+
+    def _show(self, text: str) -> None:
+        self._waiting += text.replace("\t", TAB)
         out = ""
         while (end := self._waiting.find("\n", self._held)) >= 0:
             painted = self._style.take(self._waiting[self._held : end], self._size()[0])
@@ -48,45 +105,31 @@ class Screen:
                 out += self._settle(end + 1, painted)
         self._put(out + self._rest())
 
-    def close(self) -> None:
-        """Nothing more comes: paints what was held back, and ends a last line that was cut."""
-        if self._waiting and not self._waiting.endswith("\n"):
-            self.write(b"\n")
-        if self._waiting:
-            self._put(self._settle(len(self._waiting), self._style.end(self._size()[0])))
-
     def _settle(self, end: int, painted: str) -> str:
         """What turns the waiting text up to `end` into its painted form, or just finishes it as it is."""
-        text, shown = self._waiting[:end], self._waiting[: self._shown]
-        self._waiting, self._held, self._shown = self._waiting[end:], 0, 0
+        text, seen = self._waiting[:end], self._waiting[: self._seen]
+        self._waiting, self._held, self._seen = self._waiting[end:], 0, 0
         width, height = self._size()
-        if not shown:
-            self._size_then = (width, height)
+        if not seen:
             return painted
-        up = sum(_rows(line, width, self._cells) for line in shown.split("\n")) - 1
+        up = sum(self._rows(line, width) for line in seen.split("\n")) - 1
         if self._size_then != (width, height) or up >= height - 1:
-            self._size_then = (width, height)
-            return text[len(shown) :]
+            return text[len(seen) :]
         return "\r\x1b[K" + "\x1b[A\x1b[K" * up + painted
 
     def _rest(self) -> str:
-        new = self._waiting[self._shown :]
-        if not self._shown:
+        new = self._waiting[self._seen :]
+        if not self._seen:
             self._size_then = self._size()
-        self._shown = len(self._waiting)
+        self._seen = len(self._waiting)
         return new
 
-    def _put(self, text: str) -> None:
-        if text:
-            self._write(text.encode())
-
-
-def _rows(line: str, width: int, cells: Callable[[str], int]) -> int:
-    """How many rows a terminal needs for the line: a wide character that does not fit goes to the next."""
-    rows, column = 1, 0
-    for character in line:
-        size = cells(character)
-        if column + size > width:
-            rows, column = rows + 1, 0
-        column += size
-    return rows
+    def _rows(self, line: str, width: int) -> int:
+        """How many rows a terminal needs for the line: a wide character that does not fit goes to the next."""
+        rows, column = 1, 0
+        for character in line:
+            cells = self._style.cells(character)
+            if column + cells > width:
+                rows, column = rows + 1, 0
+            column += cells
+        return rows

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from eugpt_cli import files, key, settings
 from eugpt_cli.console import Console
-from eugpt_cli.conversations import Conversations, Thread
+from eugpt_cli.conversations import Conversations
 from eugpt_cli.errors import EugptError, OutputError, Stopped, UsageError
 from eugpt_cli.locks import Wait
 from eugpt_cli.mask import Masked, Sink
@@ -19,6 +19,7 @@ from eugpt_cli.retry import Patience
 from eugpt_cli.settings import Options
 from eugpt_cli.sinks import destination
 from eugpt_cli.terminal import visible
+from eugpt_cli.thread import Thread
 from eugpt_cli.watch import Verbose, Watch
 
 if TYPE_CHECKING:

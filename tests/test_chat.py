@@ -44,16 +44,19 @@ def test_each_line_is_a_turn_in_order(home: Env, tmp_path: Path) -> None:
 
 
 def test_a_turn_waits_for_the_answer_before_it_and_for_no_more_lines(home: Env) -> None:
-    with serving(*ANSWERS) as server:
-        with start("chat", "--each-line", env=home, base_url=server.base_url, stdin=subprocess.PIPE) as run:
-            assert run.stdin
-            assert run.stdout
-            for line, said in ((b"a\n", b"one\n"), (b"b\n", b"two\n")):
-                run.stdin.write(line)
-                run.stdin.flush()
-                assert run.stdout.readline() == said
-            run.stdin.close()
-            assert run.wait() == 0
+    pipe = subprocess.PIPE
+    with (
+        serving(*ANSWERS) as server,
+        start("chat", "--each-line", env=home, base_url=server.base_url, stdin=pipe) as run,
+    ):
+        assert run.stdin
+        assert run.stdout
+        for line, said in ((b"a\n", b"one\n"), (b"b\n", b"two\n")):
+            run.stdin.write(line)
+            run.stdin.flush()
+            assert run.stdout.readline() == said
+        run.stdin.close()
+        assert run.wait() == 0
     assert [body.get("conversation_id") for body in bodies(server)] == [None, ID]
 
 

@@ -19,6 +19,12 @@ def run(options: Options, console: Console) -> int:
     if options.each_line:
         _each_line(options, console)
         return 0
+    if _is_session(options, console):
+        from eugpt_cli.session import Session
+
+        with turn.Line(options, console, turn.open_thread(options, console, starts=True)) as line:
+            Session(options, console, line).run()
+        return 0
 
     def tell(sink: Sink, outcome: Outcome, fault: EugptError | None) -> None:
         if not fault or is_id(outcome.conversation_id):
@@ -26,6 +32,13 @@ def run(options: Options, console: Console) -> int:
 
     turn.run(options, console, _writer, stream=True, starts=True, at_end=tell)
     return 0
+
+
+def _is_session(options: Options, console: Console) -> bool:
+    """Whether somebody sits in front of it, and has given nothing that a session has no use for."""
+    other = (options.prompt is not None, options.no_stdin, "-" in options.file)
+    more = (options.output, options.meta, options.dry_run, options.curl)
+    return not any(other) and not any(more) and console.is_terminal(0) and console.is_terminal(1)
 
 
 def _writer(sink: Sink) -> Text:
