@@ -96,6 +96,23 @@ class Console:
                 signal.signal(signum, _stop)
         yield
 
+    @contextmanager
+    def interruptible(self) -> Iterator[None]:
+        """Only in here does SIGINT raise Stopped, and once; afterwards it is ignored."""
+        signal.signal(signal.SIGINT, _interrupt)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def size(self) -> tuple[int, int]:
+        """Columns and rows of the terminal behind standard output."""
+        try:
+            columns, rows = os.get_terminal_size(1)
+        except OSError:
+            return 80, 24
+        return columns or 80, rows or 24
+
     def limit(self, seconds: float | None) -> None:
         """From now on the whole run takes at most so long: then OutOfTime is raised wherever it stands."""
         if seconds is not None:
@@ -171,6 +188,11 @@ def _stop(signum: int, frame: FrameType | None) -> None:
         if signal.getsignal(other) is not signal.SIG_IGN:
             signal.signal(other, signal.SIG_DFL)
     signal.setitimer(signal.ITIMER_REAL, 0)
+    raise Stopped(signum)
+
+
+def _interrupt(signum: int, frame: FrameType | None) -> None:
+    signal.signal(signum, signal.SIG_IGN)
     raise Stopped(signum)
 
 
