@@ -5,9 +5,8 @@ from collections.abc import Callable, Mapping
 from fnmatch import fnmatchcase
 from typing import Any, Protocol
 
-from eugpt_cli.errors import Rejected
-from eugpt_cli.events import Event, document_text, text_of
-from eugpt_cli.terminal import dump
+from eugpt_cli.errors import NotTheApi, Rejected
+from eugpt_cli.events import Event, document_text, member, text_of
 
 Write = Callable[[bytes], None]
 
@@ -127,16 +126,19 @@ class Document:
 
     def __init__(self, write: Write) -> None:
         self._write = write
-        self._raw = b""
+        self._raw = self._last = b""
 
     def block(self, chunk: bytes, events: list[Event]) -> None:
-        """A stream has no document until its end."""
+        """A stream's document stands in its last event."""
+        self._last = events[-1].raw if events else self._last
 
     def document(self, document: Mapping[str, Any], raw: bytes) -> None:
         self._raw = raw
 
     def finish(self, response: Mapping[str, Any]) -> None:
-        raw = self._raw or dump(response).encode()
+        raw = self._raw or (one_line(member(self._last, "response")) if response else b"")
+        if not raw:
+            raise NotTheApi("the stream ended without the response document")
         self._write(raw if raw.endswith(b"\n") else raw + b"\n")
 
     def fail(self) -> None:
