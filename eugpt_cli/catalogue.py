@@ -33,12 +33,16 @@ class Argument(NamedTuple):
 
 
 class Command(NamedTuple):
-    """One subcommand; the module `commands.NAME` runs it."""
+    """One subcommand; the module `commands.NAME` runs it.
+
+    Its options are `resolved` before it runs; one that tells what is wrong with them gets them as they were given.
+    """
 
     name: str
     help: str
     arguments: tuple[Argument, ...] = ()
     options: tuple[Option, ...] = ()
+    resolved: bool = True
 
     @property
     def module(self) -> str:
@@ -54,16 +58,25 @@ ERRORS = Option(
     choices=("text", "json"),
     setting=True,
 )
-SERVICE = (
-    Option("base_url", ("--base-url",), "where the service is", metavar="URL", variable="EUGPT_BASE_URL", setting=True),
-    Option("api_key_file", ("--api-key-file",), "read the key from a file", metavar="PATH"),
+PROFILE = Option(
+    "profile",
+    ("--profile",),
+    "take settings from this profile of config.toml",
+    metavar="NAME",
+    variable="EUGPT_PROFILE",
+)
+ROUTE = (
     Option(
-        "profile",
-        ("--profile",),
-        "take settings from this profile of config.toml",
-        metavar="NAME",
-        variable="EUGPT_PROFILE",
+        "base_url",
+        ("--base-url",),
+        "where the service is",
+        metavar="URL",
+        variable="EUGPT_BASE_URL",
+        default="https://chat.eugpt.ai/v1",
+        setting=True,
     ),
+    Option("api_key_file", ("--api-key-file",), "read the key from a file", metavar="PATH"),
+    PROFILE,
     Option(
         "ca_file",
         ("--ca-file",),
@@ -89,6 +102,9 @@ SERVICE = (
         variable="EUGPT_TIMEOUT",
         setting=True,
     ),
+)
+SERVICE = (
+    *ROUTE,
     Option(
         "max_time",
         ("--max-time",),
@@ -226,6 +242,15 @@ SERVE = (
     Option("verbose", ("-v", "--verbose"), "a line for each request on stderr", kind="flag"),
     ERRORS,
 )
+JSON = Option("json", ("--json",), "as JSON", kind="flag")
+CONFIG = (
+    PROFILE,
+    JSON,
+    Option("path", ("--path",), "print only where config.toml is looked for", kind="flag"),
+    ERRORS,
+)
+DOCTOR = (*ROUTE, JSON, ERRORS)
+EXIT_CODES = (JSON, ERRORS)
 
 PROMPT = Argument("prompt", "[PROMPT]", "- is stdin")
 COMMANDS = (
@@ -257,5 +282,13 @@ COMMANDS = (
         ),
         SERVE,
     ),
-    Command("exit-codes", "The table of exit codes."),
+    Command("config", "Every setting, its value and where it comes from.", (), CONFIG),
+    Command("doctor", "Checks settings, key, network and service, step by step.", (), DOCTOR, resolved=False),
+    Command(
+        "exit-codes",
+        "The table of exit codes, or one of them.",
+        (Argument("code", "[CODE]", "number or name"),),
+        EXIT_CODES,
+    ),
+    Command("man", "This program's manual.", (), (ERRORS,)),
 )

@@ -21,25 +21,27 @@ def main(argv: Sequence[str]) -> NoReturn:
     """Runs one command and ends the process: by its exit code, or by the signal that stopped it."""
     console = Console()
     try:
-        code = _code(list(argv), console)
-        if code < 0:
-            console.die(-code)
-    except Stopped as stopped:  # also while the error line waits for its reader
+        with console.signals():
+            code = _worded(argv, console)
+    except Stopped as stopped:
         console.die(stopped.signum)
-    except OutOfTime as late:
+    except OutOfTime as late:  # nobody takes the error line
         code = late.exit.number
+    if code < 0:
+        console.die(-code)
     console.leave(code)
     raise SystemExit(code)
 
 
-def _code(argv: list[str], console: Console) -> int:
+def _worded(argv: Sequence[str], console: Console) -> int:
     try:
-        with console.signals():
-            return _run(argv, console)
+        return _run(list(argv), console)
     except EugptError as error:
-        return _fail(error, argv, console)
+        fault = error
     except Exception as error:
-        return _fail(_defect(error, console), argv, console)
+        fault = _defect(error, console)
+    console.hurry()
+    return _fail(fault, argv, console)
 
 
 def _run(argv: list[str], console: Console) -> int:
@@ -56,7 +58,7 @@ def app() -> typer.Typer:
         name="eugpt",
         cls=_Commands,
         help="A Unix-style client for the EU GPT API. Exit 0 means a complete answer, and nothing else does.",
-        epilog="eugpt COMMAND --help tells the options; eugpt exit-codes the exit codes.",
+        epilog="eugpt COMMAND --help tells the options, eugpt man everything, eugpt exit-codes the exit codes.",
         add_completion=False,
         add_help_option=False,
         rich_markup_mode=None,
@@ -132,6 +134,8 @@ def _call(command: Command, console: Console, /, **params: Any) -> int:
 
     given: dict[str, Any] = {name: list(value) if isinstance(value, tuple) else value for name, value in params.items()}
     module = importlib.import_module(f"eugpt_cli.commands.{command.module}")
+    if not command.resolved:
+        return int(module.run(settings.Options(given), console))
     profile: Mapping[str, Any] = {}
     if "profile" in given:
         from eugpt_cli.profile import load

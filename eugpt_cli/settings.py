@@ -10,7 +10,6 @@ from urllib.parse import unquote, urlsplit
 from eugpt_cli.catalogue import Option
 from eugpt_cli.errors import ConfigError, UsageError
 
-DEFAULT_BASE_URL = "https://chat.eugpt.ai/v1"
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 
 
@@ -98,9 +97,8 @@ class Target:
         return f"{self.scheme}://{host}{'' if self.port == standard else f':{self.port}'}{self.path}"
 
 
-def target(base: str | None) -> Target:
+def target(base: str) -> Target:
     """A base URL to the endpoint. Raises ConfigError for one that would expose the key or cannot be used."""
-    base = base or DEFAULT_BASE_URL
     if any(ord(c) <= 32 or ord(c) >= 127 for c in base):
         raise ConfigError("the base URL holds a space, a control character or a non-ASCII character")
     try:

@@ -8,13 +8,13 @@ import eugpt_cli
 HOUSE = Path(eugpt_cli.__file__).parent
 FLOORS = [
     {"__init__"},
-    {"errors", "sse", "catalogue", "mask"},
+    {"errors", "sse", "catalogue", "mask", "roff"},
     {"events", "settings", "terminal"},
     {"request", "retry", "output", "report", "console", "dial"},
     {"files", "transport", "profile"},
     {"sinks", "key", "watch"},
     {"exchange"},
-    {"turn", "batch"},
+    {"turn", "batch", "checks"},
     {"commands"},
     {"cli"},
     {"__main__", "reference"},

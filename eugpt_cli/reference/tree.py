@@ -97,10 +97,14 @@ class Filler:
     words: tuple[str, ...] = ()
 
 
+def bare(metavar: str) -> str:
+    """The word of a metavar, without the signs that say how often it may stand."""
+    return metavar.strip("[].… -")
+
+
 def filler(thing: Option | Argument) -> Filler:
     """How the value of an option, or an argument, is completed."""
-    shown = thing.metavar or ""
-    word = shown.strip("[].… -")
+    word = bare(thing.metavar or "")
     words = thing.choices if isinstance(thing, Option) else ()
     words = words or LISTS.get(word, ())
     if not words and word.islower() and "|" in word:
