@@ -208,6 +208,10 @@ def test_standard_input_that_another_process_has_made_non_blocking() -> None:
     assert json.loads(server.received[0].body)["input"] == "ab"
 
 
+def test_an_unquoted_prompt_is_told_so() -> None:
+    assert b"quoted" in eugpt("ask", "what", "is", "this").stderr.splitlines()[1]
+
+
 def test_a_key_file_is_not_cut_to_a_key(tmp_path: Path) -> None:
     (tmp_path / "key").write_bytes(b"k" * 10_000)
     with serving(http(DOCUMENT)) as server:
