@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from .program import EUGPT, KEY, eugpt
-from .rawserver import http, serving
+from .rawserver import held_open, http, serving
 from .test_wire import DOCUMENT
 
 BAD: list[tuple[list[str], dict[str, str | None], int, str]] = [
@@ -227,3 +227,21 @@ def test_the_longest_timeout_is_one() -> None:
     with serving(slowly) as server:
         run = eugpt("ask", "x", "--timeout", "1e9", "--retries", "0", base_url=server.base_url)
     assert (run.returncode, run.stderr) == (0, b"")
+
+
+def test_two_signals_at_once_end_it_by_the_first_and_quietly() -> None:
+    with (
+        serving(held_open(b"")) as server,
+        subprocess.Popen(
+            [EUGPT, "stream", "-I", "x"],
+            stderr=subprocess.PIPE,
+            env={"EUGPT_API_KEY": KEY, "EUGPT_BASE_URL": server.base_url},
+        ) as run,
+    ):
+        while not server.received:
+            time.sleep(0.01)
+        run.send_signal(signal.SIGTERM)
+        run.send_signal(signal.SIGHUP)
+        assert run.stderr
+        assert run.stderr.read() == b""
+    assert run.returncode in (-signal.SIGTERM, -signal.SIGHUP)
