@@ -1,7 +1,7 @@
 """Writers: events or a document in, bytes out. One is chosen at the start; the loop that feeds it is dull."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from typing import Any, Protocol
 
@@ -95,11 +95,28 @@ def encode(text: str) -> bytes:
         return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()
 
 
-FENCE = re.compile(r"^(`{3,}|~{3,})[ \t]*([^\s`]*)[^\n`]*\n(.*?)^\1[`~]*[ \t]*$", re.MULTILINE | re.DOTALL)
+FENCE = re.compile(r"([ \t]*)(`{3,}|~{3,})[ \t]*([^\s`]*)[^`]*")
+
+
+def fenced_blocks(text: str) -> Iterator[tuple[str, str]]:
+    """Language and content of each (CommonMark, section 4.5), but of any indentation: they stand in lists, too."""
+    indent = fence = language = ""
+    block: list[str] = []
+    for line in text.split("\n"):
+        word = line.strip()
+        if not fence:
+            if found := FENCE.fullmatch(line):
+                indent, fence, language = found.groups()
+                block = []
+        elif len(word) >= len(fence) and not word.strip(fence[0]):
+            yield language, "\n".join(block)
+            fence = ""
+        else:
+            block.append(line.removeprefix(indent))
 
 
 class Extract(Text):
-    """Only the first fenced block of the answer, of that language if one is named (CommonMark, section 4.5)."""
+    """Only the first fenced block of the answer, of that language if one is named."""
 
     def __init__(self, write: Write, visible: Callable[[str], str] | None, language: str | None) -> None:
         super().__init__(self._take, None, live=False)
@@ -112,9 +129,9 @@ class Extract(Text):
 
     def finish(self, response: Mapping[str, Any]) -> None:
         super().finish(response)
-        for found in FENCE.finditer(self._answer.decode()):
-            if self._language is None or found[2].lower() == self._language.lower():
-                self._out.document({"output_text": found[3]}, b"")
+        for language, block in fenced_blocks(self._answer.decode()):
+            if self._language is None or language.lower() == self._language.lower():
+                self._out.document({"output_text": block}, b"")
                 self._out.finish({})
                 return
         what = f"{self._language} block" if self._language else "fenced block"
