@@ -154,7 +154,8 @@ def _usage(error: typer.TyperException) -> UsageError:
     context = getattr(error, "ctx", None)
     path = context.command_path if context else "eugpt"
     message = " ".join(error.format_message().split()).rstrip(".")
-    return UsageError(message[:1].lower() + message[1:], hint=f"{path} --help")
+    quoted = "; a prompt of several words is quoted" if "unexpected extra" in message else ""
+    return UsageError(message[:1].lower() + message[1:], hint=f"{path} --help{quoted}")
 
 
 def _fail(error: EugptError, argv: Sequence[str], console: Console) -> int:

@@ -16,6 +16,7 @@ IDLE_NOTE_SECONDS = 3.0
 LAST_WORDS_SECONDS = 2.0
 READ_SIZE = 1 << 16
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_came: set[int] = set()  # the signals since they are listened to
 
 
 class Console:
@@ -91,6 +92,7 @@ class Console:
     @contextmanager
     def signals(self) -> Iterator[None]:
         """SIGINT, SIGTERM and SIGHUP raise Stopped in here; one that is ignored (nohup) stays ignored."""
+        _came.clear()
         for signum in SIGNALS:
             if signal.getsignal(signum) is not signal.SIG_IGN:
                 signal.signal(signum, _stop)
@@ -184,11 +186,14 @@ def _write_all(fd: int, data: bytes) -> None:
 
 
 def _stop(signum: int, frame: FrameType | None) -> None:
-    for other in SIGNALS:
-        if signal.getsignal(other) is not signal.SIG_IGN:
-            signal.signal(other, signal.SIG_DFL)
-    signal.setitimer(signal.ITIMER_REAL, 0)
-    raise Stopped(signum)
+    """The first signal ends the run, the same once more the process; another adds nothing: some send two at once."""
+    if signum in _came:
+        signal.signal(signum, signal.SIG_DFL)
+        os.kill(os.getpid(), signum)
+    _came.add(signum)
+    if len(_came) == 1:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        raise Stopped(signum)
 
 
 def _interrupt(signum: int, frame: FrameType | None) -> None:

@@ -77,9 +77,12 @@ def read_key(path: str) -> str:
     """The key in a file, without one trailing newline. Raises ConfigError."""
     try:
         with open(path, "rb") as file:
-            return file.read(KEY_LIMIT).removesuffix(b"\n").removesuffix(b"\r").decode("latin-1")
+            key = file.read(KEY_LIMIT + 1)
     except OSError as error:
         raise ConfigError(f"the key file {path} cannot be read: {reason(error)}") from None
+    if len(key) > KEY_LIMIT:
+        raise ConfigError(f"the key file {path} holds more than a key")
+    return key.removesuffix(b"\n").removesuffix(b"\r").decode("latin-1")
 
 
 def size(path: str) -> int:

@@ -66,7 +66,7 @@ def error_fields(error: EugptError) -> dict[str, Any]:
         "type": error.type,
         "code": error.code,
         "detail": error.detail,
-        "retryable": error.exit.again.startswith("yes"),
+        "retryable": error.exit.again.startswith("yes") and not error.final,
         "retry_after": error.retry_after,
         "attempts": error.attempts,
         "request_id": error.request_id,

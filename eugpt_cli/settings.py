@@ -59,6 +59,8 @@ def _checked(option: Option, value: Any, error: type[UsageError | ConfigError], 
         return _number(value, NUMBERS[option.kind], error, source)
     if not isinstance(value, str | list | bool):
         raise error(f"{source} wants a text, not {value!r}")
+    if option.metavar != "TEXT" and (value == "" or (isinstance(value, list) and "" in value)):
+        raise error(f"{source} is empty")
     if option.choices and value not in option.choices:
         raise error(f"{source} is {' or '.join(option.choices)}, not {value!r}")
     return value
