@@ -33,12 +33,16 @@ class Argument(NamedTuple):
 
 
 class Command(NamedTuple):
-    """One subcommand; the module `commands.NAME` runs it."""
+    """One subcommand; the module `commands.NAME` runs it.
+
+    Its options are `resolved` before it runs; one that tells what is wrong with them gets them as they were given.
+    """
 
     name: str
     help: str
     arguments: tuple[Argument, ...] = ()
     options: tuple[Option, ...] = ()
+    resolved: bool = True
 
     @property
     def module(self) -> str:
@@ -61,7 +65,7 @@ PROFILE = Option(
     metavar="NAME",
     variable="EUGPT_PROFILE",
 )
-SERVICE = (
+ROUTE = (
     Option(
         "base_url",
         ("--base-url",),
@@ -98,6 +102,9 @@ SERVICE = (
         variable="EUGPT_TIMEOUT",
         setting=True,
     ),
+)
+SERVICE = (
+    *ROUTE,
     Option(
         "max_time",
         ("--max-time",),
@@ -235,13 +242,15 @@ SERVE = (
     Option("verbose", ("-v", "--verbose"), "a line for each request on stderr", kind="flag"),
     ERRORS,
 )
+JSON = Option("json", ("--json",), "as JSON", kind="flag")
 CONFIG = (
     PROFILE,
-    Option("json", ("--json",), "as JSON", kind="flag"),
+    JSON,
     Option("path", ("--path",), "print only where config.toml is looked for", kind="flag"),
     ERRORS,
 )
-EXIT_CODES = (Option("json", ("--json",), "as JSON", kind="flag"), ERRORS)
+DOCTOR = (*ROUTE, JSON, ERRORS)
+EXIT_CODES = (JSON, ERRORS)
 
 PROMPT = Argument("prompt", "[PROMPT]", "- is stdin")
 COMMANDS = (
@@ -274,6 +283,7 @@ COMMANDS = (
         SERVE,
     ),
     Command("config", "Every setting, its value and where it comes from.", (), CONFIG),
+    Command("doctor", "Checks settings, key, network and service, step by step.", (), DOCTOR, resolved=False),
     Command(
         "exit-codes",
         "The table of exit codes, or one of them.",

@@ -14,7 +14,7 @@ FLOORS = [
     {"files", "transport", "profile"},
     {"sinks", "key", "watch"},
     {"exchange"},
-    {"turn", "batch"},
+    {"turn", "batch", "checks"},
     {"commands"},
     {"cli"},
     {"__main__", "reference"},

@@ -8,7 +8,7 @@ from eugpt_cli.console import Console
 from eugpt_cli.errors import ConfigError
 from eugpt_cli.profile import Profile, config_path, load
 from eugpt_cli.settings import Options
-from eugpt_cli.terminal import one_line
+from eugpt_cli.terminal import brief
 
 
 class Setting(NamedTuple):
@@ -75,4 +75,4 @@ def _lines(found: list[Setting]) -> list[str]:
 
 
 def _shown(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else one_line(str(value), 60)
+    return f"{value:g}" if isinstance(value, float) else brief(str(value), 60)
