@@ -93,7 +93,8 @@ ORDERS = frozenset(
 """First words by which a paragraph without a question mark is told for an order."""
 
 NEEDS_A_MODEL = re.compile(
-    r"^\W*(?:please\s+|bitte\s+)?(?:translate|write|compose|draft|rewrite|rephrase|paraphrase|invent|imagine"
+    r"^\W*(?:please\s+|bitte\s+)?(?:translate|write|compose|draft|rewrite|rephrase|paraphrase|invent|imagine|review|proofread|classify"
+    r"|refactor|improve|fix"
     r"|tell me a|übersetz\w*|schreib\w*|tradui\w*|écri\w*|traduce|escribe|traduci|scrivi|traduza|escreva|vertaal"
     r"|schrijf|przetłumacz|napisz)\b",
     re.I,

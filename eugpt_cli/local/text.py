@@ -20,9 +20,13 @@ _BREAK = re.compile(
     rf"(?<=[.!?…])[\"'”\u2019)\]]*\s+(?=[\"'“\u2018(\[¿¡„«]?[A-Z{_CAPITALS}0-9#*-])"
     r"|\n\s*\n|\n(?=\s*(?:(?:[-*•]|\d+[.)]|#)\s|\|))"
     r"|\n(?=[\[(]?(?:\d{2,4}[-:/.]\d\d|[A-Z][a-z]{2} +\d{1,2} \d\d:|(?:[A-Z]{4,8}|error|warning|info|debug)\b))"
+    r"|(\n)"
 )
+FILLED = 40
+"""Characters from which on a line was broken by a margin; a shorter one (a record, a verse, code) stands alone."""
 _ABBREVIATION = re.compile(
-    r"\b(?:e\.g|i\.e|etc|cf|vs|Dr|Mr|Mrs|Ms|Prof|No|Nr|z\.B|bzw|ca|St|Art|Abs|Hr|Fr|Sr|Sra|Dott|Sig|bijv|dhr|mevr|mgr|św|ul|[A-Z])\.$"
+    r"\b(?:e\.g|i\.e|etc|cf|vs|Dr|Mr|Mrs|Ms|Prof|No|Nr|z\.B|bzw|ca|St|Art|Abs|Hr|Fr|Sr|Sra|Dott|Sig"
+    r"|bijv|dhr|mevr|mgr|św|ul|[A-Z])\.$"
 )
 _ORDINAL = re.compile(r"(?<!\d)\d{1,2}\.$")
 _COMMENT = re.compile(r"<!--[^>\n]{0,300}-->")
@@ -86,7 +90,9 @@ def sentences(text: str, first_line: int = 1) -> list[Sentence]:
 
 
 def _goes_on(text: str, end: int, match: re.Match[str]) -> bool:
-    """Whether the dot at a break ends an abbreviation or an ordinal instead of a sentence."""
+    """Whether a line is filled, or the dot at a break ends an abbreviation or an ordinal instead of a sentence."""
+    if match.group(1):
+        return end - text.rfind("\n", 0, end) > FILLED
     before = text[max(0, end - 6) : end]
     if _ORDINAL.search(before) and MONTHS_AFTER_A_DOT.match(text, match.end()):
         return True
