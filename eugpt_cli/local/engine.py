@@ -33,7 +33,7 @@ from .intent import (
 )
 from .measure import measured
 from .reading import Document, Message
-from .text import Sentence, bm25, coverage, sentences, summarise, terms
+from .text import MOST_SENTENCES, Sentence, bm25, coverage, sentences, summarise, terms
 
 MAX_ANALYSED = 1_000_000
 """Characters of given text that are ranked; what lies beyond is stored but not searched."""
@@ -205,7 +205,8 @@ def _passages(material: Sequence[Document]) -> list[Passage]:
     found: list[Passage] = []
     for document in material:
         for heading, text, line in chunked(document.text[: max(left, 0)]):
-            found += passages(document.name, heading, text, line, document.file_id)
+            if len(found) < MOST_SENTENCES:
+                found += passages(document.name, heading, text, line, document.file_id)
         left -= len(document.text)
     return found
 

@@ -22,6 +22,8 @@ _BREAK = re.compile(
     r"|\n(?=[\[(]?(?:\d{2,4}[-:/.]\d\d|[A-Z][a-z]{2} +\d{1,2} \d\d:|(?:[A-Z]{4,8}|error|warning|info|debug)\b))"
     r"|(\n)"
 )
+MOST_SENTENCES = 50_000
+"""How many sentences of a text are looked at: a million characters of prose hold fewer."""
 FILLED = 40
 """Characters from which on a line was broken by a margin; a shorter one (a record, a verse, code) stands alone."""
 _ABBREVIATION = re.compile(
@@ -85,6 +87,8 @@ def sentences(text: str, first_line: int = 1) -> list[Sentence]:
         held = start + lead
         if piece.strip():
             found.append(Sentence(" ".join(_MARKUP.sub("", piece).split()).removesuffix("|").rstrip(), line))
+        if len(found) == MOST_SENTENCES:
+            break
         start = match.end() if match else end
     return [sentence for sentence in found if _WORD.search(sentence.text)]
 
