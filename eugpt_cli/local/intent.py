@@ -19,6 +19,7 @@ from .languages import (
     SUMMARY,
     TIMES,
 )
+from .text import ENDED
 
 _COUNT = re.compile(
     rf"(?<!\w)({'|'.join(NUMBERS)}|\d{{1,2}}|a single)\s+(?:\w+\s+)?(?:({SENTENCE})|({POINT}))(?!\w)", re.I
@@ -68,9 +69,6 @@ _OPERATION = re.compile(r"\d\s*[)!%]*\s*(?:[-+*/^\u00d7\u00f7\u00b7\u2212]|%\s*\
 _DATE = re.compile(r"^\s*\d{4}-\d{1,2}-\d{1,2}\s*$|^\s*\d{1,4}/\d{1,2}/\d{1,4}\s*$")
 
 
-_ENDED = re.compile(r"[.!?…:;][\"'”’)\]]*$")
-
-
 @dataclass(frozen=True)
 class Wish:
     """The form an answer shall have: how many sentences (None: as many as fit) and whether as a list."""
@@ -84,7 +82,7 @@ class Wish:
             return "\n".join(f"- {line}" for line in lines)
         if any("\n" in line for line in lines):
             return "\n\n".join(lines)
-        return (" " if all(_ENDED.search(line) for line in lines) else "\n").join(lines)
+        return (" " if all(ENDED.search(line) for line in lines) else "\n").join(lines)
 
 
 def wish(text: str) -> Wish:

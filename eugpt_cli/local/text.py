@@ -30,6 +30,8 @@ _ABBREVIATION = re.compile(
     r"\b(?:e\.g|i\.e|etc|cf|vs|Dr|Mr|Mrs|Ms|Prof|No|Nr|z\.B|bzw|ca|St|Art|Abs|Hr|Fr|Sr|Sra|Dott|Sig"
     r"|bijv|dhr|mevr|mgr|św|ul|[A-Z])\.$"
 )
+ENDED = re.compile(r"[.!?…:;][\"'”’)\]`*_]*$")
+"""The end of a whole sentence, which a title or a record has not."""
 _ORDINAL = re.compile(r"(?<!\d)\d{1,2}\.$")
 _COMMENT = re.compile(r"<!--[^>\n]{0,300}-->")
 _MARKUP = re.compile(r"^\s*(?:#{1,6}\s+|[-*•]\s+|\d+[.)]\s+|>\s+|\|\s*)")
@@ -131,7 +133,7 @@ def coverage(query: Sequence[str], document: Sequence[str]) -> float:
 def summarise(text: str, count: int) -> list[Sentence]:
     """Luhn's extract: the `count` weightiest sentences, in the order of the text; prose before tables and code.
 
-    Of several, one is the first of the text, which mostly says what it is about (Baxendale 1958).
+    Of several, one is the first of the text, which mostly says what it is about (Baxendale 1958); a title is none.
     """
     lines = text.split("\n")
     all_sentences = sentences(text)
@@ -141,7 +143,8 @@ def summarise(text: str, count: int) -> list[Sentence]:
     least = max(2, min(7, len(all_sentences) // 25 + 2))
     significant = {term for term, n in frequency.items() if n >= least} or set(frequency)
     weights = [_luhn(tokens, significant) for tokens in tokenised]
-    order = sorted(range(len(all_sentences)), key=lambda i: (count > 1 and i != 0, -weights[i], i))
+    lead = next((i for i, s in enumerate(all_sentences) if ENDED.search(s.text)), None) if count > 1 else None
+    order = sorted(range(len(all_sentences)), key=lambda i: (i != lead, -weights[i], i))
     return [all_sentences[i] for i in sorted(order[:count])]
 
 
