@@ -126,7 +126,8 @@ STOP_WORDS = frozenset(
     """
     a about above after again all am an and any are as at be because been before being below between both but by
     can could did do does doing don down during each few for from further give had has have having he her here hers him
-    his how i if in into is it its itself just list make many me mean means meant more most much my need no nor not now of off on once
+    his how i if in into is it its itself just list make many me mean means meant more most much my need no nor
+    not now of off on once
     only or other our ours out over own please s same say she should show so some such t tell than that the their theirs
     them then there these they this those through to too under until up very was we were what what's when where which
     while who whom whose why will with would you your yours
