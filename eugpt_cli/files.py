@@ -124,12 +124,12 @@ class Replacement:
 
     def __init__(self, path: str, mode: int = 0o666) -> None:
         self._given = path
-        self._path = os.path.realpath(path)
-        self._folder, self._name = os.path.split(self._path)
         self._temporary: str | None = None
         self._fd = -1
         self._kept = 0
         with self._worded():
+            self._path = os.path.realpath(path)
+            self._folder, self._name = os.path.split(self._path)
             self._fd = self._open(mode)
             self._keep_facts()
 
