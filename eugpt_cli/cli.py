@@ -12,7 +12,7 @@ from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 from eugpt_cli import __version__
 from eugpt_cli.catalogue import COMMANDS, Argument, Command, Option
 from eugpt_cli.console import Console
-from eugpt_cli.errors import EugptError, Internal, Stopped, UsageError
+from eugpt_cli.errors import EugptError, Internal, OutOfTime, Stopped, UsageError
 from eugpt_cli.mask import redact
 
 
@@ -21,17 +21,26 @@ def main(argv: Sequence[str]) -> NoReturn:
     console = Console()
     try:
         with console.signals():
-            code = _run(list(argv), console)
+            code = _worded(argv, console)
     except Stopped as stopped:
         console.die(stopped.signum)
-    except EugptError as error:
-        code = _fail(error, argv, console)
-    except Exception as error:
-        code = _fail(_defect(error, console), argv, console)
+    except OutOfTime as late:  # nobody takes the error line
+        code = late.exit.number
     if code < 0:
         console.die(-code)
     console.leave(code)
     raise SystemExit(code)
+
+
+def _worded(argv: Sequence[str], console: Console) -> int:
+    try:
+        return _run(list(argv), console)
+    except EugptError as error:
+        fault = error
+    except Exception as error:
+        fault = _defect(error, console)
+    console.hurry()
+    return _fail(fault, argv, console)
 
 
 def _run(argv: list[str], console: Console) -> int:

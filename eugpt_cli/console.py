@@ -13,6 +13,7 @@ from eugpt_cli.errors import InputError, OutOfTime, OutputError, Stopped
 from eugpt_cli.mask import redact
 
 IDLE_NOTE_SECONDS = 3.0
+LAST_WORDS_SECONDS = 2.0
 READ_SIZE = 1 << 16
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -100,6 +101,12 @@ class Console:
             self._deadline = time.monotonic() + seconds
             signal.signal(signal.SIGALRM, _out_of_time)
             signal.setitimer(signal.ITIMER_REAL, seconds)
+
+    def hurry(self) -> None:
+        """Under --max-time, what is still to be said must not wait for ever for somebody to read it."""
+        if self._deadline is not None:
+            left = self._deadline - time.monotonic()
+            signal.setitimer(signal.ITIMER_REAL, max(left, LAST_WORDS_SECONDS))
 
     def left(self) -> float | None:
         """Seconds until the limit, None without one."""

@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import os
+import re
 import socket
 import ssl
 import threading
@@ -13,6 +14,7 @@ from eugpt_cli.errors import ConfigError, Unreachable
 from eugpt_cli.settings import Proxy, Route, Target
 
 HEAD_LIMIT = 16 * 1024
+STATUS_LINE = re.compile(rb"HTTP/1\.\d +([1-9]\d\d)(?: |\r|$)")
 
 
 class Clock:
@@ -154,17 +156,12 @@ def _head(sock: socket.socket, clock: Clock, missing: str) -> bytes:
     return head
 
 
-def _check_answer(head: bytes, proxy: Proxy) -> None:
-    line, _, _ = head.partition(b"\r\n")
-    words = line.split(None, 2)
-    if (
-        len(words) < 2
-        or not words[0].startswith(b"HTTP/1.")
-        or not words[1].isdigit()
-        or not head.endswith(b"\r\n\r\n")
-    ):
+def _check_answer(answer: bytes, proxy: Proxy) -> None:
+    head, end, body = answer.partition(b"\r\n\r\n")
+    found = STATUS_LINE.match(head)
+    status = found[1].decode() if found else ""
+    if not status or not end or (body and status.startswith("2")):
         raise Unreachable(f"the proxy {proxy.host}:{proxy.port} did not answer as a proxy")
-    status = words[1].decode()
     if status == "407":
         raise Unreachable(
             f"the proxy {proxy.host}:{proxy.port} wants credentials (407)",

@@ -5,10 +5,9 @@ from collections.abc import Callable, Mapping
 from fnmatch import fnmatchcase
 from typing import Any, Protocol
 
-import orjson
-
 from eugpt_cli.errors import Rejected
 from eugpt_cli.events import Event, document_text, text_of
+from eugpt_cli.terminal import dump
 
 Write = Callable[[bytes], None]
 
@@ -137,7 +136,7 @@ class Document:
         self._raw = raw
 
     def finish(self, response: Mapping[str, Any]) -> None:
-        raw = self._raw or orjson.dumps(dict(response))
+        raw = self._raw or dump(response).encode()
         self._write(raw if raw.endswith(b"\n") else raw + b"\n")
 
     def fail(self) -> None:

@@ -9,13 +9,13 @@ from eugpt_cli import files, key, settings
 from eugpt_cli.console import Console
 from eugpt_cli.errors import EugptError, OutputError, Stopped, UsageError
 from eugpt_cli.mask import Masked, Sink
-from eugpt_cli.output import Writer
-from eugpt_cli.report import Outcome, dump, meta
+from eugpt_cli.output import Write, Writer
+from eugpt_cli.report import Outcome, meta
 from eugpt_cli.request import Request, build, compose, curl
 from eugpt_cli.retry import Patience
 from eugpt_cli.settings import Options, Route
 from eugpt_cli.sinks import destination
-from eugpt_cli.terminal import visible
+from eugpt_cli.terminal import dump, visible, visible_bytes
 from eugpt_cli.watch import Verbose, Watch
 
 if TYPE_CHECKING:
@@ -56,6 +56,11 @@ def run(
 def shown(sink: Sink) -> Callable[[str], str] | None:
     """How text is made fit for where it goes: a terminal gets no control characters, the rest exact bytes."""
     return visible if sink.terminal else None
+
+
+def raw(sink: Sink) -> Write:
+    """How bytes are written there, likewise."""
+    return visible_bytes(sink.write) if sink.terminal else sink.write
 
 
 def _write_meta(sink: Sink, outcome: Outcome, end: EugptError | Stopped | None, console: Console) -> None:

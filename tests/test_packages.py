@@ -68,7 +68,7 @@ def test_the_same_sources_give_the_same_bytes(packages: dict[str, Path], tmp_pat
 
 @pytest.mark.skipif(not shutil.which("man"), reason="man is not installed")
 def test_man_finds_the_page_of_a_prefix(packages: dict[str, Path], tmp_path: Path) -> None:
-    install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--no-compile"]
+    install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--ignore-installed"]
     subprocess.run([*install, "--prefix", str(tmp_path), str(packages["wheel"])], capture_output=True, check=True)
     variables = {"PATH": f"{tmp_path}/bin:{os.defpath}", "MANWIDTH": "80", "LC_ALL": "C.UTF-8"}
     found = subprocess.run(["man", "eugpt"], env=variables, capture_output=True, text=True, check=False)

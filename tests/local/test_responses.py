@@ -196,3 +196,5 @@ def test_registered_file_is_read(start: Start, tmp_path: Any) -> None:
     parts = [{"type": "input_text", "text": "When is the rent due?"}, {"type": "input_file", "file_id": SOMEBODY}]
     document = running.post({"input": [{"role": "user", "content": parts}]}).json()
     assert document["output_text"] == "The rent is due on the 3rd.\n\nSource: notes.md:5"
+    (citation,) = document["output"][-1]["content"][0]["annotations"]
+    assert (citation["file_id"], citation["filename"]) == (SOMEBODY, "notes.md")
