@@ -2,8 +2,9 @@
 
 import importlib
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from typing import Any, NoReturn
 
 import typer
@@ -143,6 +144,7 @@ def _call(command: Command, console: Console, /, **params: Any) -> int:
     values = settings.resolve(command.options, given, console.environ, profile)
     values.update((argument.name, given[argument.name]) for argument in command.arguments)
     console.quiet = bool(values.get("quiet"))
+    console.errors = values.get("errors")
     console.limit(values.get("max_time"))
     return int(module.run(settings.Options(values, profile), console))
 
@@ -157,12 +159,19 @@ def _usage(error: typer.TyperException) -> UsageError:
 def _fail(error: EugptError, argv: Sequence[str], console: Console) -> int:
     from eugpt_cli.report import error_json, error_text
 
-    form = console.environ.get("EUGPT_ERRORS", "text")
-    for word, following in pairwise([*argv, ""]):
+    form = console.errors or _errors(argv, console.environ)
+    with suppress(OutOfTime):  # the reader of stderr keeps it waiting
+        console.error(error_json(error) if form == "json" else error_text(error))
+    return error.exit.number
+
+
+def _errors(argv: Sequence[str], environ: Mapping[str, str]) -> str:
+    """The form of the error line as far as it can be known where the options could not be resolved."""
+    form = environ.get("EUGPT_ERRORS", "text")
+    for word, following in pairwise([*takewhile(lambda word: word != "--", argv), ""]):
         if word == "--errors" or word.startswith("--errors="):
             form = word.partition("=")[2] or following
-    console.error(error_json(error) if form == "json" else error_text(error))
-    return error.exit.number
+    return form
 
 
 def _defect(error: Exception, console: Console) -> Internal:

@@ -19,11 +19,12 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Console:
-    """One object for everything outside; `secret` never leaves through it."""
+    """One object for everything outside; `secret` never leaves through it, `errors` is the form of the error line."""
 
     def __init__(self) -> None:
         self.environ: Mapping[str, str] = os.environ
         self.secret = self.environ.get("EUGPT_API_KEY")  # until it is known which key is used
+        self.errors: str | None = None
         self.quiet = False
         self._deadline: float | None = None
         self._closed = {fd for fd in (0, 1, 2) if not _is_open(fd)}

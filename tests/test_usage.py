@@ -6,6 +6,7 @@ import select
 import signal
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -80,6 +81,43 @@ def test_an_echoed_key_is_masked() -> None:
         run = eugpt("ask", "x", "-v", base_url=server.base_url, env={"EUGPT_DEBUG": "1"})
     assert run.returncode == 41
     assert KEY.encode() not in run.stdout + run.stderr
+
+
+def test_the_form_of_the_error_line_comes_from_a_profile_and_not_from_the_prompt(tmp_path: Path) -> None:
+    (tmp_path / "eugpt").mkdir()
+    (tmp_path / "eugpt" / "config.toml").write_text('[profile.default]\nerrors = "json"\n')
+    profile = eugpt("ask", "x", "-p", "no", env={"XDG_CONFIG_HOME": str(tmp_path)})
+    prompt = eugpt("ask", "--nope", "--", "--errors", "json")
+    assert json.loads(profile.stderr)["error"]["exit"] == 2
+    assert prompt.stderr.startswith(b"eugpt: usage: ")
+
+
+@pytest.mark.parametrize(("signum", "ends"), [(signal.SIGTERM, -signal.SIGTERM), (None, 40)])
+def test_an_error_line_that_nobody_reads_does_not_hold_the_end(signum: signal.Signals | None, ends: int) -> None:
+    read, write = os.pipe()
+    os.set_blocking(write, False)
+    with suppress(BlockingIOError):
+        while True:
+            os.write(write, b"." * 4096)
+    os.set_blocking(write, True)
+    with (
+        serving(http(b"{}", status="400 X")) as server,
+        subprocess.Popen(
+            [EUGPT, "ask", "-I", "x", "--max-time", "60" if signum else "4"],
+            stderr=write,
+            env={"EUGPT_API_KEY": KEY, "EUGPT_BASE_URL": server.base_url},
+        ) as run,
+    ):
+        os.close(write)
+        if signum:
+            time.sleep(1)
+            run.send_signal(signum)
+        try:
+            assert run.wait(30) == ends
+        finally:
+            run.kill()
+    with open(read, "rb") as pipe:
+        assert pipe.read().strip(b".") == b""
 
 
 def test_curl_sends_the_same() -> None:
