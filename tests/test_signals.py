@@ -116,7 +116,7 @@ def writing(words: list[str]) -> Iterator[Run]:
     os.close(write)
 
 
-STAGES = {
+STAGES: dict[str, Callable[..., AbstractContextManager[Run]]] = {
     "waiting for stdin": waiting_for_stdin,
     "running the key's command": running_the_key_command,
     "connecting": connecting,
@@ -132,7 +132,7 @@ STAGES = {
 def test_a_signal_at_every_stage(tmp_path: Path, stage: str, signum: signal.Signals) -> None:
     answer, meta = tmp_path / "answer", tmp_path / "meta"
     answer.write_text("old")
-    begin: Callable[..., AbstractContextManager[Run]] = STAGES[stage]
+    begin = STAGES[stage]
     words = ["-o", str(answer), "--meta", str(meta)]
     with begin(words, *([tmp_path] if "command" in stage else [])) as run:
         run.send_signal(signum)
