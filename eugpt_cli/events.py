@@ -68,8 +68,7 @@ class Event(NamedTuple):
         return _texts([self.fields]) if self.type == DELTA else ()
 
     def lines(self) -> bytes:
-        """The bytes as one line; line ends inside are dropped, which JSON allows: they never stand in a string."""
-        return self.raw.replace(b"\r", b"").replace(b"\n", b"") + b"\n"
+        return one_line(self.raw)
 
 
 class Deltas:
@@ -92,6 +91,11 @@ class Deltas:
 
     def lines(self) -> bytes:
         return self.raw + b"\n"
+
+
+def one_line(raw: bytes) -> bytes:
+    """The bytes and a newline; line ends inside are dropped, which JSON allows: they never stand in a string."""
+    return raw.replace(b"\r", b"").replace(b"\n", b"") + b"\n"
 
 
 def _texts(deltas: Iterable[Mapping[str, Any]]) -> list[str]:
@@ -153,11 +157,12 @@ def deltas(data: bytes, length: int) -> Deltas | None:
 def document_text(document: Mapping[str, Any]) -> str:
     """`output_text`, or the `output_text` parts of `output[].content[]` where a server leaves it out."""
     text = document.get("output_text")
-    if isinstance(text, str):
+    if text and isinstance(text, str):
         return text
     items = [item for item in _list(document.get("output")) if isinstance(item, dict)]
     parts = [part for item in items for part in _list(item.get("content")) if isinstance(part, dict)]
-    return "".join(str(part.get("text", "")) for part in parts if part.get("type") == "output_text")
+    texts = [part.get("text") for part in parts if part.get("type") == "output_text"]
+    return "".join(text for text in texts if isinstance(text, str))
 
 
 def tool_of(item: Any) -> str | None:
@@ -242,7 +247,7 @@ def ending(event: Event) -> EugptError | None:
         return _failure(envelope(event.fields), "the service ended the stream with an error")
     response = response_of(event)
     status = event.type.rpartition(".")[2] if event.type != "response.completed" else response.get("status")
-    return verdict(status, response)
+    return verdict(status, {**response, "error": response.get("error") or event.fields.get("error")})
 
 
 def document_ending(document: Mapping[str, Any]) -> EugptError | None:

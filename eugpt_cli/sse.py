@@ -8,6 +8,7 @@ BLANK = b"\n\n"
 DATA = b"data: "
 NAME = re.compile(rb"(?:event: ([^\n]+)\n)?data: ")
 LIMIT = 256 * 1024 * 1024
+RETRY_DIGITS = 18  # of milliseconds; more is no time, and Python refuses thousands
 
 
 class TooLong(ValueError):
@@ -144,7 +145,7 @@ class Decoder:
             self._event = _text(value)
         elif name == b"id" and b"\0" not in value:
             self._id = _text(value)
-        elif name == b"retry" and value.isdigit():
+        elif name == b"retry" and value.isdigit() and len(value) <= RETRY_DIGITS:
             self.retry = int(value)
 
     def _dispatch(self, runs: list[Run]) -> None:

@@ -63,7 +63,7 @@ class Response(NamedTuple):
 
     @property
     def media_type(self) -> str:
-        return str(self.headers.get("content-type", "")).partition(";")[0].strip().lower()
+        return str(self.headers.get("content-type", "")).partition(";")[0].partition(",")[0].strip().lower()
 
     @property
     def is_framed(self) -> bool:

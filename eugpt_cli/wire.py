@@ -14,6 +14,7 @@ from eugpt_cli.errors import EugptError, Internal, NotTheApi, TimedOut, Truncate
 
 READ_SIZE = 1 << 17
 HEAD_LIMIT = 100 * 1024
+LONGEST_WAIT = 1e6  # seconds; a socket takes 2**32 ms for none at all
 LONGEST_REST = 4.0  # seconds after which an idle connection is not trusted to be open any more
 
 
@@ -35,7 +36,7 @@ class Silence:
         left = self._until - time.monotonic()
         if left <= 0:
             raise TimedOut(f"the service has been silent for {self._seconds:g} s")
-        return left
+        return min(left, LONGEST_WAIT)
 
 
 class Wire:

@@ -41,7 +41,7 @@ Figures = dict[str, float]
 
 
 def run(case: Case) -> Figures:
-    """wall, cpu and first (byte) in ms, peak in MiB, rate in events a millisecond; p50 and p99 of the marks' age in us."""
+    """wall, cpu and first (byte) in ms; peak in MiB; rate in events a ms; p50 and p99 of the marks' age in us."""
     started = time.monotonic_ns()
     process = subprocess.Popen(
         list(case.command),
