@@ -41,7 +41,7 @@ def run(
     if options.meta is None:
         _turn(options, console, make_writer, outcome, stream, at_end)
         return
-    if options.meta == options.output:
+    if options.output and os.path.realpath(options.meta) == os.path.realpath(options.output):
         raise UsageError("--meta and --output name the same file")
     sink = destination(options.meta, console)
     try:

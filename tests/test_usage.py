@@ -245,3 +245,10 @@ def test_two_signals_at_once_end_it_by_the_first_and_quietly() -> None:
         assert run.stderr
         assert run.stderr.read() == b""
     assert run.returncode in (-signal.SIGTERM, -signal.SIGHUP)
+
+
+def test_the_answer_and_its_facts_do_not_go_to_one_file_by_two_names(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to("file")
+    with serving(http(DOCUMENT)) as server:
+        run = eugpt("ask", "x", "-o", str(tmp_path / "link"), "--meta", f"{tmp_path}/./file", base_url=server.base_url)
+    assert (run.returncode, server.received) == (2, [])
