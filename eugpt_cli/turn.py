@@ -14,7 +14,7 @@ from eugpt_cli.report import Outcome, meta
 from eugpt_cli.request import Request, build, compose, curl
 from eugpt_cli.retry import Patience
 from eugpt_cli.settings import Options, Route
-from eugpt_cli.sinks import destination
+from eugpt_cli.sinks import destination, same_file
 from eugpt_cli.terminal import dump, visible, visible_bytes
 from eugpt_cli.watch import Verbose, Watch
 
@@ -41,7 +41,7 @@ def run(
     if options.meta is None:
         _turn(options, console, make_writer, outcome, stream, at_end)
         return
-    if options.output and os.path.realpath(options.meta) == os.path.realpath(options.output):
+    if same_file(options.meta, options.output):
         raise UsageError("--meta and --output name the same file")
     sink = destination(options.meta, console)
     try:

@@ -252,3 +252,16 @@ def test_the_answer_and_its_facts_do_not_go_to_one_file_by_two_names(tmp_path: P
     with serving(http(DOCUMENT)) as server:
         run = eugpt("ask", "x", "-o", str(tmp_path / "link"), "--meta", f"{tmp_path}/./file", base_url=server.base_url)
     assert (run.returncode, server.received) == (2, [])
+
+
+def test_the_answer_and_its_facts_may_go_to_one_terminal_or_pipe(tmp_path: Path) -> None:
+    with serving(http(DOCUMENT)) as server, open(tmp_path / "both", "wb") as both:
+        run = subprocess.run(
+            [EUGPT, "ask", "-I", "x", "-o", "/dev/stdout", "--meta", "/dev/stderr"],
+            stdout=both,
+            stderr=both,
+            env={"EUGPT_API_KEY": KEY, "EUGPT_BASE_URL": server.base_url},
+            check=False,
+        )
+    assert run.returncode == 0
+    assert (tmp_path / "both").read_bytes().count(b"\n") == 2
