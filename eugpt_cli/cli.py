@@ -11,10 +11,11 @@ import typer
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
 from eugpt_cli import __version__
-from eugpt_cli.catalogue import COMMANDS, Argument, Command, Option
+from eugpt_cli.catalogue import COMMANDS, Argument, Command
 from eugpt_cli.console import Console
 from eugpt_cli.errors import EugptError, Internal, OutOfTime, Stopped, UsageError
 from eugpt_cli.mask import redact
+from eugpt_cli.options import Option
 
 
 def main(argv: Sequence[str]) -> NoReturn:

@@ -98,6 +98,23 @@ class Console:
                 signal.signal(signum, _stop)
         yield
 
+    @contextmanager
+    def interruptible(self) -> Iterator[None]:
+        """Only in here does SIGINT raise Stopped, and once; afterwards it is ignored."""
+        signal.signal(signal.SIGINT, _interrupt)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def size(self) -> tuple[int, int]:
+        """Columns and rows of the terminal behind standard output."""
+        try:
+            columns, rows = os.get_terminal_size(1)
+        except OSError:
+            return 80, 24
+        return columns or 80, rows or 24
+
     def limit(self, seconds: float | None) -> None:
         """From now on the whole run takes at most so long: then OutOfTime is raised wherever it stands."""
         if seconds is not None:
@@ -177,6 +194,11 @@ def _stop(signum: int, frame: FrameType | None) -> None:
     if len(_came) == 1:
         signal.setitimer(signal.ITIMER_REAL, 0)
         raise Stopped(signum)
+
+
+def _interrupt(signum: int, frame: FrameType | None) -> None:
+    signal.signal(signum, signal.SIG_IGN)
+    raise Stopped(signum)
 
 
 def _out_of_time(signum: int, frame: FrameType | None) -> None:

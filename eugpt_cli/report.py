@@ -27,6 +27,13 @@ class Outcome:
     answered_at: float | None = None
     first_at: float | None = None
 
+    def next_turn(self) -> None:
+        """Another request begins; `started` stays the start of the run."""
+        self.again()
+        self.attempts = 0
+        self.sent = False
+        self.usage = self.conversation_id = None
+
     def again(self) -> None:
         """Forgets what a failed attempt told, but for what the next one does not change."""
         self.response_id = self.model = self.status = self.request_id = self.http_status = None

@@ -4,8 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from eugpt_cli import __version__
-from eugpt_cli.catalogue import COMMANDS, Argument, Command, Option
+from eugpt_cli.catalogue import COMMANDS, Argument, Command
 from eugpt_cli.errors import ExitCode
+from eugpt_cli.options import Option
 from eugpt_cli.reference.words import EVENT_TYPES, EXAMPLES, FILES, VARIABLES, Example, Fact
 
 HELP = Option("help", ("-h", "--help"), "tell what there is, and exit", kind="flag")
