@@ -52,15 +52,22 @@ def run(
         show(prepare(options, console, stream=stream)(conversation_id=thread.id), options, console)
         return
     with reported(options, console) as outcome:
-        thread = open_thread(options, console, starts=starts)
-        draft = prepare(options, console, stream=stream)
-        line = Line(options, console, thread)
-        with line, opened(options.output, console, line.secret) as sink:
-            fault = line.deliver(draft, sink, make_writer, outcome)
+        try:
+            thread = open_thread(options, console, starts=starts)
+            draft = prepare(options, console, stream=stream)
+            line = Line(options, console, thread)
+        except EugptError as fault:
             if at_end:
-                at_end(sink, outcome, fault)
-            if fault:
-                raise fault
+                with opened(options.output, console, console.secret or "") as sink:
+                    at_end(sink, outcome, fault)
+                    raise
+            raise
+        with line, opened(options.output, console, line.secret) as sink:
+            late = line.deliver(draft, sink, make_writer, outcome)
+            if at_end:
+                at_end(sink, outcome, late)
+            if late:
+                raise late
 
 
 @contextmanager

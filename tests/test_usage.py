@@ -137,6 +137,22 @@ def test_curl_sends_the_same() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("arguments", "env", "code"),
+    [(["x"], {"EUGPT_API_KEY": None}, 30), ([], {}, 2), (["x", "-p", KEY], {}, 2), (["x", "-f", "/nowhere"], {}, 31)],
+)
+def test_what_ends_before_anything_is_sent_has_a_trailer_and_facts(
+    tmp_path: Path, arguments: list[str], env: dict[str, str | None], code: int
+) -> None:
+    run = eugpt("raw-events", *arguments, "--trailer", "--meta", str(tmp_path / "meta"), env=env)
+    file = eugpt("raw-events", *arguments, "--trailer", "-o", str(tmp_path / "out"), env=env)
+    [trailer] = map(json.loads, run.stdout.splitlines())
+    meta = json.loads((tmp_path / "meta").read_bytes())
+    assert (run.returncode, trailer["type"], trailer["exit"], meta["exit"]) == (code, "eugpt.end", code, code)
+    assert KEY.encode() not in run.stdout + run.stderr
+    assert (file.returncode, file.stdout, (tmp_path / "out").exists()) == (code, b"", False)
+
+
 def test_closed_and_full_stdout() -> None:
     env = {"PATH": os.defpath, "EUGPT_API_KEY": KEY}
     with serving(http(DOCUMENT)) as server:
