@@ -63,9 +63,9 @@ def dial(route: Route, seconds: float) -> socket.socket:
     clock = Clock(seconds)
     target = route.target
     if target.scheme == "http":
-        return _connect(target.host, target.port, clock)
+        return connect(target.host, target.port, clock)
     context = trust(route.ca_file, route.ca_folder)
-    sock = _tunnel(route.proxy, target, clock) if route.proxy else _connect(target.host, target.port, clock)
+    sock = tunnel(route.proxy, target, clock) if route.proxy else connect(target.host, target.port, clock)
     return _secure(sock, context, target, clock)
 
 
@@ -121,9 +121,9 @@ def _has_certificates(folder: str) -> bool:
     return False
 
 
-def _tunnel(proxy: Proxy, target: Target, clock: Clock) -> socket.socket:
-    """A socket through a proxy's CONNECT (RFC 9110, section 9.3.6)."""
-    sock = _connect(proxy.host, proxy.port, clock, "the proxy ")
+def tunnel(proxy: Proxy, target: Target, clock: Clock) -> socket.socket:
+    """A socket through a proxy's CONNECT (RFC 9110, section 9.3.6). Raises Unreachable."""
+    sock = connect(proxy.host, proxy.port, clock, "the proxy ")
     name = f"[{target.host}]" if ":" in target.host else target.host
     lines = [f"CONNECT {name}:{target.port} HTTP/1.1", f"Host: {name}:{target.port}"]
     if proxy.authorization:
@@ -171,9 +171,10 @@ def _check_answer(answer: bytes, proxy: Proxy) -> None:
         raise Unreachable(f"the proxy {proxy.host}:{proxy.port} refused the connection ({status})")
 
 
-def _connect(host: str, port: int, clock: Clock, who: str = "") -> socket.socket:
+def connect(host: str, port: int, clock: Clock, who: str = "") -> socket.socket:
+    """A socket to the first address that takes it. Raises Unreachable."""
     missing = f"no connection to {who}{host}:{port}"
-    addresses = _resolve(host, port, clock)
+    addresses = resolve(host, port, clock)
     problem = Unreachable(f"{missing}: no address")
     for n, (family, kind, proto, _, address) in enumerate(addresses):
         try:
@@ -197,8 +198,8 @@ def _connect(host: str, port: int, clock: Clock, who: str = "") -> socket.socket
     raise problem
 
 
-def _resolve(host: str, port: int, clock: Clock) -> list[Any]:
-    """getaddrinfo in a thread: it can neither be interrupted nor bounded otherwise."""
+def resolve(host: str, port: int, clock: Clock) -> list[Any]:
+    """getaddrinfo in a thread: it can neither be interrupted nor bounded otherwise. Raises Unreachable."""
     found: list[Any] = []
     failure: list[OSError] = []
 
