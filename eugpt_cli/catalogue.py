@@ -22,6 +22,17 @@ class Option(NamedTuple):
     choices: tuple[str, ...] = ()
     setting: bool = False
 
+    @property
+    def told_default(self) -> str:
+        """The default in words; empty where there is none."""
+        return (
+            ""
+            if self.default is None
+            else f"{self.default:g}"
+            if isinstance(self.default, float)
+            else str(self.default)
+        )
+
 
 class Argument(NamedTuple):
     """What stands on the command line without a flag; `name` is its keyword, `many` takes the rest of the line."""
@@ -252,14 +263,14 @@ CONFIG = (
 DOCTOR = (*ROUTE, JSON, ERRORS)
 EXIT_CODES = (JSON, ERRORS)
 
-PROMPT = Argument("prompt", "[PROMPT]", "- is stdin")
+PROMPT = Argument("prompt", "[PROMPT]", "what to ask; - is standard input")
 COMMANDS = (
     Command("ask", "One answer, all or nothing.", (PROMPT,), SHARED + ASK),
     Command("stream", "Text as it arrives.", (PROMPT,), SHARED),
     Command(
         "chat",
         "A turn in a conversation that the service keeps.",
-        (Argument("prompt", "[MESSAGE]", "- is stdin"),),
+        (Argument("prompt", "[MESSAGE]", "what to say; - is standard input"),),
         SHARED,
     ),
     Command("raw-events", "Every event as one NDJSON line.", (PROMPT,), SHARED + RAW_EVENTS),
@@ -271,7 +282,7 @@ COMMANDS = (
     ),
     Command(
         "serve",
-        "A local server for the same API, for trying things out and for tests.",
+        "A local server for the same API: no account needed.",
         (
             Argument(
                 "command",

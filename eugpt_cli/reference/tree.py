@@ -78,15 +78,11 @@ def told(option: Option, variable: str | None = None) -> str:
     """The help of an option with what its row says besides."""
     notes = [
         "may be repeated" if option.many else "",
-        f"default {_number(option.default)}" if option.default is not None else "",
+        f"default {option.told_default}" if option.told_default else "",
         f"variable {variable}" if variable else "",
     ]
     note = "; ".join(filter(None, notes))
     return option.help + (f" ({note})" if note else "")
-
-
-def _number(value: object) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 @dataclass(frozen=True)
