@@ -10,9 +10,9 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from eugpt_cli import dial, settings
-from eugpt_cli.catalogue import DOCTOR
 from eugpt_cli.console import Console
 from eugpt_cli.key import Key, find, source
+from eugpt_cli.options import DOCTOR
 from eugpt_cli.output import Text
 from eugpt_cli.profile import Profile, load
 from eugpt_cli.report import Outcome

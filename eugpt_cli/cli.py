@@ -11,10 +11,11 @@ import typer
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
 from eugpt_cli import __version__
-from eugpt_cli.catalogue import COMMANDS, Argument, Command, Option
+from eugpt_cli.catalogue import COMMANDS, Argument, Command
 from eugpt_cli.console import Console
 from eugpt_cli.errors import EugptError, Internal, OutOfTime, Stopped, UsageError
 from eugpt_cli.mask import redact
+from eugpt_cli.options import Option
 
 
 def main(argv: Sequence[str]) -> NoReturn:
@@ -153,7 +154,8 @@ def _usage(error: typer.TyperException) -> UsageError:
     context = getattr(error, "ctx", None)
     path = context.command_path if context else "eugpt"
     message = " ".join(error.format_message().split()).rstrip(".")
-    return UsageError(message[:1].lower() + message[1:], hint=f"{path} --help")
+    quoted = "; a prompt of several words is quoted" if "unexpected extra" in message else ""
+    return UsageError(message[:1].lower() + message[1:], hint=f"{path} --help{quoted}")
 
 
 def _fail(error: EugptError, argv: Sequence[str], console: Console) -> int:

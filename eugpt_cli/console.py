@@ -16,6 +16,7 @@ IDLE_NOTE_SECONDS = 3.0
 LAST_WORDS_SECONDS = 2.0
 READ_SIZE = 1 << 16
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_came: set[int] = set()  # the signals since they are listened to
 
 
 class Console:
@@ -91,10 +92,28 @@ class Console:
     @contextmanager
     def signals(self) -> Iterator[None]:
         """SIGINT, SIGTERM and SIGHUP raise Stopped in here; one that is ignored (nohup) stays ignored."""
+        _came.clear()
         for signum in SIGNALS:
             if signal.getsignal(signum) is not signal.SIG_IGN:
                 signal.signal(signum, _stop)
         yield
+
+    @contextmanager
+    def interruptible(self) -> Iterator[None]:
+        """Only in here does SIGINT raise Stopped, and once; afterwards it is ignored."""
+        signal.signal(signal.SIGINT, _interrupt)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def size(self) -> tuple[int, int]:
+        """Columns and rows of the terminal behind standard output."""
+        try:
+            columns, rows = os.get_terminal_size(1)
+        except OSError:
+            return 80, 24
+        return columns or 80, rows or 24
 
     def limit(self, seconds: float | None) -> None:
         """From now on the whole run takes at most so long: then OutOfTime is raised wherever it stands."""
@@ -167,10 +186,18 @@ def _write_all(fd: int, data: bytes) -> None:
 
 
 def _stop(signum: int, frame: FrameType | None) -> None:
-    for other in SIGNALS:
-        if signal.getsignal(other) is not signal.SIG_IGN:
-            signal.signal(other, signal.SIG_DFL)
-    signal.setitimer(signal.ITIMER_REAL, 0)
+    """The first signal ends the run, the same once more the process; another adds nothing: some send two at once."""
+    if signum in _came:
+        signal.signal(signum, signal.SIG_DFL)
+        os.kill(os.getpid(), signum)
+    _came.add(signum)
+    if len(_came) == 1:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        raise Stopped(signum)
+
+
+def _interrupt(signum: int, frame: FrameType | None) -> None:
+    signal.signal(signum, signal.SIG_IGN)
     raise Stopped(signum)
 
 

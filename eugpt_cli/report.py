@@ -27,6 +27,13 @@ class Outcome:
     answered_at: float | None = None
     first_at: float | None = None
 
+    def next_turn(self) -> None:
+        """Another request begins; `started` stays the start of the run."""
+        self.again()
+        self.attempts = 0
+        self.sent = False
+        self.usage = self.conversation_id = None
+
     def again(self) -> None:
         """Forgets what a failed attempt told, but for what the next one does not change."""
         self.response_id = self.model = self.status = self.request_id = self.http_status = None
@@ -59,7 +66,7 @@ def error_fields(error: EugptError) -> dict[str, Any]:
         "type": error.type,
         "code": error.code,
         "detail": error.detail,
-        "retryable": error.exit.again.startswith("yes"),
+        "retryable": error.exit.again.startswith("yes") and not error.final,
         "retry_after": error.retry_after,
         "attempts": error.attempts,
         "request_id": error.request_id,

@@ -41,6 +41,7 @@ ELSEWHERE = {
     "#!/bin/sh\n# nightly": "test_rehearsal",
     "# The first request": "test_rehearsal",
     "eugpt serve -v --scenario": "test_rehearsal",
+    "eugpt serve --scenario bad-night": "test_rehearsal",
     "# GNU parallel": "needs hosts",
     "parallel": "needs hosts",
     "#!/bin/sh\n#SBATCH": "needs Slurm",

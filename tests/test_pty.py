@@ -8,7 +8,6 @@ import pytest
 from .program import eugpt
 from .rawserver import SSE_HEAD, Script, chunk, http, serving, sse, stream
 from .terminal import on_terminal
-from .test_wire import UUID
 
 SEQUENCES = {
     "OSC 52": "\x1b]52;c;ZXZpbA==\x07",
@@ -52,7 +51,7 @@ def test_a_sequence_cut_at_every_place(command: str) -> None:
     pieces = [piece for sequence in SEQUENCES.values() for piece in cuts(sequence)]
     text = "".join(pieces)
     with serving(stream(*deltas(pieces), COMPLETED)) as server:
-        seen = on_terminal(command, "x", base_url=server.base_url)
+        seen = on_terminal(command, "-q", "x", base_url=server.base_url)
         piped = eugpt(command, "x", base_url=server.base_url)
     assert (seen.exit, seen.output.decode()) == (0, escaped(text).replace("\n", "\r\n"))
     assert is_safe(seen.output)
@@ -100,7 +99,6 @@ SHOWN: dict[str, tuple[str, Script]] = {
         "stream x -v",
         stream(named(type="response.output_item.added", item={"type": "x_call", "name": ALL}), COMPLETED),
     ),
-    "conversation": (f"chat x -c {UUID}", stream(named(type="response.completed", response=NAMED))),
     "document": ("ask x --json", http(BODY)),
     "fenced block": (
         "ask x --extract code",

@@ -91,8 +91,8 @@ def reference(checkout: Path, *arguments: str) -> subprocess.CompletedProcess[st
 @pytest.mark.parametrize(
     ("source", "old", "new", "stale"),
     [
-        ("catalogue.py", '"inline a local text file; - is stdin"', '""', {*GENERATED[0::2], GENERATED[3]}),
-        ("catalogue.py", '"--no-stdin"', '"--without-stdin"', {*GENERATED, "README.md"}),
+        ("options.py", '"inline a local text file; - is stdin"', '""', {*GENERATED[0::2], GENERATED[3]}),
+        ("options.py", '"--no-stdin"', '"--without-stdin"', {*GENERATED, "README.md"}),
         ("errors.py", "QUOTA = (49,", "QUOTA = (48,", {"man/eugpt.1", "README.md"}),
     ],
     ids=["help removed", "option renamed", "exit code changed"],

@@ -4,6 +4,7 @@ import json
 import os
 import select
 import signal
+import socket
 import subprocess
 import time
 from contextlib import suppress
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from .program import EUGPT, KEY, eugpt
-from .rawserver import http, serving
+from .rawserver import held_open, http, serving
 from .test_wire import DOCUMENT
 
 BAD: list[tuple[list[str], dict[str, str | None], int, str]] = [
@@ -33,6 +34,7 @@ BAD: list[tuple[list[str], dict[str, str | None], int, str]] = [
     (["ask", "x", "--base-url", "https://u:p@example.org/v1"], {}, 30, "credentials"),
     (["ask", "x", "--base-url", "http://example.org/v1"], {}, 30, "plain http"),
     (["ask", "x", "--base-url", "example.org"], {}, 30, "cannot be used"),
+    *((["ask", "x", flag, ""], {}, 2, f"{flag} is empty") for flag in ("--base-url", "--conversation", "--output")),
     (["ask", "x", "--base-url", "http://127.0.0.1:0/v1"], {}, 30, "port 0"),
     (["ask", "x", "--base-url", "http://127.0.0.999:1/v1"], {}, 30, "base URL"),
     (["ask", "x", "--base-url", "https://xn--/v1"], {}, 30, "base URL"),
@@ -204,3 +206,42 @@ def test_standard_input_that_another_process_has_made_non_blocking() -> None:
         assert (run.wait(), run.stderr.read()) == (0, b"")
     os.close(read)
     assert json.loads(server.received[0].body)["input"] == "ab"
+
+
+def test_an_unquoted_prompt_is_told_so() -> None:
+    assert b"quoted" in eugpt("ask", "what", "is", "this").stderr.splitlines()[1]
+
+
+def test_a_key_file_is_not_cut_to_a_key(tmp_path: Path) -> None:
+    (tmp_path / "key").write_bytes(b"k" * 10_000)
+    with serving(http(DOCUMENT)) as server:
+        run = eugpt("ask", "x", "--api-key-file", str(tmp_path / "key"), base_url=server.base_url)
+    assert (run.returncode, server.received) == (30, [])
+
+
+def test_the_longest_timeout_is_one() -> None:
+    def slowly(connection: socket.socket) -> None:
+        time.sleep(1)
+        connection.sendall(http(DOCUMENT))
+
+    with serving(slowly) as server:
+        run = eugpt("ask", "x", "--timeout", "1e9", "--retries", "0", base_url=server.base_url)
+    assert (run.returncode, run.stderr) == (0, b"")
+
+
+def test_two_signals_at_once_end_it_by_the_first_and_quietly() -> None:
+    with (
+        serving(held_open(b"")) as server,
+        subprocess.Popen(
+            [EUGPT, "stream", "-I", "x"],
+            stderr=subprocess.PIPE,
+            env={"EUGPT_API_KEY": KEY, "EUGPT_BASE_URL": server.base_url},
+        ) as run,
+    ):
+        while not server.received:
+            time.sleep(0.01)
+        run.send_signal(signal.SIGTERM)
+        run.send_signal(signal.SIGHUP)
+        assert run.stderr
+        assert run.stderr.read() == b""
+    assert run.returncode in (-signal.SIGTERM, -signal.SIGHUP)

@@ -3,9 +3,10 @@
 from typing import Any, NamedTuple
 
 from eugpt_cli import key, settings
-from eugpt_cli.catalogue import COMMANDS, PROFILE, Option
+from eugpt_cli.catalogue import COMMANDS
 from eugpt_cli.console import Console
 from eugpt_cli.errors import ConfigError
+from eugpt_cli.options import PROFILE, Option
 from eugpt_cli.profile import Profile, config_path, load
 from eugpt_cli.settings import Options
 from eugpt_cli.terminal import brief

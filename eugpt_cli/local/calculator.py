@@ -44,7 +44,7 @@ def evaluate(expression: str) -> str:
         raise CalculatorError(f"the expression is longer than {MAX_CHARS} characters")
     parser = _Parser(_lex(expression))
     try:
-        return _shown(parser.whole())
+        return shown(parser.whole())
     except (OverflowError, ValueError, InvalidOperation) as error:
         raise CalculatorError(str(error)) from None
 
@@ -247,7 +247,8 @@ _FUNCTIONS: dict[str, tuple[int, int, Callable[..., Number]]] = {
 }
 
 
-def _shown(value: Number) -> str:
+def shown(value: Number) -> str:
+    """A number as text: exact as far as it is short, else 15 digits."""
     if isinstance(value, float):
         return format(value, ".15g")
     if value.denominator == 1:

@@ -31,8 +31,9 @@ from .intent import (
     web_query,
     wish,
 )
+from .measure import measured
 from .reading import Document, Message
-from .text import Sentence, bm25, coverage, sentences, summarise, terms
+from .text import MOST_SENTENCES, Sentence, bm25, coverage, sentences, summarise, terms
 
 MAX_ANALYSED = 1_000_000
 """Characters of given text that are ranked; what lies beyond is stored but not searched."""
@@ -136,6 +137,9 @@ def _from_material(context: Context, material: Sequence[Document], wanted: Wish)
         return Answer(code)
     if not terms(question) or asks_for_summary(question):
         return Answer(_summary(text, wanted))
+    answered = measured(question, text)
+    if answered:
+        return Answer(answered)
     if needs_a_model(question):
         return Answer(f"Without a language model that cannot be done. In short: {_summary(text, wanted)}")
     best = _best(question, [*_passages(material), *_thread(context.said), *_grounds(context)], wanted)
@@ -160,6 +164,8 @@ def _searched(context: Context, wanted: Wish) -> Answer:
     question = context.message.question
     if context.web and asks_the_web(question):
         return _from_web(question, context.web, wanted)
+    if context.said and asks_for_summary(question):
+        return Answer(_summary("\n\n".join(context.said)[:MAX_ANALYSED], wanted))
     best = _best(question, [*_thread(context.said), *_grounds(context)], wanted)
     if best:
         return _quoted(best, wanted)
@@ -199,7 +205,8 @@ def _passages(material: Sequence[Document]) -> list[Passage]:
     found: list[Passage] = []
     for document in material:
         for heading, text, line in chunked(document.text[: max(left, 0)]):
-            found += passages(document.name, heading, text, line, document.file_id)
+            if len(found) < MOST_SENTENCES:
+                found += passages(document.name, heading, text, line, document.file_id)
         left -= len(document.text)
     return found
 
@@ -223,7 +230,7 @@ def _with_block(sentence: Sentence, lines: Sequence[str], first: int) -> str:
         return sentence.text
     end = next((n for n, line in enumerate(lines) if n >= sentence.line - first and line.endswith(":")), len(lines))
     block = indented_after(lines, end + 1)
-    return f"{sentence.text}\n\n{block}" if block else sentence.text
+    return f"{sentence.text}\n\n```\n{block}\n```" if block else sentence.text
 
 
 def _thread(said: Sequence[str]) -> list[Passage]:

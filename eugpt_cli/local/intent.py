@@ -19,6 +19,7 @@ from .languages import (
     SUMMARY,
     TIMES,
 )
+from .text import ENDED
 
 _COUNT = re.compile(
     rf"(?<!\w)({'|'.join(NUMBERS)}|\d{{1,2}}|a single)\s+(?:\w+\s+)?(?:({SENTENCE})|({POINT}))(?!\w)", re.I
@@ -30,6 +31,9 @@ _ORDER_TO_SEARCH = re.compile(
     re.I,
 )
 _URL = re.compile(r"https?://[^\s<>\"']+[^\s<>\"'.,;:!?)]")
+
+LONGEST_INTRODUCTION = 500
+"""Characters before a block of code by which it is found."""
 
 _FUNCTION = r"(?:sqrt|abs|round|floor|ceil|min|max|sin|cos|tan|exp|ln|log|pi|mod|π|e|tau)(?![a-z])|(?:sum|avg)(?=\()"
 _RUN = re.compile(rf"(?:(?<![a-z])(?:{_FUNCTION})|[\d.,_()+\-*/%^!\u00d7\u00f7\u00b7\u2212]|\s)+", re.I)
@@ -76,7 +80,9 @@ class Wish:
         """The sentences as a paragraph or a list."""
         if self.bullets:
             return "\n".join(f"- {line}" for line in lines)
-        return ("\n\n" if any("\n" in line for line in lines) else " ").join(lines)
+        if any("\n" in line for line in lines):
+            return "\n\n".join(lines)
+        return (" " if all(ENDED.search(line) for line in lines) else "\n").join(lines)
 
 
 def wish(text: str) -> Wish:
@@ -148,7 +154,7 @@ def _paragraph(before: str, line: str) -> str:
     """The paragraph that a line goes on or begins; a blank line ends none, since what follows may be its block."""
     if not line.strip():
         return before.rstrip("\n") + "\n"
-    return line if before.endswith("\n") else f"{before} {line}"
+    return line if before.endswith("\n") else f"{before} {line}"[-LONGEST_INTRODUCTION:]
 
 
 def _indented(lines: Sequence[str]) -> list[tuple[str, str]]:
@@ -159,7 +165,7 @@ def _indented(lines: Sequence[str]) -> list[tuple[str, str]]:
         before = _paragraph(before, line)
         block = indented_after(lines, number + 1) if line.endswith(":") else ""
         if block:
-            found.append((before, block))
+            found.append((before, f"```\n{block}\n```"))
     return found
 
 

@@ -93,7 +93,8 @@ ORDERS = frozenset(
 """First words by which a paragraph without a question mark is told for an order."""
 
 NEEDS_A_MODEL = re.compile(
-    r"^\W*(?:please\s+|bitte\s+)?(?:translate|write|compose|draft|rewrite|rephrase|paraphrase|invent|imagine"
+    r"^\W*(?:please\s+|bitte\s+)?(?:translate|write|compose|draft|rewrite|rephrase|paraphrase|invent|imagine|review|proofread|classify"
+    r"|refactor|improve|fix"
     r"|tell me a|übersetz\w*|schreib\w*|tradui\w*|écri\w*|traduce|escribe|traduci|scrivi|traduza|escreva|vertaal"
     r"|schrijf|przetłumacz|napisz)\b",
     re.I,
@@ -125,7 +126,8 @@ STOP_WORDS = frozenset(
     """
     a about above after again all am an and any are as at be because been before being below between both but by
     can could did do does doing don down during each few for from further give had has have having he her here hers him
-    his how i if in into is it its itself just list make many me more most much my need no nor not now of off on once
+    his how i if in into is it its itself just list make many me mean means meant more most much my need no nor
+    not now of off on once
     only or other our ours out over own please s same say she should show so some such t tell than that the their theirs
     them then there these they this those through to too under until up very was we were what what's when where which
     while who whom whose why will with would you your yours

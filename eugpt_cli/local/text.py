@@ -20,10 +20,18 @@ _BREAK = re.compile(
     rf"(?<=[.!?…])[\"'”\u2019)\]]*\s+(?=[\"'“\u2018(\[¿¡„«]?[A-Z{_CAPITALS}0-9#*-])"
     r"|\n\s*\n|\n(?=\s*(?:(?:[-*•]|\d+[.)]|#)\s|\|))"
     r"|\n(?=[\[(]?(?:\d{2,4}[-:/.]\d\d|[A-Z][a-z]{2} +\d{1,2} \d\d:|(?:[A-Z]{4,8}|error|warning|info|debug)\b))"
+    r"|(\n)"
 )
+MOST_SENTENCES = 50_000
+"""How many sentences of a text are looked at: a million characters of prose hold fewer."""
+FILLED = 40
+"""Characters from which on a line was broken by a margin; a shorter one (a record, a verse, code) stands alone."""
 _ABBREVIATION = re.compile(
-    r"\b(?:e\.g|i\.e|etc|cf|vs|Dr|Mr|Mrs|Ms|Prof|No|Nr|z\.B|bzw|ca|St|Art|Abs|Hr|Fr|Sr|Sra|Dott|Sig|bijv|dhr|mevr|mgr|św|ul|[A-Z])\.$"
+    r"\b(?:e\.g|i\.e|etc|cf|vs|Dr|Mr|Mrs|Ms|Prof|No|Nr|z\.B|bzw|ca|St|Art|Abs|Hr|Fr|Sr|Sra|Dott|Sig"
+    r"|bijv|dhr|mevr|mgr|św|ul|[A-Z])\.$"
 )
+ENDED = re.compile(r"[.!?…:;][\"'”’)\]`*_]*$")
+"""The end of a whole sentence, which a title or a record has not."""
 _ORDINAL = re.compile(r"(?<!\d)\d{1,2}\.$")
 _COMMENT = re.compile(r"<!--[^>\n]{0,300}-->")
 _MARKUP = re.compile(r"^\s*(?:#{1,6}\s+|[-*•]\s+|\d+[.)]\s+|>\s+|\|\s*)")
@@ -81,12 +89,16 @@ def sentences(text: str, first_line: int = 1) -> list[Sentence]:
         held = start + lead
         if piece.strip():
             found.append(Sentence(" ".join(_MARKUP.sub("", piece).split()).removesuffix("|").rstrip(), line))
+        if len(found) == MOST_SENTENCES:
+            break
         start = match.end() if match else end
     return [sentence for sentence in found if _WORD.search(sentence.text)]
 
 
 def _goes_on(text: str, end: int, match: re.Match[str]) -> bool:
-    """Whether the dot at a break ends an abbreviation or an ordinal instead of a sentence."""
+    """Whether a line is filled, or the dot at a break ends an abbreviation or an ordinal instead of a sentence."""
+    if match.group(1):
+        return end - text.rfind("\n", 0, end) > FILLED
     before = text[max(0, end - 6) : end]
     if _ORDINAL.search(before) and MONTHS_AFTER_A_DOT.match(text, match.end()):
         return True
@@ -121,7 +133,7 @@ def coverage(query: Sequence[str], document: Sequence[str]) -> float:
 def summarise(text: str, count: int) -> list[Sentence]:
     """Luhn's extract: the `count` weightiest sentences, in the order of the text; prose before tables and code.
 
-    Of several, one is the first of the text, which mostly says what it is about (Baxendale 1958).
+    Of several, one is the first of the text, which mostly says what it is about (Baxendale 1958); a title is none.
     """
     lines = text.split("\n")
     all_sentences = sentences(text)
@@ -131,7 +143,8 @@ def summarise(text: str, count: int) -> list[Sentence]:
     least = max(2, min(7, len(all_sentences) // 25 + 2))
     significant = {term for term, n in frequency.items() if n >= least} or set(frequency)
     weights = [_luhn(tokens, significant) for tokens in tokenised]
-    order = sorted(range(len(all_sentences)), key=lambda i: (count > 1 and i != 0, -weights[i], i))
+    lead = next((i for i, s in enumerate(all_sentences) if ENDED.search(s.text)), None) if count > 1 else None
+    order = sorted(range(len(all_sentences)), key=lambda i: (i != lead, -weights[i], i))
     return [all_sentences[i] for i in sorted(order[:count])]
 
 

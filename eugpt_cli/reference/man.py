@@ -3,7 +3,8 @@
 import re
 from collections.abc import Callable, Iterable
 
-from eugpt_cli.catalogue import Command, Option
+from eugpt_cli.catalogue import Command
+from eugpt_cli.options import Option
 from eugpt_cli.reference.tree import HELP, Tree, told, value_name
 from eugpt_cli.reference.words import Fact
 

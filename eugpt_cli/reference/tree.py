@@ -4,8 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from eugpt_cli import __version__
-from eugpt_cli.catalogue import COMMANDS, Argument, Command, Option
+from eugpt_cli.catalogue import COMMANDS, Argument, Command
 from eugpt_cli.errors import ExitCode
+from eugpt_cli.options import Option
 from eugpt_cli.reference.words import EVENT_TYPES, EXAMPLES, FILES, VARIABLES, Example, Fact
 
 HELP = Option("help", ("-h", "--help"), "tell what there is, and exit", kind="flag")
@@ -21,12 +22,12 @@ FILLERS = {
     "UUID=DIR": "=folder",
     "ID": "conversation",
     "ID|NAME": "conversation",
-    "NAME": "profile",
+    "NAME": "conversation",
     "COMMAND": "command",
 }
 LISTS: dict[str, tuple[str, ...]] = {
     "GLOB": EVENT_TYPES,
-    "CODE": tuple(str(code.number) for code in ExitCode),
+    "CODE": tuple(word for code in ExitCode for word in (str(code.number), code.label)),
 }
 
 
@@ -94,8 +95,8 @@ class Filler:
 
 
 def bare(metavar: str) -> str:
-    """The word of a metavar, without the signs that say how often it may stand."""
-    return metavar.strip("[].… -")
+    """The first word of a metavar, without the signs that say how often it may stand."""
+    return metavar.strip("[].… -").partition(" ")[0]
 
 
 def filler(thing: Option | Argument) -> Filler:
@@ -105,7 +106,9 @@ def filler(thing: Option | Argument) -> Filler:
     words = words or LISTS.get(word, ())
     if not words and word.islower() and "|" in word:
         words = tuple(word.split("|"))
-    return Filler("words", words) if words else Filler(FILLERS.get(word, ""))
+    if words:
+        return Filler("words", words)
+    return Filler("profile" if thing.name == "profile" else FILLERS.get(word, ""))
 
 
 def _groups(commands: tuple[Command, ...]) -> tuple[Group, ...]:

@@ -22,24 +22,38 @@ def block(introduction: str) -> str:
     return textwrap.dedent(found[1]).strip() + "\n"
 
 
-def test_the_script_survives_the_night(tmp_path: Path) -> None:
+def run(folder: Path, introduction: str) -> subprocess.CompletedProcess[str]:
+    """Run the command of the README that these words introduce, in a folder with its script, its night and reports."""
     for name in ("nightly.sh", "bad-night.toml"):
-        (tmp_path / name).write_text(block(f"`{name}`"))
+        (folder / name).write_text(block(f"`{name}`"))
     for name in "abcd":
-        (tmp_path / f"{name}.txt").write_text(REPORT)
+        (folder / f"{name}.txt").write_text(REPORT)
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    run = subprocess.run(
-        shlex.split(block("The night, in a second")),
-        cwd=tmp_path,
+    return subprocess.run(
+        shlex.split(block(introduction)),
+        cwd=folder,
         env={**os.environ, "PATH": path},
         capture_output=True,
         text=True,
         timeout=60,
     )
-    assert run.returncode == 75, run.stderr
+
+
+def test_the_script_survives_the_night(tmp_path: Path) -> None:
+    night = run(tmp_path, "The night, in seconds")
+    assert night.returncode == 75, night.stderr
     assert (tmp_path / "a.summary").read_text().strip() in REPORT
-    assert [file.name for file in tmp_path.glob("*.summary*")] == ["a.summary"], "no half answer is kept"
-    said = [line for line in run.stderr.splitlines() if line.startswith("nightly:")]
+    left = {file.name for file in tmp_path.iterdir()} - {f"{name}.txt" for name in "abcd"}
+    assert left == {"nightly.sh", "bad-night.toml", "a.summary"}, "no half answer is kept"
+    said = [line for line in night.stderr.splitlines() if line.startswith("nightly:")]
     assert said == ["nightly: b.txt: the answer broke off", "nightly: quota used up, the rest tomorrow"]
-    statuses = re.findall(r"POST /v1/responses (\S+)", run.stderr)
-    assert statuses == ["503", "200", "200", "429"], "nothing is asked after the quota's end"
+    statuses = re.findall(r"POST /v1/responses (\S+)", night.stderr)
+    assert statuses == ["503", "200", "200", "200", "200", "429"], "nothing is asked after the quota's end"
+
+
+def test_the_retry_is_told_as_the_readme_says(tmp_path: Path) -> None:
+    told = run(tmp_path, "What eugpt does by itself")
+    promised = re.search(r"^says `([^`]+)`", README, re.M)
+    assert promised
+    assert told.returncode == 0
+    assert promised[1] in told.stderr.splitlines()

@@ -10,6 +10,7 @@ from eugpt_cli.local import clock
 from eugpt_cli.local.calculator import evaluate
 from eugpt_cli.local.intent import asks_for_summary
 from eugpt_cli.local.reading import read
+from eugpt_cli.local.text import sentences
 
 from .conftest import Server
 
@@ -161,10 +162,46 @@ The night is set in a file:
 @pytest.mark.parametrize(
     ("question", "answer"),
     [
-        ("Show me the code", "pump --start"),
-        ("Give me the file with the night as toml", "[night]\nhours = 8"),
-        ("How do I start it?", "Start it with:\n\npump --start"),
+        ("Show me the code", "```\npump --start\n```"),
+        ("Give me the file with the night as toml", "```\n[night]\nhours = 8\n```"),
+        ("How do I start it?", "Start it with:\n\n```\npump --start\n```"),
     ],
 )
 def test_indented_code_is_found_by_what_introduces_it(server: Server, question: str, answer: str) -> None:
     assert server.ask(f"{question}\n\n{MANUAL}")["output_text"] == answer
+
+
+PRICES = "Bread 2.50\nMilk 1.20\nCall anna@example.org, see https://example.org/x."
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        ("How many lines?", "The text has 3 lines."),
+        ("Count the words", "The text has 8 words."),
+        ("What is the sum of the numbers?", "The sum of the 2 numbers is 3.7."),
+        ("What is the largest of these numbers?", "The largest of the 2 numbers is 2.5."),
+        ("Extract all email addresses", "anna@example.org"),
+        ("List the links", "https://example.org/x"),
+        ("How much is the milk?", "Milk 1.20"),
+    ],
+)
+def test_what_a_text_holds_is_counted_and_picked_out(server: Server, question: str, answer: str) -> None:
+    assert server.ask(f"{question}\n\n{PRICES}")["output_text"] == answer
+
+
+def test_lines_filled_to_a_margin_are_one_sentence_and_short_ones_are_records() -> None:
+    filled = "The harbour of the town was built in the year 1840\nand silted up within a generation."
+    assert [sentence.text for sentence in sentences(filled)] == [" ".join(filled.split())]
+    assert [(sentence.text, sentence.line) for sentence in sentences("name,age\nAnna,34\nBob,51")] == [
+        ("name,age", 1),
+        ("Anna,34", 2),
+        ("Bob,51", 3),
+    ]
+
+
+def test_a_conversation_is_summarised(server: Server) -> None:
+    conversation = server.ask("My boat is called Petrel.")["conversation_id"]
+    server.ask("It lies at Husum.", conversation_id=conversation)
+    answer = server.ask("Summarise our conversation", conversation_id=conversation)["output_text"]
+    assert answer == "My boat is called Petrel. It lies at Husum."
