@@ -4,11 +4,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Event
-from typing import Protocol
 
 from eugpt_cli.batch.items import Item
 from eugpt_cli.batch.pace import Pace
-from eugpt_cli.batch.rows import Answer, MakeRow
+from eugpt_cli.batch.rows import Answer, MakeRow, Rows
 from eugpt_cli.batch.tally import Tally
 from eugpt_cli.errors import EugptError, LocalError, StatusError
 from eugpt_cli.exchange import Way, deliver
@@ -17,29 +16,6 @@ from eugpt_cli.request import Request
 from eugpt_cli.retry import Patience, fits
 from eugpt_cli.transport import Client
 from eugpt_cli.watch import Watch
-
-
-class Rows(Protocol):
-    """Where the rows go."""
-
-    def is_done(self, item: Item) -> bool:
-        """Whether the row of an earlier run is there."""
-
-    def expect(self, item: Item) -> None:
-        """This item comes next."""
-
-    def write(self, item: Item, row: bytes) -> None: ...
-
-    def release(self) -> None:
-        """The run is being stopped: no row waits for another."""
-
-    def sync(self) -> None: ...
-
-    def settle(self) -> None:
-        """Every row has been written."""
-
-    def seal(self, seconds: float) -> None:
-        """From now on no row is written, and none is half written if that ends within so many seconds."""
 
 
 @dataclass(frozen=True)
