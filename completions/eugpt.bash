@@ -27,7 +27,7 @@ _eugpt_option() {
     case $2 in
     -i | --instructions) kind=@file ;;
     -c | --conversation) kind=conversation ;;
-    -p | --project | --file-id | --base-url | --connect-timeout | --timeout | --max-time | --retries | --extract) kind=none ;;
+    --lock-wait | -p | --project | --file-id | --base-url | --connect-timeout | --timeout | --max-time | --retries | --extract) kind=none ;;
     -f | --file | -o | --output | --meta | --api-key-file | --ca-file) kind=file ;;
     --profile) kind=profile ;;
     --errors) kind=words choices='text json' ;;
@@ -37,7 +37,7 @@ _eugpt_option() {
     case $2 in
     -i | --instructions) kind=@file ;;
     -c | --conversation) kind=conversation ;;
-    -p | --project | --file-id | --base-url | --connect-timeout | --timeout | --max-time | --retries) kind=none ;;
+    --lock-wait | -p | --project | --file-id | --base-url | --connect-timeout | --timeout | --max-time | --retries) kind=none ;;
     -f | --file | -o | --output | --meta | --api-key-file | --ca-file) kind=file ;;
     --profile) kind=profile ;;
     --errors) kind=words choices='text json' ;;
@@ -47,7 +47,7 @@ _eugpt_option() {
     case $2 in
     -i | --instructions) kind=@file ;;
     -c | --conversation) kind=conversation ;;
-    -p | --project | --file-id | --base-url | --connect-timeout | --timeout | --max-time | --retries) kind=none ;;
+    --lock-wait | -p | --project | --file-id | --base-url | --connect-timeout | --timeout | --max-time | --retries) kind=none ;;
     -f | --file | -o | --output | --meta | --api-key-file | --ca-file) kind=file ;;
     --profile) kind=profile ;;
     --errors) kind=words choices='text json' ;;
@@ -57,7 +57,7 @@ _eugpt_option() {
     case $2 in
     -i | --instructions) kind=@file ;;
     -c | --conversation) kind=conversation ;;
-    -p | --project | --file-id | --base-url | --connect-timeout | --timeout | --max-time | --retries) kind=none ;;
+    --lock-wait | -p | --project | --file-id | --base-url | --connect-timeout | --timeout | --max-time | --retries) kind=none ;;
     -f | --file | -o | --output | --meta | --api-key-file | --ca-file) kind=file ;;
     --profile) kind=profile ;;
     --errors) kind=words choices='text json' ;;
@@ -68,9 +68,14 @@ _eugpt_option() {
     case $2 in
     -i | --instructions) kind=@file ;;
     -c | --conversation) kind=conversation ;;
-    -p | --project | --file-id | -j | --jobs | --max-errors | --shard | --base-url | --connect-timeout | --timeout | --max-time | --retries) kind=none ;;
+    --lock-wait | -p | --project | --file-id | -j | --jobs | --max-errors | --shard | --base-url | --connect-timeout | --timeout | --max-time | --retries) kind=none ;;
     -f | --file | -o | --output | --summary | --api-key-file | --ca-file) kind=file ;;
     --profile) kind=profile ;;
+    --errors) kind=words choices='text json' ;;
+    esac
+    ;;
+  conversation)
+    case $2 in
     --errors) kind=words choices='text json' ;;
     esac
     ;;
@@ -85,8 +90,29 @@ _eugpt_option() {
     --errors) kind=words choices='text json' ;;
     esac
     ;;
+  config)
+    case $2 in
+    --profile) kind=profile ;;
+    --errors) kind=words choices='text json' ;;
+    esac
+    ;;
+  doctor)
+    case $2 in
+    --base-url | --connect-timeout | --timeout) kind=none ;;
+    --api-key-file | --ca-file) kind=file ;;
+    --profile) kind=profile ;;
+    --errors) kind=words choices='text json' ;;
+    esac
+    ;;
   exit-codes)
-    :
+    case $2 in
+    --errors) kind=words choices='text json' ;;
+    esac
+    ;;
+  man)
+    case $2 in
+    --errors) kind=words choices='text json' ;;
+    esac
     ;;
   esac
 }
@@ -120,12 +146,29 @@ _eugpt_argument() {
     *) kind=file ;;
     esac
     ;;
+  conversation)
+    case $2 in
+    0) kind=none ;;
+    *) kind=none ;;
+    esac
+    ;;
   serve)
     case $2 in
     *) kind=command ;;
     esac
     ;;
+  config)
+    :
+    ;;
+  doctor)
+    :
+    ;;
   exit-codes)
+    case $2 in
+    0) kind=words choices='0 1 2 30 31 32 33 40 41 43 44 49 50 52 53 54 60 61 62 63 80 81 82 90 129 130 141 143' ;;
+    esac
+    ;;
+  man)
     :
     ;;
   esac
@@ -134,13 +177,17 @@ _eugpt_argument() {
 _eugpt_options() {
   case $1 in
   '') choices='--version -h --help' ;;
-  ask) choices='-i --instructions -c --conversation -p --project -f --file --file-id -I --no-stdin -o --output --meta --base-url --api-key-file --profile --ca-file --connect-timeout --timeout --max-time --retries --retry-unsafe --errors -q --quiet -v --verbose --dry-run --curl --json --extract --partial -h --help' ;;
-  stream) choices='-i --instructions -c --conversation -p --project -f --file --file-id -I --no-stdin -o --output --meta --base-url --api-key-file --profile --ca-file --connect-timeout --timeout --max-time --retries --retry-unsafe --errors -q --quiet -v --verbose --dry-run --curl -h --help' ;;
-  chat) choices='-i --instructions -c --conversation -p --project -f --file --file-id -I --no-stdin -o --output --meta --base-url --api-key-file --profile --ca-file --connect-timeout --timeout --max-time --retries --retry-unsafe --errors -q --quiet -v --verbose --dry-run --curl -h --help' ;;
-  raw-events) choices='-i --instructions -c --conversation -p --project -f --file --file-id -I --no-stdin -o --output --meta --base-url --api-key-file --profile --ca-file --connect-timeout --timeout --max-time --retries --retry-unsafe --errors -q --quiet -v --verbose --dry-run --curl --sse --type --trailer -h --help' ;;
-  batch) choices='-i --instructions -c --conversation -p --project -f --file --file-id -I --no-stdin --lines --files -j --jobs -o --output --resume --ordered --full --max-errors --shard --summary --base-url --api-key-file --profile --ca-file --connect-timeout --timeout --max-time --retries --retry-unsafe --errors -q --quiet -v --verbose --dry-run --curl -h --help' ;;
+  ask) choices='-i --instructions -c --conversation --lock-wait -p --project -f --file --file-id -I --no-stdin -o --output --meta --base-url --api-key-file --profile --ca-file --connect-timeout --timeout --max-time --retries --retry-unsafe --errors -q --quiet -v --verbose --dry-run --curl --json --extract --partial -h --help' ;;
+  stream) choices='-i --instructions -c --conversation --lock-wait -p --project -f --file --file-id -I --no-stdin -o --output --meta --base-url --api-key-file --profile --ca-file --connect-timeout --timeout --max-time --retries --retry-unsafe --errors -q --quiet -v --verbose --dry-run --curl -h --help' ;;
+  chat) choices='-i --instructions -c --conversation --lock-wait -p --project -f --file --file-id -I --no-stdin -o --output --meta --base-url --api-key-file --profile --ca-file --connect-timeout --timeout --max-time --retries --retry-unsafe --errors -q --quiet -v --verbose --dry-run --curl --each-line -h --help' ;;
+  raw-events) choices='-i --instructions -c --conversation --lock-wait -p --project -f --file --file-id -I --no-stdin -o --output --meta --base-url --api-key-file --profile --ca-file --connect-timeout --timeout --max-time --retries --retry-unsafe --errors -q --quiet -v --verbose --dry-run --curl --sse --type --trailer -h --help' ;;
+  batch) choices='-i --instructions -c --conversation --lock-wait -p --project -f --file --file-id -I --no-stdin --lines --files -j --jobs -o --output --resume --ordered --full --max-errors --shard --summary --base-url --api-key-file --profile --ca-file --connect-timeout --timeout --max-time --retries --retry-unsafe --errors -q --quiet -v --verbose --dry-run --curl -h --help' ;;
+  conversation) choices='--json -q --quiet --errors -h --help' ;;
   serve) choices='--port --host --default-stream --key --keys --state --project --web --file --daily-tokens --monthly-tokens --scenario --record --upstream --replay -v --verbose --errors -h --help' ;;
-  exit-codes) choices='-h --help' ;;
+  config) choices='--profile --json --path --errors -h --help' ;;
+  doctor) choices='--base-url --api-key-file --profile --ca-file --connect-timeout --timeout --json --errors -h --help' ;;
+  exit-codes) choices='--json --errors -h --help' ;;
+  man) choices='--errors -h --help' ;;
   esac
 }
 
@@ -221,8 +268,8 @@ _eugpt_value() {
   _eugpt_unquote "$value"
   case $kind in
   words) _eugpt_offer $choices ;;
-  *file) _eugpt_files -f ;;
-  *folder) _eugpt_files -d ;;
+  file | ?file) _eugpt_files -f ;;
+  folder | ?folder) _eugpt_files -d ;;
   conversation | profile)
     "_eugpt_${kind}s"
     _eugpt_offer "${names[@]}"
@@ -287,7 +334,7 @@ _eugpt() {
     kind=words
     _eugpt_options "$command"
   elif [[ ! $command ]]; then
-    kind=words choices='ask stream chat raw-events batch serve exit-codes'
+    kind=words choices='ask stream chat raw-events batch conversation serve config doctor exit-codes man'
   else
     _eugpt_argument "$command" "$count"
   fi

@@ -29,6 +29,7 @@ from eugpt_cli.watch import Watch
 
 BODY_LIMIT = 256 * 1024 * 1024
 ERROR_BODY_LIMIT = 64 * 1024
+NAMES_CONVERSATION = frozenset({"response.created", "response.completed"})  # also beside the response
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ def deliver(
         while (wait := _attempt(request, way, make_writer(), outcome, stored, shown)) is not None:
             way.sleep(wait)
     except EugptError as fault:
-        _complete(fault, request, outcome, stored)
+        _complete(fault, outcome, stored)
         raise
 
 
@@ -69,6 +70,7 @@ def _attempt(
 ) -> float | None:
     """None for a complete answer, seconds to the next attempt after a fault that allows one."""
     outcome.again()
+    outcome.conversation_id = request.conversation_id
     way.watch.sending(request)
     silence = Silence(way.silence)
     try:
@@ -93,13 +95,14 @@ def _attempt(
         return wait
 
 
-def _complete(fault: EugptError, request: Request, outcome: Outcome, stored: bool) -> None:
+def _complete(fault: EugptError, outcome: Outcome, stored: bool) -> None:
     """Fills in what only this place knows."""
     fault.attempts = outcome.attempts
     fault.request_id = outcome.request_id
-    fault.conversation_id = outcome.conversation_id or request.conversation_id
+    fault.conversation_id = outcome.conversation_id
     if stored and outcome.sent and may_be_stored(fault):
-        fault.message += f"; the turn may have been stored in conversation {fault.conversation_id or '(new)'}"
+        where = f"conversation {fault.conversation_id}" if fault.conversation_id else "a new conversation"
+        fault.message += f"; the turn may have been stored in {where}"
 
 
 def _read(
@@ -215,18 +218,23 @@ def _learn(outcome: Outcome, event: Event, watch: Watch) -> None:
     response = event.fields.get("response")
     if isinstance(response, dict):
         _learn_response(outcome, response)
+    if event.type in NAMES_CONVERSATION:
+        outcome.conversation_id = outcome.conversation_id or _conversation(event.fields)
 
 
 def _learn_response(outcome: Outcome, response: Mapping[str, Any]) -> None:
-    conversation = response.get("conversation_id") or response.get("conversation")
-    if isinstance(conversation, dict):
-        conversation = conversation.get("id")
     outcome.response_id = _name(response.get("id")) or outcome.response_id
     outcome.model = _name(response.get("model")) or outcome.model
     outcome.status = _name(response.get("status")) or outcome.status
-    outcome.conversation_id = _name(conversation) or outcome.conversation_id
+    outcome.conversation_id = outcome.conversation_id or _conversation(response)
     usage = response.get("usage")
     outcome.usage = usage if usage and shallow(usage) else outcome.usage
+
+
+def _conversation(response: Mapping[str, Any]) -> str | None:
+    """The id in `conversation_id`, or in `conversation` as a string or an object."""
+    told = response.get("conversation_id") or response.get("conversation")
+    return _name(told.get("id") if isinstance(told, dict) else told)
 
 
 def _name(value: Any) -> str | None:

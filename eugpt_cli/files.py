@@ -12,6 +12,7 @@ from eugpt_cli.errors import ConfigError, InputError, OutputError
 BOM = b"\xef\xbb\xbf"
 READ_SIZE = 1 << 20
 KEY_LIMIT = 8192
+LINE_LIMIT = 256 * 1024 * 1024
 
 
 def text(pieces: Iterable[bytes], source: str) -> str:
@@ -53,13 +54,35 @@ def pieces(path: str) -> Iterator[bytes]:
         raise InputError(f"{path} cannot be read: {reason(error)}") from None
 
 
+def lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Lines without their ends; a piece that ends no line is kept and never scanned again."""
+    held: list[bytes] = []
+    size = 0
+    for piece in pieces:
+        first, *others = piece.split(b"\n")
+        held.append(first)
+        size += len(first)
+        if size > LINE_LIMIT:
+            raise InputError("a line of the input is over the size limit")
+        if others:
+            yield b"".join(held)
+            held = [others.pop()]
+            size = len(held[0])
+            yield from others
+    if last := b"".join(held):
+        yield last
+
+
 def read_key(path: str) -> str:
     """The key in a file, without one trailing newline. Raises ConfigError."""
     try:
         with open(path, "rb") as file:
-            return file.read(KEY_LIMIT).removesuffix(b"\n").removesuffix(b"\r").decode("latin-1")
+            key = file.read(KEY_LIMIT + 1)
     except OSError as error:
         raise ConfigError(f"the key file {path} cannot be read: {reason(error)}") from None
+    if len(key) > KEY_LIMIT:
+        raise ConfigError(f"the key file {path} holds more than a key")
+    return key.removesuffix(b"\n").removesuffix(b"\r").decode("latin-1")
 
 
 def size(path: str) -> int:
@@ -110,11 +133,12 @@ class Replacement:
 
     def __init__(self, path: str, mode: int = 0o666) -> None:
         self._given = path
-        self._path = os.path.realpath(path)
-        self._folder, self._name = os.path.split(self._path)
         self._temporary: str | None = None
         self._fd = -1
+        self._kept = 0
         with self._worded():
+            self._path = os.path.realpath(path)
+            self._folder, self._name = os.path.split(self._path)
             self._fd = self._open(mode)
             self._keep_facts()
 
@@ -126,8 +150,12 @@ class Replacement:
 
     def restart(self) -> None:
         with self._worded():
-            os.ftruncate(self._fd, 0)
-            os.lseek(self._fd, 0, os.SEEK_SET)
+            os.ftruncate(self._fd, self._kept)
+            os.lseek(self._fd, self._kept, os.SEEK_SET)
+
+    def keep(self) -> None:
+        with self._worded():
+            self._kept = os.lseek(self._fd, 0, os.SEEK_CUR)
 
     def commit(self) -> None:
         with self._worded():

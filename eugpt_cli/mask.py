@@ -26,6 +26,9 @@ class Sink(Protocol):
     def restart(self) -> None:
         """Forgets what a failed attempt has written; nothing of it has been shown."""
 
+    def keep(self) -> None:
+        """What has been written so far outlasts a restart: another answer follows."""
+
     def commit(self) -> None:
         """The answer is complete."""
 
@@ -58,6 +61,10 @@ class Masked:
     def restart(self) -> None:
         self._forget()
         self._sink.restart()
+
+    def keep(self) -> None:
+        self._flush()
+        self._sink.keep()
 
     def commit(self) -> None:
         self._flush()

@@ -4,14 +4,29 @@ import re
 from binascii import b2a_base64
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 
-from eugpt_cli.catalogue import Option
 from eugpt_cli.errors import ConfigError, UsageError
+from eugpt_cli.options import Option
 
-DEFAULT_BASE_URL = "https://chat.eugpt.ai/v1"
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
+
+
+class Span(NamedTuple):
+    """What a kind of number may be."""
+
+    kind: type[int | float]
+    least: float
+    most: float
+    words: str
+
+
+NUMBERS = {
+    "seconds": Span(float, 1e-6, 1e9, "a number of seconds above 0"),
+    "wait": Span(float, 0, 1e9, "a number of seconds from 0"),
+    "number": Span(int, 0, 1e9, "a whole number from 0"),
+}
 
 
 def resolve(
@@ -40,26 +55,24 @@ def origin(
 
 
 def _checked(option: Option, value: Any, error: type[UsageError | ConfigError], source: str) -> Any:
-    if option.kind == "seconds":
-        return _number(value, float, 1e9, error, f"{source} wants a number of seconds above 0")
-    if option.kind == "number":
-        return _number(value, int, 10**9, error, f"{source} wants a whole number from 0")
+    if option.kind in NUMBERS:
+        return _number(value, NUMBERS[option.kind], error, source)
     if not isinstance(value, str | list | bool):
         raise error(f"{source} wants a text, not {value!r}")
+    if option.metavar != "TEXT" and (value == "" or (isinstance(value, list) and "" in value)):
+        raise error(f"{source} is empty")
     if option.choices and value not in option.choices:
         raise error(f"{source} is {' or '.join(option.choices)}, not {value!r}")
     return value
 
 
-def _number(
-    value: Any, kind: type[int | float], most: float, error: type[UsageError | ConfigError], wants: str
-) -> int | float:
+def _number(value: Any, span: Span, error: type[UsageError | ConfigError], source: str) -> int | float:
     try:
-        number = kind(value)
-    except (TypeError, ValueError):
-        raise error(f"{wants}, not {value!r}") from None
-    if isinstance(value, bool) or not 0 <= number <= most or (kind is float and not number):
-        raise error(f"{wants}, not {value!r}")
+        number = span.kind(value)
+    except (TypeError, ValueError, OverflowError):
+        number = None
+    if isinstance(value, bool) or number is None or not span.least <= number <= span.most:
+        raise error(f"{source} wants {span.words}, not {value!r}")
     return number
 
 
@@ -96,9 +109,8 @@ class Target:
         return f"{self.scheme}://{host}{'' if self.port == standard else f':{self.port}'}{self.path}"
 
 
-def target(base: str | None) -> Target:
+def target(base: str) -> Target:
     """A base URL to the endpoint. Raises ConfigError for one that would expose the key or cannot be used."""
-    base = base or DEFAULT_BASE_URL
     if any(ord(c) <= 32 or ord(c) >= 127 for c in base):
         raise ConfigError("the base URL holds a space, a control character or a non-ASCII character")
     try:

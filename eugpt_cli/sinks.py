@@ -35,6 +35,9 @@ class Direct:
     def restart(self) -> None:
         """Nothing has been written."""
 
+    def keep(self) -> None:
+        self.shown = False
+
     def commit(self) -> None:
         """Everything is out already."""
 

@@ -1,21 +1,25 @@
 """What ask, stream, chat and raw-events share: from their options to one delivered answer."""
 
 import os
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from eugpt_cli import files, key, settings
 from eugpt_cli.console import Console
+from eugpt_cli.conversations import Conversations
 from eugpt_cli.errors import EugptError, OutputError, Stopped, UsageError
+from eugpt_cli.locks import Wait
 from eugpt_cli.mask import Masked, Sink
-from eugpt_cli.output import Writer
-from eugpt_cli.report import Outcome, dump, meta
+from eugpt_cli.output import Write, Writer
+from eugpt_cli.report import Outcome, meta
 from eugpt_cli.request import Request, build, compose, curl
 from eugpt_cli.retry import Patience
-from eugpt_cli.settings import Options, Route
+from eugpt_cli.settings import Options
 from eugpt_cli.sinks import destination
-from eugpt_cli.terminal import visible
+from eugpt_cli.terminal import dump, visible, visible_bytes
+from eugpt_cli.thread import Thread
 from eugpt_cli.watch import Verbose, Watch
 
 if TYPE_CHECKING:
@@ -27,25 +31,61 @@ DOCUMENT_SILENCE = 600.0
 
 MakeWriter = Callable[[Sink], Writer]
 AtEnd = Callable[[Sink, Outcome, EugptError | None], None]
+Draft = Callable[..., Request]  # a request but for its conversation_id, which the lock may have to be waited for
 
 
 def run(
-    options: Options, console: Console, make_writer: MakeWriter, *, stream: bool, at_end: AtEnd | None = None
+    options: Options,
+    console: Console,
+    make_writer: MakeWriter,
+    *,
+    stream: bool,
+    starts: bool = False,
+    at_end: AtEnd | None = None,
 ) -> None:
-    """Reads the input, sends one request, writes the answer. Raises whatever went wrong, after `at_end`."""
+    """Reads the input, sends one request, writes the answer. Raises whatever went wrong, after `at_end`.
+
+    `starts`: a new name begins a conversation.
+    """
     if options.dry_run or options.curl:
-        request = prepare(options, console, stream=stream)
-        console.out(curl(request) if options.curl else request.body.decode())
+        thread = open_thread(options, console, starts=starts)
+        show(prepare(options, console, stream=stream)(conversation_id=thread.id), options, console)
         return
+    with reported(options, console) as outcome:
+        thread = open_thread(options, console, starts=starts)
+        draft = prepare(options, console, stream=stream)
+        line = Line(options, console, thread)
+        with line, opened(options.output, console, line.secret) as sink:
+            fault = line.deliver(draft, sink, make_writer, outcome)
+            if at_end:
+                at_end(sink, outcome, fault)
+            if fault:
+                raise fault
+
+
+@contextmanager
+def opened(path: str | None, console: Console, secret: str) -> Iterator[Sink]:
+    """Where an answer goes; it has arrived if nothing is raised in here."""
+    sink = Masked(destination(path, console), secret)
+    try:
+        yield sink
+        sink.commit()
+    finally:
+        sink.discard()
+
+
+@contextmanager
+def reported(options: Options, console: Console) -> Iterator[Outcome]:
+    """The facts of the run, written to --meta whatever its end."""
     outcome = Outcome()
     if options.meta is None:
-        _turn(options, console, make_writer, outcome, stream, at_end)
+        yield outcome
         return
     if options.meta == options.output:
         raise UsageError("--meta and --output name the same file")
     sink = destination(options.meta, console)
     try:
-        _turn(options, console, make_writer, outcome, stream, at_end)
+        yield outcome
     except (EugptError, Stopped) as end:
         with suppress(OutputError, Stopped):  # one problem is told, the first
             _write_meta(sink, outcome, end, console)
@@ -53,9 +93,19 @@ def run(
     _write_meta(sink, outcome, None, console)
 
 
+def show(request: Request, options: Options, console: Console) -> None:
+    """What would be sent, as --dry-run or --curl have it."""
+    console.out(curl(request) if options.curl else request.body.decode())
+
+
 def shown(sink: Sink) -> Callable[[str], str] | None:
     """How text is made fit for where it goes: a terminal gets no control characters, the rest exact bytes."""
     return visible if sink.terminal else None
+
+
+def raw(sink: Sink) -> Write:
+    """How bytes are written there, likewise."""
+    return visible_bytes(sink.write) if sink.terminal else sink.write
 
 
 def _write_meta(sink: Sink, outcome: Outcome, end: EugptError | Stopped | None, console: Console) -> None:
@@ -67,60 +117,75 @@ def _write_meta(sink: Sink, outcome: Outcome, end: EugptError | Stopped | None, 
         sink.discard()
 
 
-def _turn(
-    options: Options,
-    console: Console,
-    make_writer: MakeWriter,
-    outcome: Outcome,
-    stream: bool,
-    at_end: AtEnd | None,
-) -> None:
-    request = prepare(options, console, stream=stream)
-    route = settings.route(request.target, options.ca_file, console.environ)
-    secret = api_key(options, console)
-    sink = Masked(destination(options.output, console), secret)
-    try:
-        fault = _deliver(options, console, request, route, secret, sink, make_writer, outcome)
-        if at_end:
-            at_end(sink, outcome, fault)
-        if fault:
-            raise fault
-        sink.commit()
-    finally:
-        sink.discard()
+def open_thread(options: Options, console: Console, *, starts: bool = False) -> Thread:
+    """The conversation that the options name. Raises ConfigError."""
+    detail = console.error if options.verbose else None
+    return Thread(Conversations(console.environ, console.note, detail), options.conversation, starts=starts)
 
 
-def _deliver(
-    options: Options,
-    console: Console,
-    request: Request,
-    route: Route,
-    secret: str,
-    sink: Sink,
-    make_writer: MakeWriter,
-    outcome: Outcome,
-) -> EugptError | None:
-    from eugpt_cli.dial import Early
+class Line:
+    """The way of a run's turns to the service: one after the other, each under the lock of their conversation."""
 
-    early = Early(route, options.connect_timeout)  # connects while httpx is being imported
-    from eugpt_cli.exchange import deliver
-    from eugpt_cli.transport import Client
+    def __init__(self, options: Options, console: Console, thread: Thread) -> None:
+        """Raises ConfigError for a URL, a certificate or a key that cannot be used."""
+        self._options = options
+        self._console = console
+        self.thread = thread
+        self._route = settings.route(settings.target(options.base_url), options.ca_file, console.environ)
+        self.secret = api_key(options, console)
+        self._client: Client | None = None
 
-    def fresh() -> Writer:
-        sink.restart()
-        return make_writer(sink)
+    def deliver(
+        self, draft: Draft, sink: Sink, make_writer: MakeWriter, outcome: Outcome, watch: Watch | None = None
+    ) -> EugptError | None:
+        """One turn; returns what went wrong."""
 
-    try:
-        with Client(route, secret, connect_timeout=options.connect_timeout, early=early) as client:
-            way = make_way(options, console, client, stream=request.stream)
-            stored = request.conversation_id is not None
-            deliver(request, way, fresh, outcome, stored=stored, shown=lambda: sink.shown)
-    except EugptError as fault:
-        return fault
-    return None
+        def fresh() -> Writer:
+            sink.restart()
+            return make_writer(sink)
+
+        thread = self.thread
+        try:
+            with thread.turn(Wait(self._options.lock_wait, self._tell_wait)):
+                client = self._open()
+                from eugpt_cli.exchange import deliver
+
+                request = draft(conversation_id=thread.id)
+                way = make_way(self._options, self._console, client, stream=request.stream, watch=watch)
+                with thread.learning(lambda: outcome.conversation_id):
+                    deliver(request, way, fresh, outcome, stored=thread.stored, shown=lambda: sink.shown)
+        except EugptError as fault:
+            return fault
+        return None
+
+    def __enter__(self) -> "Line":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._client:
+            self._client.close()
+
+    def _open(self) -> "Client":
+        """The client; the first time it connects while httpx is being imported."""
+        if self._client is None:
+            from eugpt_cli.dial import Early
+
+            seconds = self._options.connect_timeout
+            early = Early(self._route, seconds)
+            from eugpt_cli.transport import Client
+
+            self._client = Client(self._route, self.secret, connect_timeout=seconds, keep=1, early=early)
+        return self._client
+
+    def _tell_wait(self) -> None:
+        if self._console.is_terminal(2):
+            seconds = f"{self._options.lock_wait:g}"
+            self._console.note(f"eugpt: note: waiting up to {seconds} s for another run in this conversation")
 
 
-def make_way(options: Options, console: Console, client: "Client", *, stream: bool) -> "Way":
+def make_way(
+    options: Options, console: Console, client: "Client", *, stream: bool, watch: Watch | None = None
+) -> "Way":
     """How the options want requests to be delivered."""
     from eugpt_cli.exchange import Way
 
@@ -128,7 +193,7 @@ def make_way(options: Options, console: Console, client: "Client", *, stream: bo
         client,
         options.timeout or (STREAM_SILENCE if stream else DOCUMENT_SILENCE),
         Patience(options.retries, options.retry_unsafe, console.left),
-        Verbose(console.error) if options.verbose else Watch(),
+        Verbose(console.error) if options.verbose else watch or Watch(),
     )
 
 
@@ -138,23 +203,22 @@ def api_key(options: Options, console: Console) -> str:
     return console.secret
 
 
-def prepare(options: Options, console: Console, *, stream: bool) -> Request:
+def prepare(options: Options, console: Console, *, stream: bool) -> Draft:
     """The request that the options and the input make. Raises UsageError, ConfigError or InputError."""
     target = settings.target(options.base_url)
     given = fields(options)
     text = _input(options, console)
     if not text and not given["file_ids"]:
         raise UsageError("nothing to send", hint="give a prompt, or pipe text into standard input")
-    return build(target, text, stream=stream, **given)
+    return partial(build, target, text, stream=stream, **given)
 
 
 def fields(options: Options) -> dict[str, Any]:
-    """What the options set of a request besides its text. Raises UsageError or InputError."""
+    """What the options set of a request besides its text and its conversation. Raises UsageError or InputError."""
     return {
-        "conversation_id": settings.uuid(options.conversation, "--conversation") if options.conversation else None,
         "project_id": settings.uuid(options.project, "--project") if options.project else None,
         "file_ids": [settings.uuid(file_id, "--file-id") for file_id in options.file_id],
-        "instructions": _instructions(options.instructions),
+        "instructions": instructions(options.instructions),
     }
 
 
@@ -180,7 +244,7 @@ def _argument(text: str, source: str) -> str:
     return files.text([os.fsencode(text) + b"\n"], source)
 
 
-def _instructions(value: str | None) -> str | None:
+def instructions(value: str | None) -> str | None:
     if value is None:
         return None
     return files.read_text(value[1:]) if value.startswith("@") else _argument(value, "--instructions")

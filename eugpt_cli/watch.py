@@ -49,3 +49,19 @@ class Verbose(Watch):
 
     def again(self, fault: EugptError, pause: float) -> None:
         self._tell(f"* {fault.exit.label}: {brief(fault.message)}; trying again in {pause:.1f} s")
+
+
+class Activity(Watch):
+    """What is being done just now, told in a few words which the next ones replace."""
+
+    def __init__(self, show: Callable[[str], None]) -> None:
+        self._show = show
+
+    def sending(self, request: Request) -> None:
+        self._show("waiting")
+
+    def tool(self, name: str) -> None:
+        self._show(one_line(name))
+
+    def again(self, fault: EugptError, pause: float) -> None:
+        self._show(f"{fault.exit.label}, trying again in {pause:.1f} s")

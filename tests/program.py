@@ -3,13 +3,14 @@
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 KEY = "eugpt_test-key-0123456789"
 EUGPT = str(Path(sys.executable).with_name("eugpt"))
 
 
-def environment(base_url: str | None = None, env: dict[str, str | None] | None = None) -> dict[str, str]:
+def environment(base_url: str | None = None, env: Mapping[str, str | None] | None = None) -> dict[str, str]:
     """What a run gets to see: a path, the key, the base URL and `env`, where None takes one away."""
     variables: dict[str, str | None] = {
         "PATH": os.defpath,
@@ -24,7 +25,7 @@ def eugpt(
     *arguments: str,
     base_url: str | None = None,
     stdin: bytes | None = None,
-    env: dict[str, str | None] | None = None,
+    env: Mapping[str, str | None] | None = None,
     timeout: float = 60,
 ) -> subprocess.CompletedProcess[bytes]:
     """Runs it to its end; without `stdin` there is none (/dev/null)."""
@@ -42,7 +43,7 @@ def eugpt(
 def start(
     *arguments: str,
     base_url: str | None = None,
-    env: dict[str, str | None] | None = None,
+    env: Mapping[str, str | None] | None = None,
     stdin: int | None = subprocess.DEVNULL,
     stdout: int | None = subprocess.PIPE,
 ) -> subprocess.Popen[bytes]:
@@ -53,7 +54,7 @@ def start(
 
 
 def shell(
-    script: str, *, base_url: str | None = None, env: dict[str, str | None] | None = None, name: str = "sh"
+    script: str, *, base_url: str | None = None, env: Mapping[str, str | None] | None = None, name: str = "sh"
 ) -> subprocess.CompletedProcess[bytes]:
     """Runs a shell script in which `eugpt` is the installed one."""
     variables = environment(base_url, {"PATH": f"{Path(EUGPT).parent}:{os.defpath}", **(env or {})})

@@ -8,13 +8,14 @@ import eugpt_cli
 HOUSE = Path(eugpt_cli.__file__).parent
 FLOORS = [
     {"__init__"},
-    {"errors", "sse", "catalogue", "mask"},
-    {"events", "settings", "terminal"},
-    {"request", "retry", "output", "report", "console", "dial"},
+    {"errors", "sse", "options", "mask", "roff"},
+    {"events", "settings", "catalogue", "terminal", "locks"},
+    {"request", "retry", "output", "report", "console", "dial", "screen", "markdown", "keyboard", "past"},
     {"files", "transport", "profile"},
-    {"sinks", "key", "watch"},
-    {"exchange"},
-    {"turn", "batch"},
+    {"sinks", "key", "watch", "conversations"},
+    {"exchange", "thread"},
+    {"turn", "batch", "checks"},
+    {"session"},
     {"commands"},
     {"cli"},
     {"__main__", "reference"},
@@ -32,6 +33,8 @@ DOORS = {
     "typer": {"cli"},
     "aiohttp": {"local"},
     "pydantic": {"local"},
+    "prompt_toolkit": {"keyboard"},
+    "rich": {"markdown", "batch"},
 }
 
 

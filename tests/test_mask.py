@@ -20,6 +20,8 @@ class Collected:
     def write(self, data: bytes) -> None:
         self.data += data
 
+    def keep(self) -> None: ...
+
     def restart(self) -> None:
         self.data = b""
 

@@ -13,7 +13,6 @@ from eugpt_cli.errors import EugptError, InputError, UsageError
 from eugpt_cli.request import Request, build, compose
 from eugpt_cli.settings import Target
 
-LINE_LIMIT = 256 * 1024 * 1024
 BOM = b"\xef\xbb\xbf"
 OWN = ("instructions", "conversation_id", "project_id")
 
@@ -110,25 +109,6 @@ def _numbered(lines: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
             raw = raw.removeprefix(BOM)
         if raw and not raw.isspace():
             yield number, raw
-
-
-def split(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """Lines without their ends; a piece that ends no line is kept and never scanned again."""
-    held: list[bytes] = []
-    size = 0
-    for piece in pieces:
-        first, *others = piece.split(b"\n")
-        held.append(first)
-        size += len(first)
-        if size > LINE_LIMIT:
-            raise InputError("a line of the input is over the size limit")
-        if others:
-            yield b"".join(held)
-            held = [others.pop()]
-            size = len(held[0])
-            yield from others
-    if last := b"".join(held):
-        yield last
 
 
 def _object(raw: bytes) -> Mapping[str, Any]:

@@ -109,17 +109,18 @@ def _source(options: Options, console: Console) -> _Source:
     if len(paths) > 1:
         raise UsageError("one FILE at a time", hint="with --files each FILE is an item")
     if paths and paths[0] != "-":
-        return _Source(items.split(files.pieces(paths[0])), files.size(paths[0]))
+        return _Source(files.lines(files.pieces(paths[0])), files.size(paths[0]))
     if "-" in options.file or options.no_stdin:
         raise UsageError("standard input is asked for " + ("and forbidden by -I" if options.no_stdin else "twice"))
     if not paths and not console.has_input():
         raise UsageError("nothing to send", hint="give a FILE, or pipe items into standard input")
-    return _Source(items.split(console.read_input(lambda: None)), console.input_size())
+    return _Source(files.lines(console.read_input(lambda: None)), console.input_size())
 
 
 def _items(source: _Source, options: Options, console: Console) -> Iterator[Item]:
     inlined = [(name, _text(name, console)) for name in options.file]
-    defaults = Defaults(settings.target(options.base_url), turn.fields(options), inlined)
+    fields = {**turn.fields(options), "conversation_id": turn.open_thread(options, console).id}
+    defaults = Defaults(settings.target(options.base_url), fields, inlined)
     read = items.from_files if options.files else items.from_lines if options.lines else items.from_json
     return read(source, defaults)
 

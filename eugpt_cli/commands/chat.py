@@ -1,19 +1,101 @@
-"""`eugpt chat`: one turn in a conversation that the service keeps."""
+"""`eugpt chat`: turns in a conversation that the service keeps: one, one for each line, or a session."""
 
-from eugpt_cli import turn
+from collections.abc import Iterator
+from functools import partial
+
+from eugpt_cli import files, settings, turn
 from eugpt_cli.console import Console
-from eugpt_cli.errors import EugptError
+from eugpt_cli.conversations import is_id
+from eugpt_cli.errors import EugptError, NotTheApi, UsageError
 from eugpt_cli.mask import Sink
 from eugpt_cli.output import Text
 from eugpt_cli.report import Outcome
+from eugpt_cli.request import build, compose
 from eugpt_cli.settings import Options
-from eugpt_cli.terminal import one_line
+from eugpt_cli.turn import Draft
 
 
 def run(options: Options, console: Console) -> int:
-    def tell(sink: Sink, outcome: Outcome, fault: EugptError | None) -> None:
-        if outcome.conversation_id and console.is_terminal(2):
-            console.note(f"conversation {one_line(str(outcome.conversation_id))}")
+    if options.each_line:
+        _each_line(options, console)
+        return 0
+    if _is_session(options, console):
+        from eugpt_cli.session import Session
 
-    turn.run(options, console, lambda sink: Text(sink.write, turn.shown(sink), live=True), stream=True, at_end=tell)
+        with turn.Line(options, console, turn.open_thread(options, console, starts=True)) as line:
+            Session(options, console, line).run()
+        return 0
+
+    def tell(sink: Sink, outcome: Outcome, fault: EugptError | None) -> None:
+        if not fault or is_id(outcome.conversation_id):
+            _tell(options, console, outcome.conversation_id)
+
+    turn.run(options, console, _writer, stream=True, starts=True, at_end=tell)
     return 0
+
+
+def _is_session(options: Options, console: Console) -> bool:
+    """Whether somebody sits in front of it, and has given nothing that a session has no use for."""
+    other = (options.prompt is not None, options.no_stdin, "-" in options.file)
+    more = (options.output, options.meta, options.dry_run, options.curl)
+    return not any(other) and not any(more) and console.is_terminal(0) and console.is_terminal(1)
+
+
+def _writer(sink: Sink) -> Text:
+    return Text(sink.write, turn.shown(sink), live=True)
+
+
+def _tell(options: Options, console: Console, conversation_id: str | None) -> None:
+    """How the conversation can be gone on with, or that it cannot."""
+    if is_id(conversation_id):
+        if console.is_terminal(2):
+            console.note(f"conversation {conversation_id}")
+    elif options.conversation or console.is_terminal(2):
+        console.note("eugpt: note: the service named no conversation: this one cannot be gone on with")
+
+
+def _each_line(options: Options, console: Console) -> None:
+    if options.prompt is not None or "-" in options.file or options.no_stdin:
+        raise UsageError("--each-line takes its turns from standard input, and from nowhere else")
+    if options.dry_run or options.curl:
+        thread = turn.open_thread(options, console, starts=True)
+        for _, draft in _drafts(options, console):
+            turn.show(draft(conversation_id=thread.id), options, console)
+        return
+    with turn.reported(options, console) as outcome:
+        thread = turn.open_thread(options, console, starts=True)
+        line = turn.Line(options, console, thread)
+        with line, turn.opened(options.output, console, line.secret) as sink:
+            for number, draft in _drafts(options, console):
+                try:
+                    _turn(line, draft, sink, outcome)
+                except EugptError as fault:
+                    fault.message = f"line {number}: {fault.message}"
+                    raise
+        _tell(options, console, thread.id)
+
+
+def _turn(line: turn.Line, draft: Draft, sink: Sink, outcome: Outcome) -> None:
+    if outcome.attempts and not line.thread.id:
+        raise NotTheApi("the service named no conversation to go on with")
+    outcome.next_turn()
+    fault = line.deliver(draft, sink, _writer, outcome)
+    if fault:
+        raise fault
+    sink.keep()
+
+
+def _drafts(options: Options, console: Console) -> Iterator[tuple[int, Draft]]:
+    """The lines that are not blank, each as a turn; the files go with the first one."""
+    target = settings.target(options.base_url)
+    given = turn.fields(options)
+    inlined = [(name, files.read_text(name)) for name in options.file]
+    raw_lines = files.lines(console.read_input(lambda: None)) if console.has_input() or console.is_terminal(0) else []
+    blank = True
+    for number, raw in enumerate(raw_lines, 1):
+        text = files.text([raw, b"\n"], f"line {number} of standard input")
+        if text.strip():
+            yield number, partial(build, target, compose(text, None, inlined), stream=True, **given)
+            blank, inlined, given["file_ids"] = False, [], []
+    if blank:
+        raise UsageError("nothing to send", hint="pipe lines into standard input")

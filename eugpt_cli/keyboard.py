@@ -1,0 +1,129 @@
+"""What the user types in an interactive session: with prompt_toolkit where it is installed, else a line at a time."""
+
+import os
+import select
+import termios
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib.util import find_spec
+from typing import Protocol
+
+from eugpt_cli.errors import InputError
+
+PASTE_SECONDS = 0.05
+
+
+class End(Exception):
+    """The user has ended the input (Ctrl-D)."""
+
+
+class Cancelled(Exception):
+    """The user has thrown away what they were typing (Ctrl-C)."""
+
+
+class Keyboard(Protocol):
+    def read(self, prompt: str) -> str:
+        """A message, which may have many lines. Raises End, Cancelled or InputError."""
+
+
+def open_keyboard(past: Sequence[str], words: Mapping[str, bool], *, plain: bool) -> Keyboard:
+    """`past`: earlier messages, the oldest first. `words` are completed at the start, and whether a path follows.
+
+    `plain` does without prompt_toolkit.
+    """
+    return _Lines(past) if plain or not find_spec("prompt_toolkit") else _Editor(past, words)
+
+
+class _Lines:
+    """Line by line, with readline's editing where Python has it; lines that come at once are one paste."""
+
+    def __init__(self, past: Sequence[str]) -> None:
+        self._remember: Callable[[str], None] = lambda text: None
+        try:
+            import readline
+        except ImportError:
+            return
+        readline.set_auto_history(False)
+        for entry in past:
+            readline.add_history(entry)
+        self._remember = readline.add_history
+
+    def read(self, prompt: str) -> str:
+        try:
+            lines = [input(prompt)]
+            while select.select([0], [], [], PASTE_SECONDS)[0]:
+                lines.append(input())
+        except EOFError:
+            raise End from None
+        except UnicodeDecodeError:
+            raise InputError("what was typed is not UTF-8") from None
+        text = "\n".join(lines)
+        if text:
+            self._remember(text)
+        return text
+
+
+class _Editor:
+    """Several lines, history with search, paste in one piece; Enter sends, Alt-Enter begins a new line."""
+
+    def __init__(self, past: Sequence[str], words: Mapping[str, bool]) -> None:
+        from prompt_toolkit import PromptSession
+        from prompt_toolkit.completion import NestedCompleter, PathCompleter
+        from prompt_toolkit.data_structures import Size
+        from prompt_toolkit.history import InMemoryHistory
+        from prompt_toolkit.input import create_input
+        from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+        from prompt_toolkit.output.vt100 import Vt100_Output
+        from prompt_toolkit.shortcuts import CompleteStyle
+
+        keys = KeyBindings()
+
+        @keys.add("enter")
+        def send(event: KeyPressEvent) -> None:
+            event.current_buffer.validate_and_handle()
+
+        @keys.add("escape", "enter")
+        def new_line(event: KeyPressEvent) -> None:
+            event.current_buffer.insert_text("\n")
+
+        def size() -> Size:
+            columns, rows = os.get_terminal_size(1)
+            return Size(rows, columns)
+
+        terminal = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - lives as long as the session
+        self._session: PromptSession[str] = PromptSession(
+            history=InMemoryHistory(past),
+            key_bindings=keys,
+            multiline=True,
+            prompt_continuation="  ",
+            completer=NestedCompleter({word: PathCompleter() if path else None for word, path in words.items()}),
+            complete_while_typing=False,
+            complete_style=CompleteStyle.READLINE_LIKE,
+            reserve_space_for_menu=0,
+            enable_history_search=True,
+            enable_suspend=True,
+            input=create_input(),
+            # Without cursor position requests: their answers land on the command line of slow terminals.
+            output=Vt100_Output(terminal, size, enable_cpr=False),
+        )
+
+    def read(self, prompt: str) -> str:
+        try:
+            return self._session.prompt([("bold", prompt)])
+        except EOFError:
+            raise End from None
+        except KeyboardInterrupt:
+            raise Cancelled from None
+
+
+@contextmanager
+def unechoed() -> Iterator[None]:
+    """What is typed in here does not mix with what is printed; it waits for the next message."""
+    before = termios.tcgetattr(0)
+    silent = before.copy()
+    silent[3] &= ~(termios.ECHO | termios.ICANON)
+    termios.tcsetattr(0, termios.TCSANOW, silent)
+    try:
+        yield
+    finally:
+        termios.tcsetattr(0, termios.TCSANOW, before)

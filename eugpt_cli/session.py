@@ -1,0 +1,209 @@
+"""An interactive chat: messages and commands from the keyboard, answers on the screen, until the user ends it."""
+
+import os
+import signal
+from collections.abc import Callable
+from difflib import get_close_matches
+from functools import partial
+from importlib.util import find_spec
+from typing import NamedTuple
+
+from eugpt_cli import files, settings, turn
+from eugpt_cli.console import Console
+from eugpt_cli.errors import EugptError, OutOfTime, OutputError, Stopped
+from eugpt_cli.keyboard import Cancelled, End, open_keyboard, unechoed
+from eugpt_cli.mask import Masked, Sink
+from eugpt_cli.output import Text, encode
+from eugpt_cli.past import Past
+from eugpt_cli.report import Outcome, error_json, error_text
+from eugpt_cli.request import build, compose
+from eugpt_cli.screen import Plain, Styled
+from eugpt_cli.settings import Options
+from eugpt_cli.terminal import one_line, visible
+from eugpt_cli.turn import Draft
+from eugpt_cli.watch import Activity
+
+PROMPT = "> "
+
+
+class Command(NamedTuple):
+    """What a word that begins with a slash does, with the text after it or without any."""
+
+    run: Callable[["Session", str], None]
+    takes: str
+    help: str
+    path: bool = False
+
+
+class Session:
+    """The state of one chat; `line` is its way to the service."""
+
+    def __init__(self, options: Options, console: Console, line: turn.Line) -> None:
+        self._options = options
+        self._console = console
+        self._line = line
+        self._thread = line.thread
+        self._target = settings.target(options.base_url)
+        self._given = turn.fields(options)
+        self._attached = [(name, files.read_text(name)) for name in options.file]
+        self._dumb = console.environ.get("TERM", "dumb") in ("dumb", "unknown", "")
+        self._past = Past(self._past_path)
+        self._draft: Draft | None = None
+        self._heard: list[str] = []
+        self._over = False
+
+    def run(self) -> None:
+        """Raises Stopped for a signal that is no Ctrl-C, and OutOfTime or OutputError, which no message can mend."""
+        words = {word: command.path for word, command in COMMANDS.items()}
+        keyboard = open_keyboard(self._past.entries(), words, plain=self._dumb)
+        self._tell(f"{self._where() or 'a new conversation'} · /help")
+        while not self._over:
+            try:
+                with self._console.interruptible():
+                    text = keyboard.read(PROMPT)
+            except End:
+                self._console.note("")
+                break
+            except (Cancelled, Stopped) as stop:
+                _pass_on(stop)
+                self._console.note("")
+                continue
+            self._take(text)
+        where = self._where()
+        if where:
+            self._tell(f"{where}: eugpt chat -c {self._thread.name or self._thread.id}")
+
+    def _take(self, text: str) -> None:
+        word, _, rest = text.strip().partition(" ")
+        try:
+            if word in COMMANDS:
+                COMMANDS[word].run(self, rest.strip())
+            elif word.startswith("/") and "\n" not in text:
+                near = get_close_matches(word, COMMANDS, 1) or ["/help"]
+                self._tell(f"there is no {one_line(word)}; {near[0]} is near; a space before it makes it a message")
+            elif word:
+                self._say(text)
+        except (OutOfTime, OutputError):
+            raise
+        except EugptError as error:
+            self._fail(error)
+
+    def _say(self, text: str) -> None:
+        text = files.text([os.fsencode(text), b"\n"], "the message")
+        self._past.add(text)
+        self._draft = partial(build, self._target, compose(text, None, self._attached), stream=True, **self._given)
+        self._attached, self._given["file_ids"] = [], []
+        self._send()
+
+    def _send(self) -> None:
+        assert self._draft
+        outcome = Outcome()
+        screen = self._screen()
+        sink = Masked(screen, self._line.secret)
+        try:
+            with self._console.interruptible(), unechoed():
+                fault = self._line.deliver(self._draft, sink, self._writer, outcome, Activity(screen.status))
+        except Stopped as stop:
+            _pass_on(stop)
+            sink.discard()
+            self._tell("stopped")
+        else:
+            sink.discard()
+            if fault:
+                raise fault
+            if not self._thread.id:
+                self._tell("the service named no conversation: the next message will not know of this one")
+        finally:
+            if not self._options.no_history:
+                self._past.save()
+
+    def _screen(self) -> Plain:
+        console = self._console
+        draw = console.draw if console.is_terminal(2) and not self._dumb and not self._options.quiet else None
+        if self._options.plain or self._dumb or not find_spec("rich"):
+            return Plain(console.write, console.size, draw)
+        from eugpt_cli.markdown import Markdown
+
+        return Styled(console.write, console.size, draw, Markdown(console.environ))
+
+    def _writer(self, sink: Sink) -> Text:
+        self._heard = []
+        return Text(sink.write, self._hear, live=True)
+
+    def _hear(self, text: str) -> str:
+        self._heard.append(text)
+        return visible(text)
+
+    def _fail(self, error: EugptError) -> None:
+        self._console.error(error_json(error) if self._options.errors == "json" else error_text(error))
+
+    def _tell(self, text: str) -> None:
+        self._console.note(text if self._dumb else f"\x1b[2m{text}\x1b[0m")
+
+    def _where(self) -> str:
+        thread = self._thread
+        return f"conversation {' '.join(filter(None, (thread.name, thread.id)))}" if thread.stored else ""
+
+    def _past_path(self) -> str | None:
+        return self._thread.past if not self._options.no_history else None
+
+    def help(self, rest: str) -> None:
+        rows = [(f"{word} {command.takes}".rstrip(), command.help) for word, command in COMMANDS.items()]
+        width = max(len(row[0]) for row in rows)
+        self._tell("\n".join(f"{left:<{width}}  {right}" for left, right in (*rows, *KEYS)))
+
+    def tell_id(self, rest: str) -> None:
+        self._tell(self._where() or "no conversation yet: the first message begins one")
+
+    def name(self, rest: str) -> None:
+        self._thread.call(rest)
+        self._tell(self._where())
+
+    def retry(self, rest: str) -> None:
+        if not self._draft:
+            self._tell("there is nothing to send again")
+            return
+        self._send()
+
+    def save(self, rest: str) -> None:
+        if not self._heard or not rest:
+            self._tell("/save FILE writes the last answer" if self._heard else "there is no answer to save")
+            return
+        path = files.expand(rest, self._console.environ)
+        with turn.opened(path, self._console, self._line.secret) as sink:
+            sink.write(encode("".join(self._heard)))
+
+    def attach(self, rest: str) -> None:
+        path = files.expand(rest, self._console.environ)
+        self._attached.append((rest, files.read_text(path)))
+        self._tell(f"{rest} goes with the next message")
+
+    def instruct(self, rest: str) -> None:
+        if rest:
+            self._given["instructions"] = turn.instructions(rest)
+        self._tell(one_line(self._given["instructions"] or "no instructions"))
+
+    def quit(self, rest: str) -> None:
+        self._over = True
+
+
+def _pass_on(stop: BaseException) -> None:
+    """Ctrl-C ends a message or an answer; any other signal ends the session."""
+    if isinstance(stop, Stopped) and stop.signum != signal.SIGINT:
+        raise stop
+
+
+COMMANDS = {
+    "/help": Command(Session.help, "", "these words"),
+    "/id": Command(Session.tell_id, "", "which conversation this is"),
+    "/name": Command(Session.name, "NAME", "call this conversation so"),
+    "/retry": Command(Session.retry, "", "send the last message again"),
+    "/save": Command(Session.save, "FILE", "write the last answer to a file", path=True),
+    "/file": Command(Session.attach, "PATH", "put a text file into the next message", path=True),
+    "/instructions": Command(Session.instruct, "TEXT", "system prompt from now on; @FILE reads it", path=False),
+    "/quit": Command(Session.quit, "", "end the session; so does Ctrl-D"),
+}
+KEYS = (
+    ("Alt-Enter", "a new line in a message"),
+    ("Ctrl-C", "stop an answer; clear a message"),
+)
