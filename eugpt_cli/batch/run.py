@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 
 from eugpt_cli.batch.crew import Crew
 from eugpt_cli.batch.feed import Feed
@@ -45,9 +46,9 @@ class Run:
         self.tally = Tally()
         self._progress = self._make_progress(State(self.tally, lambda: self._pace.limit, share))
 
-    def run(self, silence: float) -> EugptError | Stopped | None:
+    def run(self, silence: float, lock: Callable[[str], AbstractContextManager[None]]) -> EugptError | Stopped | None:
         """Returns what went wrong. A first signal stops it; a second signal or --max-time ends it at once."""
-        shop = self._shop(silence)
+        shop = self._shop(silence, lock)
         end: EugptError | Stopped | None = None
         try:
             try:
@@ -65,7 +66,7 @@ class Run:
             self._progress.close()
         return end or self._verdict()
 
-    def _shop(self, silence: float) -> Shop:
+    def _shop(self, silence: float, lock: Callable[[str], AbstractContextManager[None]]) -> Shop:
         options = self._options
         return Shop(
             client=self._client,
@@ -76,6 +77,7 @@ class Run:
             rows=self._rows,
             make_row=maker(options.full, str(self._console.secret)),
             tally=self.tally,
+            lock=lock,
             ended=self._ended,
             tell=self._tell,
         )

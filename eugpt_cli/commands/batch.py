@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Hashable, Iterable, Iterator
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import orjson
@@ -18,7 +18,9 @@ from eugpt_cli.batch.rows import Rows
 from eugpt_cli.batch.shard import shard
 from eugpt_cli.batch.stream import Stream
 from eugpt_cli.console import Console
+from eugpt_cli.conversations import Conversations
 from eugpt_cli.errors import EugptError, Stopped, UsageError
+from eugpt_cli.locks import Wait
 from eugpt_cli.output import encode
 from eugpt_cli.report import exit_code
 from eugpt_cli.request import curl
@@ -34,13 +36,14 @@ def run(options: Options, console: Console) -> int:
         raise UsageError(f"--jobs is from 1 to {MOST_JOBS}, not {options.jobs}")
     share = shard(options.shard, console.environ)
     source = _source(options, console)
-    mine = (item for item in _items(source, options, console) if share.takes(item.key))
+    names = Conversations(console.environ, console.note, console.error if options.verbose else None)
+    mine = (item for item in _items(source, options, console, names) if share.takes(item.key))
     if options.dry_run or options.curl:
         return _show(mine, options, console)
     _check_outputs(options)
     summary = destination(options.summary, console) if options.summary else None
     try:
-        end, facts = _go(options, console, source, mine)
+        end, facts = _go(options, console, source, mine, names)
         if summary:
             summary.write(orjson.dumps(facts, option=orjson.OPT_APPEND_NEWLINE))
             summary.commit()
@@ -53,7 +56,7 @@ def run(options: Options, console: Console) -> int:
 
 
 def _go(
-    options: Options, console: Console, source: _Source, mine: Iterator[Item]
+    options: Options, console: Console, source: _Source, mine: Iterator[Item], names: Conversations
 ) -> tuple[EugptError | Stopped | None, dict[str, Any]]:
     """How it has ended, and the facts for --summary."""
     started = time.monotonic()
@@ -65,7 +68,7 @@ def _go(
 
     client = Client(route, secret, connect_timeout=options.connect_timeout, keep=options.jobs)
     batch = Run(options, console, client, rows, mine, source.share)
-    end = batch.run(options.timeout or turn.DOCUMENT_SILENCE)
+    end = batch.run(options.timeout or turn.DOCUMENT_SILENCE, lambda name: names.lock(name, Wait(options.lock_wait)))
     seconds = time.monotonic() - started
     console.note(f"eugpt: batch: {batch.tally.told(seconds)}")
     code = exit_code(end)
@@ -117,10 +120,11 @@ def _source(options: Options, console: Console) -> _Source:
     return _Source(files.lines(console.read_input(lambda: None)), console.input_size())
 
 
-def _items(source: _Source, options: Options, console: Console) -> Iterator[Item]:
+def _items(source: _Source, options: Options, console: Console, names: Conversations) -> Iterator[Item]:
     inlined = [(name, _text(name, console)) for name in options.file]
-    fields = {**turn.fields(options), "conversation_id": turn.open_thread(options, console).id}
-    defaults = Defaults(settings.target(options.base_url), fields, inlined)
+    conversation = names.resolve(options.conversation) if options.conversation else None
+    fields = {**turn.fields(options), "conversation_id": conversation}
+    defaults = Defaults(settings.target(options.base_url), fields, inlined, lru_cache(names.resolve))
     read = items.from_files if options.files else items.from_lines if options.lines else items.from_json
     return read(source, defaults)
 
