@@ -1,7 +1,7 @@
 """What the API says: events and documents as frozen records, and what their endings mean."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, ClassVar, NamedTuple
 
 import orjson
@@ -10,6 +10,7 @@ from eugpt_cli.errors import EugptError, Failed, Incomplete, NotTheApi, StatusEr
 
 TERMINAL = frozenset({"response.completed", "response.failed", "response.incomplete", "error"})
 DELTA = "response.output_text.delta"
+DONE = "response.output_text.done"
 START = re.compile(rb'\{\s*"type"\s*:\s*"response\.output_text\.delta"')
 
 # Names that servers of this API shape give to an HTTP status (OpenAI's error codes and types, and their kin).
@@ -82,10 +83,10 @@ class Deltas:
         self.length = length
 
     def texts(self) -> Iterable[str]:
-        """The text of each. Raises NotTheApi at one that is not JSON."""
+        """Their text, in one piece if all of them are JSON. Raises NotTheApi at one that is not."""
         lines = self.raw.split(b"\n")
         try:
-            return _texts(map(orjson.loads, lines))
+            return ["".join(_texts(map(orjson.loads, lines)))]
         except orjson.JSONDecodeError:
             return (text for line in lines for text in _texts([parse(line)]))
 
@@ -152,6 +153,22 @@ def deltas(data: bytes, length: int) -> Deltas | None:
     if not start or (data.count(b"\n" + start[0]) != length - 1 if length > 1 else b"\n" in data):
         return None
     return Deltas(data, length)
+
+
+class Texts:
+    """The text of a stream: of its deltas or, where none comes, of the events that finalise its parts."""
+
+    def __init__(self) -> None:
+        self._deltas = False
+
+    def of(self, events: Iterable[Event | Deltas]) -> Iterator[str]:
+        """What the next events add to it. Raises NotTheApi at a delta that is not JSON, after those before it."""
+        for event in events:
+            for text in event.texts():
+                self._deltas = self._deltas or text != ""
+                yield text
+            if event.type == DONE and not self._deltas and isinstance(whole := event.fields.get("text"), str):
+                yield whole
 
 
 def document_text(document: Mapping[str, Any]) -> str:

@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 from typing import Any, Protocol
 
 from eugpt_cli.errors import NotTheApi, Rejected
-from eugpt_cli.events import Deltas, Event, document_text, one_line
+from eugpt_cli.events import Deltas, Event, Texts, document_text, one_line
 
 Write = Callable[[bytes], None]
 
@@ -36,6 +36,7 @@ class Text:
         self._visible = visible
         self._live = live
         self._partial = partial
+        self._texts = Texts()
         self._parts: list[str] = []
         self._half = ""  # the first half of a surrogate pair whose second half is in the next delta
         self._last = ""
@@ -43,8 +44,8 @@ class Text:
     def block(self, chunk: bytes, events: Sequence[Event | Deltas]) -> None:
         parts: list[str] = []
         try:
-            for event in events:
-                parts.extend(event.texts())
+            for text in self._texts.of(events):
+                parts.append(text)
         finally:  # an event that is not JSON does not hide those before it
             self._add("".join(parts))
 
