@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import Protocol
 
-from eugpt_cli.errors import InputError
+from eugpt_cli.errors import InputError, Stopped
 
 PASTE_SECONDS = 0.05
 
@@ -23,15 +23,17 @@ class Cancelled(Exception):
 
 class Keyboard(Protocol):
     def read(self, prompt: str) -> str:
-        """A message, which may have many lines. Raises End, Cancelled or InputError."""
+        """A message, which may have many lines. Raises End, Cancelled (or Stopped for Ctrl-C) or InputError."""
 
 
-def open_keyboard(past: Sequence[str], words: Mapping[str, bool], *, plain: bool) -> Keyboard:
+def open_keyboard(
+    past: Sequence[str], words: Mapping[str, bool], size: Callable[[], tuple[int, int]], *, plain: bool
+) -> Keyboard:
     """`past`: earlier messages, the oldest first. `words` are completed at the start, and whether a path follows.
 
     `plain` does without prompt_toolkit.
     """
-    return _Lines(past) if plain or not find_spec("prompt_toolkit") else _Editor(past, words)
+    return _Lines(past) if plain or not find_spec("prompt_toolkit") else _Editor(past, words, size)
 
 
 class _Lines:
@@ -54,7 +56,11 @@ class _Lines:
             while select.select([0], [], [], PASTE_SECONDS)[0]:
                 lines.append(input())
         except EOFError:
+            os.write(1, b"\n")
             raise End from None
+        except Stopped:
+            os.write(1, b"\n")
+            raise
         except UnicodeDecodeError:
             raise InputError("what was typed is not UTF-8") from None
         text = "\n".join(lines)
@@ -66,7 +72,7 @@ class _Lines:
 class _Editor:
     """Several lines, history with search, paste in one piece; Enter sends, Alt-Enter begins a new line."""
 
-    def __init__(self, past: Sequence[str], words: Mapping[str, bool]) -> None:
+    def __init__(self, past: Sequence[str], words: Mapping[str, bool], size: Callable[[], tuple[int, int]]) -> None:
         from prompt_toolkit import PromptSession
         from prompt_toolkit.completion import NestedCompleter, PathCompleter
         from prompt_toolkit.data_structures import Size
@@ -86,10 +92,6 @@ class _Editor:
         def new_line(event: KeyPressEvent) -> None:
             event.current_buffer.insert_text("\n")
 
-        def size() -> Size:
-            columns, rows = os.get_terminal_size(1)
-            return Size(rows, columns)
-
         terminal = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - lives as long as the session
         self._session: PromptSession[str] = PromptSession(
             history=InMemoryHistory(past),
@@ -104,7 +106,7 @@ class _Editor:
             enable_suspend=True,
             input=create_input(),
             # Without cursor position requests: their answers land on the command line of slow terminals.
-            output=Vt100_Output(terminal, size, enable_cpr=False),
+            output=Vt100_Output(terminal, lambda: Size(*reversed(size())), enable_cpr=False),
         )
 
     def read(self, prompt: str) -> str:

@@ -1,7 +1,7 @@
 """Markdown for a terminal, a line at a time, so that it can be shown while it arrives.
 
-A line stays a line: no paragraph is filled anew and no code is wrapped, so that what is copied from the screen is what
-the model wrote. Colours are the terminal's own, and only those that can be read on dark and light ground.
+Prose is wrapped between words; code is left to the terminal, so that what is copied from it is what the model wrote.
+Colours are the terminal's own.
 """
 
 import io
@@ -33,12 +33,12 @@ CODE_CONTEXT = 200
 
 HEADINGS = {1: "bold underline", 2: "bold", 3: "bold"}
 INLINE = {"strong_open": "bold", "em_open": "italic", "s_open": "strike", "link_open": "underline"}
-TOKENS: Mapping[_TokenType, str] = {
+CODE = "magenta"
+TOKENS: Mapping[_TokenType, str] = {  # of the eight colours, these two can be read on black and on white
     Token.Keyword: "magenta",
-    Token.Name.Function: "blue",
-    Token.Name.Class: "blue",
-    Token.Literal.String: "green",
-    Token.Literal.Number: "cyan",
+    Token.Name.Function: "bold",
+    Token.Name.Class: "bold",
+    Token.Literal.String: "red",
     Token.Comment: "dim",
 }
 
@@ -153,7 +153,7 @@ class Markdown:
                     yield f" ({links.pop()})", ["dim"]
             else:
                 content = token.content.replace(STAR, "*")
-                yield content, [*styles, "cyan"] if token.type == "code_inline" else list(styles)
+                yield content, [*styles, CODE] if token.type == "code_inline" else list(styles)
 
 
 def _bullet(mark: str) -> str:

@@ -55,23 +55,20 @@ class Session:
     def run(self) -> None:
         """Raises Stopped for a signal that is no Ctrl-C, and OutOfTime or OutputError, which no message can mend."""
         words = {word: command.path for word, command in COMMANDS.items()}
-        keyboard = open_keyboard(self._past.entries(), words, plain=self._dumb)
-        self._tell(f"{self._where() or 'a new conversation'} · /help")
+        keyboard = open_keyboard(self._past.entries(), words, self._console.size, plain=self._dumb)
+        self._tell(f"{self._where()} · /help")
         while not self._over:
             try:
                 with self._console.interruptible():
                     text = keyboard.read(PROMPT)
             except End:
-                self._console.note("")
                 break
             except (Cancelled, Stopped) as stop:
                 _pass_on(stop)
-                self._console.note("")
                 continue
             self._take(text)
-        where = self._where()
-        if where:
-            self._tell(f"{where}: eugpt chat -c {self._thread.name or self._thread.id}")
+        if self._thread.id:
+            self._tell(f"{self._where()} · eugpt chat -c {self._thread.name or self._thread.id}")
 
     def _take(self, text: str) -> None:
         word, _, rest = text.strip().partition(" ")
@@ -110,6 +107,7 @@ class Session:
         else:
             sink.discard()
             if fault:
+                fault.hint = fault.hint or "/retry sends it again"
                 raise fault
             if not self._thread.id:
                 self._tell("the service named no conversation: the next message will not know of this one")
@@ -142,7 +140,9 @@ class Session:
 
     def _where(self) -> str:
         thread = self._thread
-        return f"conversation {' '.join(filter(None, (thread.name, thread.id)))}" if thread.stored else ""
+        if thread.id:
+            return f"conversation {thread.name} {thread.id}" if thread.name else f"conversation {thread.id}"
+        return f"new conversation {thread.name}" if thread.name else "new conversation"
 
     def _past_path(self) -> str | None:
         return self._thread.past if not self._options.no_history else None
@@ -153,7 +153,7 @@ class Session:
         self._tell("\n".join(f"{left:<{width}}  {right}" for left, right in (*rows, *KEYS)))
 
     def tell_id(self, rest: str) -> None:
-        self._tell(self._where() or "no conversation yet: the first message begins one")
+        self._tell(self._where())
 
     def name(self, rest: str) -> None:
         self._thread.call(rest)
