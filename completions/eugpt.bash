@@ -90,8 +90,29 @@ _eugpt_option() {
     --errors) kind=words choices='text json' ;;
     esac
     ;;
+  config)
+    case $2 in
+    --profile) kind=profile ;;
+    --errors) kind=words choices='text json' ;;
+    esac
+    ;;
+  doctor)
+    case $2 in
+    --base-url | --connect-timeout | --timeout) kind=none ;;
+    --api-key-file | --ca-file) kind=file ;;
+    --profile) kind=profile ;;
+    --errors) kind=words choices='text json' ;;
+    esac
+    ;;
   exit-codes)
-    :
+    case $2 in
+    --errors) kind=words choices='text json' ;;
+    esac
+    ;;
+  man)
+    case $2 in
+    --errors) kind=words choices='text json' ;;
+    esac
     ;;
   esac
 }
@@ -136,7 +157,18 @@ _eugpt_argument() {
     *) kind=command ;;
     esac
     ;;
+  config)
+    :
+    ;;
+  doctor)
+    :
+    ;;
   exit-codes)
+    case $2 in
+    0) kind=words choices='0 1 2 30 31 32 33 40 41 43 44 49 50 52 53 54 60 61 62 63 80 81 82 90 129 130 141 143' ;;
+    esac
+    ;;
+  man)
     :
     ;;
   esac
@@ -152,7 +184,10 @@ _eugpt_options() {
   batch) choices='-i --instructions -c --conversation --lock-wait -p --project -f --file --file-id -I --no-stdin --lines --files -j --jobs -o --output --resume --ordered --full --max-errors --shard --summary --base-url --api-key-file --profile --ca-file --connect-timeout --timeout --max-time --retries --retry-unsafe --errors -q --quiet -v --verbose --dry-run --curl -h --help' ;;
   conversation) choices='--json -q --quiet --errors -h --help' ;;
   serve) choices='--port --host --default-stream --key --keys --state --project --web --file --daily-tokens --monthly-tokens --scenario --record --upstream --replay -v --verbose --errors -h --help' ;;
-  exit-codes) choices='-h --help' ;;
+  config) choices='--profile --json --path --errors -h --help' ;;
+  doctor) choices='--base-url --api-key-file --profile --ca-file --connect-timeout --timeout --json --errors -h --help' ;;
+  exit-codes) choices='--json --errors -h --help' ;;
+  man) choices='--errors -h --help' ;;
   esac
 }
 
@@ -233,8 +268,8 @@ _eugpt_value() {
   _eugpt_unquote "$value"
   case $kind in
   words) _eugpt_offer $choices ;;
-  *file) _eugpt_files -f ;;
-  *folder) _eugpt_files -d ;;
+  file | ?file) _eugpt_files -f ;;
+  folder | ?folder) _eugpt_files -d ;;
   conversation | profile)
     "_eugpt_${kind}s"
     _eugpt_offer "${names[@]}"
@@ -299,7 +334,7 @@ _eugpt() {
     kind=words
     _eugpt_options "$command"
   elif [[ ! $command ]]; then
-    kind=words choices='ask stream chat raw-events batch conversation serve exit-codes'
+    kind=words choices='ask stream chat raw-events batch conversation serve config doctor exit-codes man'
   else
     _eugpt_argument "$command" "$count"
   fi

@@ -20,8 +20,8 @@ end
 
 function __eugpt_subcommand
     set -l words (commandline -opc) (commandline -ct)
-    set -l dashes (contains -i -- -- $words)
-    complete -C "$words[(math $dashes + 1)..-1]"
+    set -l own (math 1 + (contains -i -- -- $words))
+    complete -C "$words[$own..-1]"
 end
 
 function __eugpt_conversations
@@ -39,8 +39,12 @@ function __eugpt_profiles
 end
 
 function __eugpt_at_files
-    set -l word (commandline -ct | string replace -r '^--[^=]*=' '')
-    string match -q '@*' -- $word; and __fish_complete_path (string sub -s 2 -- $word) | string replace -r '^' @
+    set -l word (commandline -ct | string replace -r '^--[^=]*=' '' | string unescape)
+    string match -q '@*' -- $word; or return
+    for file in (string sub -s 2 -- $word)*
+        test -d $file; and set file $file/
+        echo @$file
+    end
 end
 
 complete -c eugpt -f
@@ -53,9 +57,18 @@ complete -c eugpt -n __eugpt_no_command -a raw-events -d 'Every event as one NDJ
 complete -c eugpt -n __eugpt_no_command -a batch -d 'Many requests, NDJSON in, NDJSON out: concurrent, resumable.'
 complete -c eugpt -n __eugpt_no_command -a conversation -d 'Local names for conversations: list, name NAME UUID, forget NAME.'
 complete -c eugpt -n __eugpt_no_command -a serve -d 'A local server for the same API, for trying things out and for tests.'
-complete -c eugpt -n __eugpt_no_command -a exit-codes -d 'The table of exit codes.'
-complete -c eugpt -n '__eugpt_in ask stream chat raw-events batch conversation serve exit-codes' -s h -l help -d 'tell what there is, and exit'
-complete -c eugpt -n '__eugpt_in ask stream chat raw-events batch conversation serve' -l errors -x -a 'text json' -d 'form of the error line'
+complete -c eugpt -n __eugpt_no_command -a config -d 'Every setting, its value and where it comes from.'
+complete -c eugpt -n __eugpt_no_command -a doctor -d 'Checks settings, key, network and service, step by step.'
+complete -c eugpt -n __eugpt_no_command -a exit-codes -d 'The table of exit codes, or one of them.'
+complete -c eugpt -n __eugpt_no_command -a man -d 'This program\'s manual.'
+complete -c eugpt -n '__eugpt_in ask stream chat raw-events batch conversation serve config doctor exit-codes man' -l errors -x -a 'text json' -d 'form of the error line'
+complete -c eugpt -n '__eugpt_in ask stream chat raw-events batch conversation serve config doctor exit-codes man' -s h -l help -d 'tell what there is, and exit'
+complete -c eugpt -n '__eugpt_in ask stream chat raw-events batch config doctor' -l profile -x -a '(__eugpt_profiles)' -d 'take settings from this profile of config.toml'
+complete -c eugpt -n '__eugpt_in ask stream chat raw-events batch doctor' -l base-url -x -d 'where the service is'
+complete -c eugpt -n '__eugpt_in ask stream chat raw-events batch doctor' -l api-key-file -r -F -d 'read the key from a file'
+complete -c eugpt -n '__eugpt_in ask stream chat raw-events batch doctor' -l ca-file -r -F -d 'trust these certificates instead of the system\'s'
+complete -c eugpt -n '__eugpt_in ask stream chat raw-events batch doctor' -l connect-timeout -x -d 'longest wait for a connection'
+complete -c eugpt -n '__eugpt_in ask stream chat raw-events batch doctor' -l timeout -x -d 'longest silence of the service (stream 120, otherwise 600)'
 complete -c eugpt -n '__eugpt_in ask stream chat raw-events batch conversation' -s q -l quiet -d 'no notes on stderr'
 complete -c eugpt -n '__eugpt_in ask stream chat raw-events batch' -s i -l instructions -x -a '(__eugpt_at_files)' -d 'system prompt; @FILE reads it from a file'
 complete -c eugpt -n '__eugpt_in ask stream chat raw-events batch' -s c -l conversation -x -a '(__eugpt_conversations)' -d 'go on in this conversation'
@@ -64,12 +77,6 @@ complete -c eugpt -n '__eugpt_in ask stream chat raw-events batch' -s p -l proje
 complete -c eugpt -n '__eugpt_in ask stream chat raw-events batch' -s f -l file -r -F -d 'inline a local text file; - is stdin'
 complete -c eugpt -n '__eugpt_in ask stream chat raw-events batch' -l file-id -x -d 'a file already uploaded'
 complete -c eugpt -n '__eugpt_in ask stream chat raw-events batch' -s I -l no-stdin -d 'never read standard input'
-complete -c eugpt -n '__eugpt_in ask stream chat raw-events batch' -l base-url -x -d 'where the service is'
-complete -c eugpt -n '__eugpt_in ask stream chat raw-events batch' -l api-key-file -r -F -d 'read the key from a file'
-complete -c eugpt -n '__eugpt_in ask stream chat raw-events batch' -l profile -x -a '(__eugpt_profiles)' -d 'take settings from this profile of config.toml'
-complete -c eugpt -n '__eugpt_in ask stream chat raw-events batch' -l ca-file -r -F -d 'trust these certificates instead of the system\'s'
-complete -c eugpt -n '__eugpt_in ask stream chat raw-events batch' -l connect-timeout -x -d 'longest wait for a connection'
-complete -c eugpt -n '__eugpt_in ask stream chat raw-events batch' -l timeout -x -d 'longest silence of the service (stream 120, otherwise 600)'
 complete -c eugpt -n '__eugpt_in ask stream chat raw-events batch' -l max-time -x -d 'longest time for the whole run'
 complete -c eugpt -n '__eugpt_in ask stream chat raw-events batch' -l retries -x -d 'how often to try again'
 complete -c eugpt -n '__eugpt_in ask stream chat raw-events batch' -l retry-unsafe -d 'retry also where a turn may then be stored twice'
@@ -78,6 +85,7 @@ complete -c eugpt -n '__eugpt_in ask stream chat raw-events' -s o -l output -r -
 complete -c eugpt -n '__eugpt_in ask stream chat raw-events' -l meta -r -F -d 'write the facts of the run to this file, also on failure'
 complete -c eugpt -n '__eugpt_in ask stream chat raw-events' -l dry-run -d 'print the request body and exit'
 complete -c eugpt -n '__eugpt_in ask stream chat raw-events' -l curl -d 'print an equivalent curl command and exit'
+complete -c eugpt -n '__eugpt_in config doctor exit-codes' -l json -d 'as JSON'
 complete -c eugpt -n '__eugpt_in ask' -l json -d 'print the whole response document'
 complete -c eugpt -n '__eugpt_in ask' -l extract -x -d 'print only the first fenced block: code or code:LANG'
 complete -c eugpt -n '__eugpt_in ask' -l partial -d 'print what has arrived also on failure'
@@ -116,5 +124,7 @@ complete -c eugpt -n '__eugpt_in serve' -l record -x -a '(__fish_complete_direct
 complete -c eugpt -n '__eugpt_in serve' -l upstream -x -d 'base URL of the service that answers, asked with EUGPT_API_KEY'
 complete -c eugpt -n '__eugpt_in serve' -l replay -x -a '(__fish_complete_directories (commandline -ct))' -d 'answer with the exchanges that --record stored here'
 complete -c eugpt -n '__eugpt_in serve' -s v -l verbose -d 'a line for each request on stderr'
+complete -c eugpt -n '__eugpt_in config' -l path -d 'print only where config.toml is looked for'
 complete -c eugpt -n '__eugpt_in batch' -r -F
 complete -c eugpt -n __eugpt_after_dashes -x -a '(__eugpt_subcommand)'
+complete -c eugpt -n '__eugpt_in exit-codes' -x -a '0 1 2 30 31 32 33 40 41 43 44 49 50 52 53 54 60 61 62 63 80 81 82 90 129 130 141 143'

@@ -1,26 +1,9 @@
-"""What the command line offers, as tables: options, arguments, commands. Everything that tells of them reads these.
+"""What the command line offers: the commands, their arguments and options. Everything that tells of them reads this."""
 
-Records here are named tuples: every start makes them, and a frozen dataclass takes eight times as long to define."""
+from typing import NamedTuple
 
-from typing import Any, NamedTuple
-
-
-class Option(NamedTuple):
-    """One option of one or more commands: `kind` is text, flag, seconds, wait, number, or one of the `choices`.
-
-    `wait`: seconds from 0. `setting`: a profile may set it, as may its `variable`.
-    """
-
-    name: str
-    flags: tuple[str, ...]
-    help: str
-    kind: str = "text"
-    metavar: str | None = None
-    many: bool = False
-    variable: str | None = None
-    default: Any = None
-    choices: tuple[str, ...] = ()
-    setting: bool = False
+from eugpt_cli import options
+from eugpt_cli.options import Option
 
 
 class Argument(NamedTuple):
@@ -33,237 +16,38 @@ class Argument(NamedTuple):
 
 
 class Command(NamedTuple):
-    """One subcommand; the module `commands.NAME` runs it."""
+    """One subcommand; the module `commands.NAME` runs it.
+
+    Its options are `resolved` before it runs; one that tells what is wrong with them gets them as they were given.
+    """
 
     name: str
     help: str
     arguments: tuple[Argument, ...] = ()
     options: tuple[Option, ...] = ()
+    resolved: bool = True
 
     @property
     def module(self) -> str:
         return self.name.replace("-", "_")
 
 
-ERRORS = Option(
-    "errors",
-    ("--errors",),
-    "form of the error line",
-    variable="EUGPT_ERRORS",
-    default="text",
-    choices=("text", "json"),
-    setting=True,
-)
-SERVICE = (
-    Option("base_url", ("--base-url",), "where the service is", metavar="URL", variable="EUGPT_BASE_URL", setting=True),
-    Option("api_key_file", ("--api-key-file",), "read the key from a file", metavar="PATH"),
-    Option(
-        "profile",
-        ("--profile",),
-        "take settings from this profile of config.toml",
-        metavar="NAME",
-        variable="EUGPT_PROFILE",
-    ),
-    Option(
-        "ca_file",
-        ("--ca-file",),
-        "trust these certificates instead of the system's",
-        metavar="PATH",
-        variable="EUGPT_CA_FILE",
-        setting=True,
-    ),
-    Option(
-        "connect_timeout",
-        ("--connect-timeout",),
-        "longest wait for a connection",
-        kind="seconds",
-        variable="EUGPT_CONNECT_TIMEOUT",
-        default=10.0,
-        setting=True,
-    ),
-    Option(
-        "timeout",
-        ("--timeout",),
-        "longest silence of the service (stream 120, otherwise 600)",
-        kind="seconds",
-        variable="EUGPT_TIMEOUT",
-        setting=True,
-    ),
-    Option(
-        "max_time",
-        ("--max-time",),
-        "longest time for the whole run",
-        kind="seconds",
-        variable="EUGPT_MAX_TIME",
-        setting=True,
-    ),
-    Option(
-        "retries",
-        ("--retries",),
-        "how often to try again",
-        kind="number",
-        metavar="N",
-        variable="EUGPT_RETRIES",
-        default=2,
-        setting=True,
-    ),
-    Option(
-        "retry_unsafe",
-        ("--retry-unsafe",),
-        "retry also where a turn may then be stored twice",
-        kind="flag",
-    ),
-)
-CONTENT = (
-    Option(
-        "instructions",
-        ("-i", "--instructions"),
-        "system prompt; @FILE reads it from a file",
-        metavar="TEXT",
-        setting=True,
-    ),
-    Option("conversation", ("-c", "--conversation"), "go on in this conversation", metavar="ID|NAME"),
-    Option(
-        "lock_wait",
-        ("--lock-wait",),
-        "longest wait for other runs on this machine that are using the conversation",
-        kind="wait",
-        metavar="SECONDS",
-        variable="EUGPT_LOCK_WAIT",
-        default=60.0,
-        setting=True,
-    ),
-    Option("project", ("-p", "--project"), "ground the answer in this project's files", metavar="UUID", setting=True),
-    Option("file", ("-f", "--file"), "inline a local text file; - is stdin", metavar="PATH", many=True),
-    Option("file_id", ("--file-id",), "a file already uploaded", metavar="UUID", many=True),
-    Option("no_stdin", ("-I", "--no-stdin"), "never read standard input", kind="flag"),
-)
-NOTES = (
-    ERRORS,
-    Option("quiet", ("-q", "--quiet"), "no notes on stderr", kind="flag"),
-    Option("verbose", ("-v", "--verbose"), "tell request, response, retries and tools on stderr", kind="flag"),
-)
-SHARED = (
-    *CONTENT,
-    Option("output", ("-o", "--output"), "write the answer to this file, all or nothing", metavar="PATH"),
-    Option("meta", ("--meta",), "write the facts of the run to this file, also on failure", metavar="PATH"),
-    *SERVICE,
-    *NOTES,
-    Option("dry_run", ("--dry-run",), "print the request body and exit", kind="flag"),
-    Option("curl", ("--curl",), "print an equivalent curl command and exit", kind="flag"),
-)
-ASK = (
-    Option("json", ("--json",), "print the whole response document", kind="flag"),
-    Option("extract", ("--extract",), "print only the first fenced block: code or code:LANG", metavar="code[:LANG]"),
-    Option("partial", ("--partial",), "print what has arrived also on failure", kind="flag"),
-)
-CHAT = (
-    Option("each_line", ("--each-line",), "each line of standard input is a turn, in order", kind="flag"),
-    Option("plain", ("--plain",), "in a session, show answers without Markdown's styles", kind="flag", setting=True),
-    Option("no_history", ("--no-history",), "in a session, do not keep what you type", kind="flag", setting=True),
-)
-RAW_EVENTS = (
-    Option("sse", ("--sse",), "pass the SSE bytes through untouched", kind="flag"),
-    Option("type", ("--type",), "only events whose type matches", metavar="GLOB", many=True),
-    Option("trailer", ("--trailer",), "end with a line that tells the outcome", kind="flag"),
-)
-BATCH = (
-    *CONTENT,
-    Option("lines", ("--lines",), "each line is a prompt, instead of a JSON object", kind="flag"),
-    Option("files", ("--files",), "each FILE is an item; without one their paths are read, a line each", kind="flag"),
-    Option("jobs", ("-j", "--jobs"), "requests at once, fewer while the service pushes back", kind="number", default=8),
-    Option(
-        "output", ("-o", "--output"), "append the rows to this file, which one run writes at a time", metavar="PATH"
-    ),
-    Option("resume", ("--resume",), "go on with the output: skip what has succeeded, run the rest", kind="flag"),
-    Option("ordered", ("--ordered",), "rows in the order of the input", kind="flag"),
-    Option("full", ("--full",), "rows with the whole response document", kind="flag"),
-    Option("max_errors", ("--max-errors",), "stop when so many items have failed", kind="number", metavar="N"),
-    Option(
-        "shard",
-        ("--shard",),
-        "only the K-th of N shares of the items, by a hash of their ids; auto asks Slurm or Kubernetes",
-        metavar="K/N|auto",
-    ),
-    Option("summary", ("--summary",), "write counts, tokens and times to this file, also on failure", metavar="PATH"),
-    *SERVICE,
-    *NOTES,
-    Option("dry_run", ("--dry-run",), "print the request bodies and exit", kind="flag"),
-    Option("curl", ("--curl",), "print equivalent curl commands and exit", kind="flag"),
-)
-SERVE = (
-    Option(
-        "port",
-        ("--port",),
-        "port to listen on; 0 picks a free one [default: 8399; with COMMAND 0]",
-        kind="number",
-        metavar="PORT",
-    ),
-    Option(
-        "host",
-        ("--host",),
-        "address to listen on; any but loopback lets other machines in",
-        metavar="ADDRESS",
-        default="127.0.0.1",
-    ),
-    Option(
-        "default_stream",
-        ("--default-stream",),
-        "the value of `stream` in a request that leaves it out",
-        default="true",
-        choices=("true", "false"),
-    ),
-    Option("key", ("--key",), "API key to accept; without it one is made up for this run", metavar="KEY"),
-    Option("keys", ("--keys",), "TOML file of keys and their users (manual: KEYS FILE)", metavar="FILE"),
-    Option("state", ("--state",), "keep conversations and quotas here; else they end with the server", metavar="DIR"),
-    Option(
-        "project",
-        ("--project",),
-        "a project_id and the folder of its text and Markdown files",
-        metavar="UUID=DIR",
-        many=True,
-    ),
-    Option("web", ("--web",), "folder that stands for the web: DIR/HOST/PATH is https://HOST/PATH", metavar="DIR"),
-    Option("file", ("--file",), "the file_id of an uploaded file, and the file", metavar="UUID=PATH", many=True),
-    Option("daily_tokens", ("--daily-tokens",), "tokens a user may use a day (UTC), then 429", "number", "N"),
-    Option("monthly_tokens", ("--monthly-tokens",), "tokens a user may use a month (UTC), then 429", "number", "N"),
-    Option(
-        "scenario",
-        ("--scenario",),
-        "TOML file of what the next requests get (manual: SCENARIO FILES)",
-        metavar="FILE",
-    ),
-    Option("record", ("--record",), "store the exchanges with --upstream here, the key removed", metavar="DIR"),
-    Option(
-        "upstream", ("--upstream",), "base URL of the service that answers, asked with EUGPT_API_KEY", metavar="URL"
-    ),
-    Option("replay", ("--replay",), "answer with the exchanges that --record stored here", metavar="DIR"),
-    Option("verbose", ("-v", "--verbose"), "a line for each request on stderr", kind="flag"),
-    ERRORS,
-)
-
-CONVERSATION = (
-    Option("json", ("--json",), "the list as a JSON array", kind="flag"),
-    Option("quiet", ("-q", "--quiet"), "no notes on stderr", kind="flag"),
-    ERRORS,
-)
-
 PROMPT = Argument("prompt", "[PROMPT]", "- is stdin")
 COMMANDS = (
-    Command("ask", "One answer, all or nothing.", (PROMPT,), SHARED + ASK),
-    Command("stream", "Text as it arrives.", (PROMPT,), SHARED),
+    Command("ask", "One answer, all or nothing.", (PROMPT,), options.SHARED + options.ASK),
+    Command("stream", "Text as it arrives.", (PROMPT,), options.SHARED),
     Command(
         "chat",
         "A turn in a conversation that the service keeps.",
         (Argument("prompt", "[MESSAGE]", "- is stdin"),),
-        SHARED + CHAT,
+        options.SHARED + options.CHAT,
     ),
-    Command("raw-events", "Every event as one NDJSON line.", (PROMPT,), SHARED + RAW_EVENTS),
+    Command("raw-events", "Every event as one NDJSON line.", (PROMPT,), options.SHARED + options.RAW_EVENTS),
     Command(
         "batch",
         "Many requests, NDJSON in, NDJSON out: concurrent, resumable.",
         (Argument("paths", "[FILE]...", "- is stdin; more than one with --files", many=True),),
-        BATCH,
+        options.BATCH,
     ),
     Command(
         "conversation",
@@ -272,7 +56,7 @@ COMMANDS = (
             Argument("action", "ACTION", "list, name or forget"),
             Argument("words", "[NAME [UUID]]", "what it is about", many=True),
         ),
-        CONVERSATION,
+        options.CONVERSATION,
     ),
     Command(
         "serve",
@@ -285,7 +69,15 @@ COMMANDS = (
                 many=True,
             ),
         ),
-        SERVE,
+        options.SERVE,
     ),
-    Command("exit-codes", "The table of exit codes."),
+    Command("config", "Every setting, its value and where it comes from.", (), options.CONFIG),
+    Command("doctor", "Checks settings, key, network and service, step by step.", (), options.DOCTOR, resolved=False),
+    Command(
+        "exit-codes",
+        "The table of exit codes, or one of them.",
+        (Argument("code", "[CODE]", "number or name"),),
+        options.EXIT_CODES,
+    ),
+    Command("man", "This program's manual.", (), (options.ERRORS,)),
 )

@@ -2,18 +2,20 @@
 
 import importlib
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from typing import Any, NoReturn
 
 import typer
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
 from eugpt_cli import __version__
-from eugpt_cli.catalogue import COMMANDS, Argument, Command, Option
+from eugpt_cli.catalogue import COMMANDS, Argument, Command
 from eugpt_cli.console import Console
-from eugpt_cli.errors import EugptError, Internal, Stopped, UsageError
+from eugpt_cli.errors import EugptError, Internal, OutOfTime, Stopped, UsageError
 from eugpt_cli.mask import redact
+from eugpt_cli.options import Option
 
 
 def main(argv: Sequence[str]) -> NoReturn:
@@ -21,17 +23,26 @@ def main(argv: Sequence[str]) -> NoReturn:
     console = Console()
     try:
         with console.signals():
-            code = _run(list(argv), console)
+            code = _worded(argv, console)
     except Stopped as stopped:
         console.die(stopped.signum)
-    except EugptError as error:
-        code = _fail(error, argv, console)
-    except Exception as error:
-        code = _fail(_defect(error, console), argv, console)
+    except OutOfTime as late:  # nobody takes the error line
+        code = late.exit.number
     if code < 0:
         console.die(-code)
     console.leave(code)
     raise SystemExit(code)
+
+
+def _worded(argv: Sequence[str], console: Console) -> int:
+    try:
+        return _run(list(argv), console)
+    except EugptError as error:
+        fault = error
+    except Exception as error:
+        fault = _defect(error, console)
+    console.hurry()
+    return _fail(fault, argv, console)
 
 
 def _run(argv: list[str], console: Console) -> int:
@@ -48,7 +59,7 @@ def app() -> typer.Typer:
         name="eugpt",
         cls=_Commands,
         help="A Unix-style client for the EU GPT API. Exit 0 means a complete answer, and nothing else does.",
-        epilog="eugpt COMMAND --help tells the options; eugpt exit-codes the exit codes.",
+        epilog="eugpt COMMAND --help tells the options, eugpt man everything, eugpt exit-codes the exit codes.",
         add_completion=False,
         add_help_option=False,
         rich_markup_mode=None,
@@ -124,6 +135,8 @@ def _call(command: Command, console: Console, /, **params: Any) -> int:
 
     given: dict[str, Any] = {name: list(value) if isinstance(value, tuple) else value for name, value in params.items()}
     module = importlib.import_module(f"eugpt_cli.commands.{command.module}")
+    if not command.resolved:
+        return int(module.run(settings.Options(given), console))
     profile: Mapping[str, Any] = {}
     if "profile" in given:
         from eugpt_cli.profile import load
@@ -132,6 +145,7 @@ def _call(command: Command, console: Console, /, **params: Any) -> int:
     values = settings.resolve(command.options, given, console.environ, profile)
     values.update((argument.name, given[argument.name]) for argument in command.arguments)
     console.quiet = bool(values.get("quiet"))
+    console.errors = values.get("errors")
     console.limit(values.get("max_time"))
     return int(module.run(settings.Options(values, profile), console))
 
@@ -140,18 +154,26 @@ def _usage(error: typer.TyperException) -> UsageError:
     context = getattr(error, "ctx", None)
     path = context.command_path if context else "eugpt"
     message = " ".join(error.format_message().split()).rstrip(".")
-    return UsageError(message[:1].lower() + message[1:], hint=f"{path} --help")
+    quoted = "; a prompt of several words is quoted" if "unexpected extra" in message else ""
+    return UsageError(message[:1].lower() + message[1:], hint=f"{path} --help{quoted}")
 
 
 def _fail(error: EugptError, argv: Sequence[str], console: Console) -> int:
     from eugpt_cli.report import error_json, error_text
 
-    form = console.environ.get("EUGPT_ERRORS", "text")
-    for word, following in pairwise([*argv, ""]):
+    form = console.errors or _errors(argv, console.environ)
+    with suppress(OutOfTime):  # the reader of stderr keeps it waiting
+        console.error(error_json(error) if form == "json" else error_text(error))
+    return error.exit.number
+
+
+def _errors(argv: Sequence[str], environ: Mapping[str, str]) -> str:
+    """The form of the error line as far as it can be known where the options could not be resolved."""
+    form = environ.get("EUGPT_ERRORS", "text")
+    for word, following in pairwise([*takewhile(lambda word: word != "--", argv), ""]):
         if word == "--errors" or word.startswith("--errors="):
             form = word.partition("=")[2] or following
-    console.error(error_json(error) if form == "json" else error_text(error))
-    return error.exit.number
+    return form
 
 
 def _defect(error: Exception, console: Console) -> Internal:

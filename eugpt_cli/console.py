@@ -13,16 +13,19 @@ from eugpt_cli.errors import InputError, OutOfTime, OutputError, Stopped
 from eugpt_cli.mask import redact
 
 IDLE_NOTE_SECONDS = 3.0
+LAST_WORDS_SECONDS = 2.0
 READ_SIZE = 1 << 16
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_came: set[int] = set()  # the signals since they are listened to
 
 
 class Console:
-    """One object for everything outside; `secret` never leaves through it."""
+    """One object for everything outside; `secret` never leaves through it, `errors` is the form of the error line."""
 
     def __init__(self) -> None:
         self.environ: Mapping[str, str] = os.environ
         self.secret = self.environ.get("EUGPT_API_KEY")  # until it is known which key is used
+        self.errors: str | None = None
         self.quiet = False
         self._deadline: float | None = None
         self._closed = {fd for fd in (0, 1, 2) if not _is_open(fd)}
@@ -89,6 +92,7 @@ class Console:
     @contextmanager
     def signals(self) -> Iterator[None]:
         """SIGINT, SIGTERM and SIGHUP raise Stopped in here; one that is ignored (nohup) stays ignored."""
+        _came.clear()
         for signum in SIGNALS:
             if signal.getsignal(signum) is not signal.SIG_IGN:
                 signal.signal(signum, _stop)
@@ -117,6 +121,12 @@ class Console:
             self._deadline = time.monotonic() + seconds
             signal.signal(signal.SIGALRM, _out_of_time)
             signal.setitimer(signal.ITIMER_REAL, seconds)
+
+    def hurry(self) -> None:
+        """Under --max-time, what is still to be said must not wait for ever for somebody to read it."""
+        if self._deadline is not None:
+            left = self._deadline - time.monotonic()
+            signal.setitimer(signal.ITIMER_REAL, max(left, LAST_WORDS_SECONDS))
 
     def left(self) -> float | None:
         """Seconds until the limit, None without one."""
@@ -176,11 +186,14 @@ def _write_all(fd: int, data: bytes) -> None:
 
 
 def _stop(signum: int, frame: FrameType | None) -> None:
-    for other in SIGNALS:
-        if signal.getsignal(other) is not signal.SIG_IGN:
-            signal.signal(other, signal.SIG_DFL)
-    signal.setitimer(signal.ITIMER_REAL, 0)
-    raise Stopped(signum)
+    """The first signal ends the run, the same once more the process; another adds nothing: some send two at once."""
+    if signum in _came:
+        signal.signal(signum, signal.SIG_DFL)
+        os.kill(os.getpid(), signum)
+    _came.add(signum)
+    if len(_came) == 1:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        raise Stopped(signum)
 
 
 def _interrupt(signum: int, frame: FrameType | None) -> None:

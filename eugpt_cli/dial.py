@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import os
+import re
 import socket
 import ssl
 import threading
@@ -13,6 +14,7 @@ from eugpt_cli.errors import ConfigError, Unreachable
 from eugpt_cli.settings import Proxy, Route, Target
 
 HEAD_LIMIT = 16 * 1024
+STATUS_LINE = re.compile(rb"HTTP/1\.\d +([1-9]\d\d)(?: |\r|$)")
 
 
 class Clock:
@@ -61,9 +63,9 @@ def dial(route: Route, seconds: float) -> socket.socket:
     clock = Clock(seconds)
     target = route.target
     if target.scheme == "http":
-        return _connect(target.host, target.port, clock)
+        return connect(target.host, target.port, clock)
     context = trust(route.ca_file, route.ca_folder)
-    sock = _tunnel(route.proxy, target, clock) if route.proxy else _connect(target.host, target.port, clock)
+    sock = tunnel(route.proxy, target, clock) if route.proxy else connect(target.host, target.port, clock)
     return _secure(sock, context, target, clock)
 
 
@@ -119,9 +121,9 @@ def _has_certificates(folder: str) -> bool:
     return False
 
 
-def _tunnel(proxy: Proxy, target: Target, clock: Clock) -> socket.socket:
-    """A socket through a proxy's CONNECT (RFC 9110, section 9.3.6)."""
-    sock = _connect(proxy.host, proxy.port, clock, "the proxy ")
+def tunnel(proxy: Proxy, target: Target, clock: Clock) -> socket.socket:
+    """A socket through a proxy's CONNECT (RFC 9110, section 9.3.6). Raises Unreachable."""
+    sock = connect(proxy.host, proxy.port, clock, "the proxy ")
     name = f"[{target.host}]" if ":" in target.host else target.host
     lines = [f"CONNECT {name}:{target.port} HTTP/1.1", f"Host: {name}:{target.port}"]
     if proxy.authorization:
@@ -154,17 +156,12 @@ def _head(sock: socket.socket, clock: Clock, missing: str) -> bytes:
     return head
 
 
-def _check_answer(head: bytes, proxy: Proxy) -> None:
-    line, _, _ = head.partition(b"\r\n")
-    words = line.split(None, 2)
-    if (
-        len(words) < 2
-        or not words[0].startswith(b"HTTP/1.")
-        or not words[1].isdigit()
-        or not head.endswith(b"\r\n\r\n")
-    ):
+def _check_answer(answer: bytes, proxy: Proxy) -> None:
+    head, end, body = answer.partition(b"\r\n\r\n")
+    found = STATUS_LINE.match(head)
+    status = found[1].decode() if found else ""
+    if not status or not end or (body and status.startswith("2")):
         raise Unreachable(f"the proxy {proxy.host}:{proxy.port} did not answer as a proxy")
-    status = words[1].decode()
     if status == "407":
         raise Unreachable(
             f"the proxy {proxy.host}:{proxy.port} wants credentials (407)",
@@ -174,9 +171,10 @@ def _check_answer(head: bytes, proxy: Proxy) -> None:
         raise Unreachable(f"the proxy {proxy.host}:{proxy.port} refused the connection ({status})")
 
 
-def _connect(host: str, port: int, clock: Clock, who: str = "") -> socket.socket:
+def connect(host: str, port: int, clock: Clock, who: str = "") -> socket.socket:
+    """A socket to the first address that takes it. Raises Unreachable."""
     missing = f"no connection to {who}{host}:{port}"
-    addresses = _resolve(host, port, clock)
+    addresses = resolve(host, port, clock)
     problem = Unreachable(f"{missing}: no address")
     for n, (family, kind, proto, _, address) in enumerate(addresses):
         try:
@@ -200,8 +198,8 @@ def _connect(host: str, port: int, clock: Clock, who: str = "") -> socket.socket
     raise problem
 
 
-def _resolve(host: str, port: int, clock: Clock) -> list[Any]:
-    """getaddrinfo in a thread: it can neither be interrupted nor bounded otherwise."""
+def resolve(host: str, port: int, clock: Clock) -> list[Any]:
+    """getaddrinfo in a thread: it can neither be interrupted nor bounded otherwise. Raises Unreachable."""
     found: list[Any] = []
     failure: list[OSError] = []
 

@@ -98,7 +98,8 @@ class EugptError(Exception):
 
     `message` is one lower-case line; `hint` the command that helps. The other facts are filled in by whoever
     knows them on the way up: `http_status`, `type`, `code` and `detail` as the server said them, `retry_after`
-    in seconds, `attempts` made, `request_id` and `conversation_id` as the server named them.
+    in seconds, `final` if trying again cannot help as it may with others of its kind, `attempts` made, `request_id`
+    and `conversation_id` as the server named them.
     """
 
     kind: ClassVar[ExitCode] = ExitCode.INTERNAL
@@ -123,6 +124,7 @@ class EugptError(Exception):
         self.code = code
         self.detail = detail
         self.retry_after = retry_after
+        self.final = False
         self.attempts = 0
         self.request_id: str | None = None
         self.conversation_id: str | None = None
@@ -178,7 +180,7 @@ class StatusError(EugptError):
 
 
 class Unreachable(EugptError):
-    """The request was provably not sent. `final`: trying again cannot help (a rejected certificate)."""
+    """The request was provably not sent; `final` if by a rejected certificate."""
 
     kind = ExitCode.UNREACHABLE
 

@@ -105,6 +105,27 @@ def decode(raw: bytes) -> Event:
     return Event(kind if isinstance(kind, str) else "", fields, raw)
 
 
+def member(raw: bytes, name: str) -> bytes:
+    """The bytes of one member's value in the JSON object `raw`, the last of several; b"" for none."""
+    import json
+
+    text = raw.decode("utf-8", "surrogateescape")
+    decoder = json.JSONDecoder(parse_int=str, parse_float=str)
+    found, at = "", _next(text, text.index("{") + 1)
+    while text[at] != "}":
+        key, end = decoder.raw_decode(text, at)
+        start = _next(text, end)
+        _, end = decoder.raw_decode(text, start)
+        found = text[start:end] if key == name else found
+        at = _next(text, end)
+    return found.encode("utf-8", "surrogateescape")
+
+
+def _next(text: str, at: int) -> int:
+    """Where the next key or value begins."""
+    return len(text) - len(text[at:].lstrip(" \t\r\n,:"))
+
+
 def text_of(event: Event) -> str:
     """The text that a delta carries, "" for every other event."""
     delta = event.fields.get("delta")
@@ -114,11 +135,12 @@ def text_of(event: Event) -> str:
 def document_text(document: Mapping[str, Any]) -> str:
     """`output_text`, or the `output_text` parts of `output[].content[]` where a server leaves it out."""
     text = document.get("output_text")
-    if isinstance(text, str):
+    if text and isinstance(text, str):
         return text
     items = [item for item in _list(document.get("output")) if isinstance(item, dict)]
     parts = [part for item in items for part in _list(item.get("content")) if isinstance(part, dict)]
-    return "".join(str(part.get("text", "")) for part in parts if part.get("type") == "output_text")
+    texts = [part.get("text") for part in parts if part.get("type") == "output_text"]
+    return "".join(text for text in texts if isinstance(text, str))
 
 
 def tool_of(item: Any) -> str | None:
@@ -203,7 +225,7 @@ def ending(event: Event) -> EugptError | None:
         return _failure(envelope(event.fields), "the service ended the stream with an error")
     response = response_of(event)
     status = event.type.rpartition(".")[2] if event.type != "response.completed" else response.get("status")
-    return verdict(status, response)
+    return verdict(status, {**response, "error": response.get("error") or event.fields.get("error")})
 
 
 def document_ending(document: Mapping[str, Any]) -> EugptError | None:

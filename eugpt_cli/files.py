@@ -77,9 +77,12 @@ def read_key(path: str) -> str:
     """The key in a file, without one trailing newline. Raises ConfigError."""
     try:
         with open(path, "rb") as file:
-            return file.read(KEY_LIMIT).removesuffix(b"\n").removesuffix(b"\r").decode("latin-1")
+            key = file.read(KEY_LIMIT + 1)
     except OSError as error:
         raise ConfigError(f"the key file {path} cannot be read: {reason(error)}") from None
+    if len(key) > KEY_LIMIT:
+        raise ConfigError(f"the key file {path} holds more than a key")
+    return key.removesuffix(b"\n").removesuffix(b"\r").decode("latin-1")
 
 
 def size(path: str) -> int:
@@ -121,12 +124,12 @@ class Replacement:
 
     def __init__(self, path: str, mode: int = 0o666) -> None:
         self._given = path
-        self._path = os.path.realpath(path)
-        self._folder, self._name = os.path.split(self._path)
         self._temporary: str | None = None
         self._fd = -1
         self._kept = 0
         with self._worded():
+            self._path = os.path.realpath(path)
+            self._folder, self._name = os.path.split(self._path)
             self._fd = self._open(mode)
             self._keep_facts()
 

@@ -1,6 +1,6 @@
 """The API key: found in the first of its sources, checked before anything is sent."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from eugpt_cli import files
@@ -11,35 +11,55 @@ class Key(NamedTuple):
     """The key and the source it was found in."""
 
     value: str
-    source: str
+    source: "Source"
+
+
+class Source(NamedTuple):
+    """Where a key comes from, as the user is told; `path` where it is a file."""
+
+    name: str
+    read: Callable[[], str]
+    path: str | None = None
 
 
 def find(api_key_file: str | None, environ: Mapping[str, str], profile: Mapping[str, Any]) -> Key:
-    """--api-key-file, EUGPT_API_KEY, EUGPT_API_KEY_FILE, systemd's credentials, the profile. Raises ConfigError."""
-    key = _first(api_key_file, environ, profile)
-    if not key.value or any(not "!" <= character <= "~" for character in key.value):
-        raise ConfigError(f"the API key of {key.source} is empty or holds a space, a control or a non-ASCII character")
-    return key
+    """The key of the first source. Raises ConfigError where there is none, or its key cannot be one."""
+    found = source(api_key_file, environ, profile)
+    if not found:
+        raise ConfigError(
+            "no API key",
+            hint="export EUGPT_API_KEY=eugpt_…, or try it without an account: eugpt serve -- eugpt ask hello",
+        )
+    value = found.read()
+    if not value or any(not "!" <= character <= "~" for character in value):
+        raise ConfigError(f"the API key of {found.name} is empty or holds a space, a control or a non-ASCII character")
+    return Key(value, found)
 
 
-def _first(api_key_file: str | None, environ: Mapping[str, str], profile: Mapping[str, Any]) -> Key:
-    credential = f"{environ['CREDENTIALS_DIRECTORY']}/eugpt_api_key" if environ.get("CREDENTIALS_DIRECTORY") else None
+def source(api_key_file: str | None, environ: Mapping[str, str], profile: Mapping[str, Any]) -> Source | None:
+    """The first of the sources that there is, not yet read."""
+    return next(_sources(api_key_file, environ, profile), None)
+
+
+def _sources(api_key_file: str | None, environ: Mapping[str, str], profile: Mapping[str, Any]) -> Iterator[Source]:
+    """--api-key-file, EUGPT_API_KEY, EUGPT_API_KEY_FILE, systemd's credentials, the profile."""
     if api_key_file:
-        return Key(files.read_key(api_key_file), api_key_file)
+        yield _file(api_key_file, api_key_file)
     if environ.get("EUGPT_API_KEY"):
-        return Key(environ["EUGPT_API_KEY"], "EUGPT_API_KEY")
+        yield Source("EUGPT_API_KEY", lambda: environ["EUGPT_API_KEY"])
     if environ.get("EUGPT_API_KEY_FILE"):
-        return Key(files.read_key(environ["EUGPT_API_KEY_FILE"]), "EUGPT_API_KEY_FILE")
+        yield _file("EUGPT_API_KEY_FILE", environ["EUGPT_API_KEY_FILE"])
+    credential = f"{environ['CREDENTIALS_DIRECTORY']}/eugpt_api_key" if environ.get("CREDENTIALS_DIRECTORY") else None
     if credential and files.exists(credential):
-        return Key(files.read_key(credential), credential)
+        yield _file(credential, credential)
     if profile.get("api_key_file"):
-        return Key(files.read_key(files.expand(str(profile["api_key_file"]), environ)), "api_key_file of the profile")
+        yield _file("api_key_file of the profile", files.expand(str(profile["api_key_file"]), environ))
     if profile.get("api_key_command"):
-        return Key(_output(profile["api_key_command"]), "api_key_command of the profile")
-    raise ConfigError(
-        "no API key",
-        hint="export EUGPT_API_KEY=eugpt_…, or try it without an account: eugpt serve -- eugpt ask hello",
-    )
+        yield Source("api_key_command of the profile", lambda: _output(profile["api_key_command"]))
+
+
+def _file(name: str, path: str) -> Source:
+    return Source(name, lambda: files.read_key(path), path)
 
 
 def _output(command: Any) -> str:

@@ -1,14 +1,12 @@
 """Writers: events or a document in, bytes out. One is chosen at the start; the loop that feeds it is dull."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from typing import Any, Protocol
 
-import orjson
-
-from eugpt_cli.errors import Rejected
-from eugpt_cli.events import Event, document_text, text_of
+from eugpt_cli.errors import NotTheApi, Rejected
+from eugpt_cli.events import Event, document_text, member, text_of
 
 Write = Callable[[bytes], None]
 
@@ -97,11 +95,28 @@ def encode(text: str) -> bytes:
         return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()
 
 
-FENCE = re.compile(r"^(`{3,}|~{3,})[ \t]*([^\s`]*)[^\n`]*\n(.*?)^\1[`~]*[ \t]*$", re.MULTILINE | re.DOTALL)
+FENCE = re.compile(r"([ \t]*)(`{3,}|~{3,})[ \t]*([^\s`]*)[^`]*")
+
+
+def fenced_blocks(text: str) -> Iterator[tuple[str, str]]:
+    """Language and content of each (CommonMark, section 4.5), but of any indentation: they stand in lists, too."""
+    indent = fence = language = ""
+    block: list[str] = []
+    for line in text.split("\n"):
+        word = line.strip()
+        if not fence:
+            if found := FENCE.fullmatch(line):
+                indent, fence, language = found.groups()
+                block = []
+        elif len(word) >= len(fence) and not word.strip(fence[0]):
+            yield language, "\n".join(block)
+            fence = ""
+        else:
+            block.append(line.removeprefix(indent))
 
 
 class Extract(Text):
-    """Only the first fenced block of the answer, of that language if one is named (CommonMark, section 4.5)."""
+    """Only the first fenced block of the answer, of that language if one is named."""
 
     def __init__(self, write: Write, visible: Callable[[str], str] | None, language: str | None) -> None:
         super().__init__(self._take, None, live=False)
@@ -114,9 +129,9 @@ class Extract(Text):
 
     def finish(self, response: Mapping[str, Any]) -> None:
         super().finish(response)
-        for found in FENCE.finditer(self._answer.decode()):
-            if self._language is None or found[2].lower() == self._language.lower():
-                self._out.document({"output_text": found[3]}, b"")
+        for language, block in fenced_blocks(self._answer.decode()):
+            if self._language is None or language.lower() == self._language.lower():
+                self._out.document({"output_text": block}, b"")
                 self._out.finish({})
                 return
         what = f"{self._language} block" if self._language else "fenced block"
@@ -128,16 +143,19 @@ class Document:
 
     def __init__(self, write: Write) -> None:
         self._write = write
-        self._raw = b""
+        self._raw = self._last = b""
 
     def block(self, chunk: bytes, events: list[Event]) -> None:
-        """A stream has no document until its end."""
+        """A stream's document stands in its last event."""
+        self._last = events[-1].raw if events else self._last
 
     def document(self, document: Mapping[str, Any], raw: bytes) -> None:
         self._raw = raw
 
     def finish(self, response: Mapping[str, Any]) -> None:
-        raw = self._raw or orjson.dumps(dict(response))
+        raw = self._raw or (one_line(member(self._last, "response")) if response else b"")
+        if not raw:
+            raise NotTheApi("the stream ended without the response document")
         self._write(raw if raw.endswith(b"\n") else raw + b"\n")
 
     def fail(self) -> None:

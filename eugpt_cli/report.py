@@ -1,12 +1,11 @@
 """What a run tells about itself: the error line as text or JSON, and the trailer of raw-events."""
 
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from eugpt_cli.errors import EugptError, ExitCode, Stopped
-from eugpt_cli.terminal import brief, escaped
+from eugpt_cli.terminal import brief, dump
 
 
 @dataclass
@@ -58,19 +57,6 @@ def error_json(error: EugptError) -> str:
     return dump({"error": error_fields(error)})
 
 
-def dump(value: Mapping[str, Any]) -> str:
-    """JSON in one line, fit for a terminal too, of values that may come from the service as they like."""
-    import orjson
-
-    try:
-        text = orjson.dumps(value).decode()
-    except TypeError:  # a lone surrogate, or an integer of more than 64 bits
-        import json
-
-        text = json.dumps(value, separators=(",", ":"))
-    return escaped(text)
-
-
 def error_fields(error: EugptError) -> dict[str, Any]:
     return {
         "kind": error.exit.label,
@@ -80,7 +66,7 @@ def error_fields(error: EugptError) -> dict[str, Any]:
         "type": error.type,
         "code": error.code,
         "detail": error.detail,
-        "retryable": error.exit.again.startswith("yes"),
+        "retryable": error.exit.again.startswith("yes") and not error.final,
         "retry_after": error.retry_after,
         "attempts": error.attempts,
         "request_id": error.request_id,

@@ -39,6 +39,7 @@ def compose(prompt: str | None, stdin: str | None, files: Sequence[tuple[str, st
 
 
 def _attribute(name: str) -> str:
+    name = name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")  # a file's name may be any bytes
     return name.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;").replace("\n", "&#10;")
 
 

@@ -7,10 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 
-from eugpt_cli.catalogue import Option
 from eugpt_cli.errors import ConfigError, UsageError
+from eugpt_cli.options import Option
 
-DEFAULT_BASE_URL = "https://chat.eugpt.ai/v1"
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 
 
@@ -60,6 +59,8 @@ def _checked(option: Option, value: Any, error: type[UsageError | ConfigError], 
         return _number(value, NUMBERS[option.kind], error, source)
     if not isinstance(value, str | list | bool):
         raise error(f"{source} wants a text, not {value!r}")
+    if option.metavar != "TEXT" and (value == "" or (isinstance(value, list) and "" in value)):
+        raise error(f"{source} is empty")
     if option.choices and value not in option.choices:
         raise error(f"{source} is {' or '.join(option.choices)}, not {value!r}")
     return value
@@ -108,9 +109,8 @@ class Target:
         return f"{self.scheme}://{host}{'' if self.port == standard else f':{self.port}'}{self.path}"
 
 
-def target(base: str | None) -> Target:
+def target(base: str) -> Target:
     """A base URL to the endpoint. Raises ConfigError for one that would expose the key or cannot be used."""
-    base = base or DEFAULT_BASE_URL
     if any(ord(c) <= 32 or ord(c) >= 127 for c in base):
         raise ConfigError("the base URL holds a space, a control character or a non-ASCII character")
     try:

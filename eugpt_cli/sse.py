@@ -6,6 +6,7 @@ BOM = b"\xef\xbb\xbf"
 BLANK = b"\n\n"
 DATA = b"data: "
 LIMIT = 256 * 1024 * 1024
+RETRY_DIGITS = 18  # of milliseconds; more is no time, and Python refuses thousands
 
 
 class TooLong(ValueError):
@@ -138,7 +139,7 @@ class Decoder:
             self._event = value.decode("utf-8", "replace")
         elif name == b"id" and b"\0" not in value:
             self._id = value.decode("utf-8", "replace")
-        elif name == b"retry" and value.isdigit():
+        elif name == b"retry" and value.isdigit() and len(value) <= RETRY_DIGITS:
             self.retry = int(value)
 
     def _dispatch(self, runs: list[Run]) -> None:

@@ -16,6 +16,7 @@ from eugpt_cli.mask import redact
 from eugpt_cli.request import Request
 from eugpt_cli.settings import Route
 
+LONGEST_WAIT = 1e6  # seconds; a socket takes 2**32 ms for none at all
 LONGEST_REST = 4.0  # seconds after which an idle connection is not trusted to be open any more
 
 
@@ -37,7 +38,7 @@ class Silence:
         left = self._until - time.monotonic()
         if left <= 0:
             raise TimedOut(f"the service has been silent for {self._seconds:g} s")
-        return left
+        return min(left, LONGEST_WAIT)
 
 
 class _Stream(httpcore.NetworkStream):
@@ -189,7 +190,7 @@ class Response:
 
     @property
     def media_type(self) -> str:
-        return str(self.headers.get("content-type", "")).partition(";")[0].strip().lower()
+        return str(self.headers.get("content-type", "")).partition(";")[0].partition(",")[0].strip().lower()
 
     @property
     def is_framed(self) -> bool:

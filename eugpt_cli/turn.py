@@ -12,13 +12,13 @@ from eugpt_cli.conversations import Conversations
 from eugpt_cli.errors import EugptError, OutputError, Stopped, UsageError
 from eugpt_cli.locks import Wait
 from eugpt_cli.mask import Masked, Sink
-from eugpt_cli.output import Writer
-from eugpt_cli.report import Outcome, dump, meta
+from eugpt_cli.output import Write, Writer
+from eugpt_cli.report import Outcome, meta
 from eugpt_cli.request import Request, build, compose, curl
 from eugpt_cli.retry import Patience
 from eugpt_cli.settings import Options
 from eugpt_cli.sinks import destination
-from eugpt_cli.terminal import visible
+from eugpt_cli.terminal import dump, visible, visible_bytes
 from eugpt_cli.thread import Thread
 from eugpt_cli.watch import Verbose, Watch
 
@@ -103,6 +103,11 @@ def shown(sink: Sink) -> Callable[[str], str] | None:
     return visible if sink.terminal else None
 
 
+def raw(sink: Sink) -> Write:
+    """How bytes are written there, likewise."""
+    return visible_bytes(sink.write) if sink.terminal else sink.write
+
+
 def _write_meta(sink: Sink, outcome: Outcome, end: EugptError | Stopped | None, console: Console) -> None:
     sink = Masked(sink, console.secret) if console.secret else sink
     try:
@@ -161,7 +166,10 @@ class Line:
             self._client.close()
 
     def _open(self) -> "Client":
-        """The client; the first time it connects while httpx is being imported."""
+        """The client; the first time it connects while httpx is being imported.
+
+        No connection is used twice: one that the service is just closing would leave a turn with an unknown outcome.
+        """
         if self._client is None:
             from eugpt_cli.dial import Early
 
@@ -169,7 +177,7 @@ class Line:
             early = Early(self._route, seconds)
             from eugpt_cli.transport import Client
 
-            self._client = Client(self._route, self.secret, connect_timeout=seconds, keep=1, early=early)
+            self._client = Client(self._route, self.secret, connect_timeout=seconds, early=early)
         return self._client
 
     def _tell_wait(self) -> None:

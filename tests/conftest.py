@@ -1,9 +1,14 @@
-"""What several files of tests share; says at the end which tests were left out for want of other people's clients."""
+"""What several files of tests share; at the end of a run, which were left out for want of other people's clients."""
 
+import hypothesis
 import pytest
 
+from tests.local.clients import absent
+
 from .authority import Authority
-from .local.clients import absent
+
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")

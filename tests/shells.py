@@ -52,25 +52,39 @@ def present(name: str) -> bool:
 
 
 class Shell:
-    """One interactive shell. What is typed is read in order, so nothing here waits but for what must come."""
+    """One interactive shell. What is typed is read in order, so nothing here waits but for what must come.
+
+    Its PATH is a folder of programs that only tell, in `started`, that they were started.
+    """
 
     def __init__(self, name: str, home: Path) -> None:
         self.name = name
+        self._started = home / "started"
         command, *arguments = ARGV[program(name)]
         self._child: Any = pexpect.spawn(
-            command,
+            shutil.which(command),
             arguments,
-            env={**PLAIN, "HOME": str(home), "PATH": "/usr/bin:/bin"},
+            env={**PLAIN, "HOME": str(home), "PATH": _traps(home / "bin", self._started)},
             cwd=str(home),
             dimensions=(400, 200),
             encoding="utf-8",
             timeout=60,
         )
+        self._child.delaybeforesend = None
         (home / "setup").write_text(SETUP[name])
         self._type(". ./setup\n")
+        self._started.unlink(missing_ok=True)
 
     def close(self) -> None:
         self._child.close(force=True)
+
+    def started(self) -> str:
+        """The names of the programs that have been started since the shell was set up."""
+        return self._started.read_text() if self._started.exists() else ""
+
+    def run(self, line: str) -> None:
+        """A line of the shell's own."""
+        self._type(f"{line}\n")
 
     def arguments(self, line: str) -> list[str]:
         """What `eugpt` gets once TAB has completed the line and Enter has sent it."""
@@ -78,11 +92,14 @@ class Shell:
         last = [text for text in re.split(r"[\r\n]+", shown) if text.startswith("<")][-1:]
         return re.findall("<(.*?)>", "".join(last))
 
-    def offers(self, line: str) -> str:
-        """What a TAB after the line shows."""
+    def offers(self, line: str) -> dict[str, str]:
+        """What a TAB after the line shows: each word and its description. Fish is asked what it would show."""
         if self.name == "fish":
-            return self._type(f"complete -C {_fish_quoted(line)}\n")
-        return self._type(f"{line}\t\x15")
+            shown = self._type(f"complete -C {_fish_quoted(line)}\n").partition("\n")[2].partition("⏎")[0]
+            return dict(row.partition("\t")[::2] for row in shown.splitlines())
+        shown = self._type(f"{line}\t\x15").partition("\n")[2].rpartition("\n> ")[0]
+        rows = [row.partition(" -- ") for row in shown.splitlines()]
+        return {word: told.strip() for words, _, told in rows for word in re.split(r"\s+", words) if word}
 
     def _type(self, keys: str) -> str:
         """The screen from these keys to the echo of an end mark."""
@@ -93,3 +110,11 @@ class Shell:
 
 def _fish_quoted(text: str) -> str:
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def _traps(folder: Path, started: Path) -> str:
+    folder.mkdir()
+    for name in ("python3", "python", "eugpt", "sed", "awk", "grep", "cat", "jq", "echo-of-a-program"):
+        (folder / name).write_text(f"#!/bin/sh\necho {name} >> '{started}'\n")
+        (folder / name).chmod(0o755)
+    return str(folder)

@@ -8,13 +8,13 @@ import eugpt_cli
 HOUSE = Path(eugpt_cli.__file__).parent
 FLOORS = [
     {"__init__"},
-    {"errors", "sse", "catalogue", "mask"},
-    {"events", "settings", "terminal", "locks"},
+    {"errors", "sse", "options", "mask", "roff"},
+    {"events", "settings", "catalogue", "terminal", "locks"},
     {"request", "retry", "output", "report", "console", "dial", "screen", "markdown", "keyboard", "past"},
     {"files", "transport", "profile"},
     {"sinks", "key", "watch", "conversations"},
     {"exchange", "thread"},
-    {"turn", "batch"},
+    {"turn", "batch", "checks"},
     {"session"},
     {"commands"},
     {"cli"},

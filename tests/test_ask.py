@@ -22,6 +22,10 @@ def answer(text: str, status: str = "completed") -> bytes:
         ("code:SH", FENCED, "echo b\n```\nstill\n"),
         ("code", "```\n```\n", "\n"),
         ("code", "```js\nx\n```", "x\n"),
+        ("code", "```py\r\na\r\n```\r\n", "a\r\n"),
+        ("code", "- item\n\n  ```py\n  if a:\n\n      b\n  ```\n", "if a:\n\n    b\n"),
+        ("code:py", "````md\n```py\na\n```\n````\n```py\nb\n```x\n````\n", "b\n```x\n"),
+        ("code:sh", "```x\n" * 50_001 + "```\n```sh\nb\n```", "b\n"),
     ],
 )
 def test_extract(what: str, text: str, printed: str) -> None:

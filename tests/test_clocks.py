@@ -3,7 +3,9 @@
 How long a run takes is never asserted closely: `PATIENCE` only tells an end from a hang.
 """
 
+import contextlib
 import itertools
+import os
 import socket
 import subprocess
 import threading
@@ -14,7 +16,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from .program import eugpt
+from .program import EUGPT, environment, eugpt
 from .rawserver import SSE_HEAD, Script, chunk, held_open, http, serving, sse
 from .test_wire import DOCUMENT, EVENTS
 
@@ -101,6 +103,28 @@ def test_a_service_that_reads_nothing() -> None:
         run = eugpt("ask", "--timeout", "1", "--retries", "0", stdin=body, base_url=server.base_url, timeout=PATIENCE)
         over.set()
     assert (run.returncode, run.stderr.startswith(b"eugpt: timeout: ")) == (61, True), run.stderr
+
+
+@pytest.mark.parametrize("words", ["stream x", "stream -v x"])
+def test_nobody_reads_what_is_said(words: str) -> None:
+    """Standard output and standard error are one pipe that is full."""
+    read, write = os.pipe()
+    os.set_blocking(write, False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(write, b"x")
+    os.set_blocking(write, True)
+    with serving(held_open(STARTED + chunk(sse(EVENTS[1])))) as server:
+        run = subprocess.Popen(
+            [EUGPT, *words.split(), "--max-time", "1"],
+            stdin=subprocess.DEVNULL,
+            stdout=write,
+            stderr=write,
+            env=environment(server.base_url),
+        )
+        assert run.wait(PATIENCE) == 61
+    os.close(read)
+    os.close(write)
 
 
 @contextmanager

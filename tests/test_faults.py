@@ -62,6 +62,12 @@ ERRORS = [
     ),
     ('{"type":"response.failed","response":{"status":"failed"}}', 80, "failed", ""),
     (
+        '{"type":"response.failed","response":{"status":"failed","error":null},"error":{"code":429,"message":"top"}}',
+        49,
+        "quota",
+        "top",
+    ),
+    (
         '{"type":"response.incomplete","response":{"incomplete_details":{"reason":"max_output_tokens"}}}',
         81,
         "incomplete",

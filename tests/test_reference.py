@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -18,12 +19,14 @@ MAN = (TOP / "man/eugpt.1").read_text("utf-8")
 SECTIONS = "NAME SYNOPSIS DESCRIPTION COMMANDS OPTIONS EXIT+STATUS ENVIRONMENT FILES SCENARIO+FILES EXAMPLES SEE+ALSO"
 
 
+@cache
 def commands() -> list[str]:
     """The commands that the installed program itself tells of."""
     told = eugpt("--help").stdout.decode().partition("Commands:\n")[2].partition("\n\n")[0]
     return re.findall(r"^  (\S+)", told, re.MULTILINE)
 
 
+@cache
 def flags(command: str) -> set[str]:
     told = eugpt(command, "--help").stdout.decode().partition("Options:\n")[2]
     rows = re.findall(r"^  (-.*?)(?:  |$)", told, re.MULTILINE)
@@ -88,8 +91,8 @@ def reference(checkout: Path, *arguments: str) -> subprocess.CompletedProcess[st
 @pytest.mark.parametrize(
     ("source", "old", "new", "stale"),
     [
-        ("catalogue.py", '"inline a local text file; - is stdin"', '""', {*GENERATED[0::2], GENERATED[3]}),
-        ("catalogue.py", '"--no-stdin"', '"--without-stdin"', {*GENERATED, "README.md"}),
+        ("options.py", '"inline a local text file; - is stdin"', '""', {*GENERATED[0::2], GENERATED[3]}),
+        ("options.py", '"--no-stdin"', '"--without-stdin"', {*GENERATED, "README.md"}),
         ("errors.py", "QUOTA = (49,", "QUOTA = (48,", {"man/eugpt.1", "README.md"}),
     ],
     ids=["help removed", "option renamed", "exit code changed"],

@@ -38,7 +38,7 @@ def test_retry_and_a_cr_at_the_end_of_a_chunk() -> None:
     assert decoder.feed(b"retry: 250\rdata: a\r\r") == [Frame("message", b"a", "")]
     assert decoder.feed(b"\ndata: b\n\n") == [Frame("message", b"b", "")]
     assert decoder.retry == 250
-    decoder.feed(b"retry: x1\n\n")
+    decoder.feed(b"retry: x1\n\nretry: " + b"9" * 5000 + b"\n\n")
     assert decoder.retry == 250
 
 

@@ -52,7 +52,7 @@ def test_help_and_usage_errors_load_the_tables_and_typer(arguments: list[str]) -
     modules = loaded(*arguments)
     assert "typer" in modules
     assert not roots(modules) & (HEAVY | {"email", "urllib.request"})
-    words = {"__main__", "catalogue", "cli", "console", "errors", "mask", "report", "terminal"}
+    words = {"__main__", "catalogue", "cli", "console", "errors", "mask", "options", "report", "terminal"}
     assert ours(modules) <= {f"eugpt_cli.{name}" for name in words}
 
 

@@ -4,14 +4,16 @@ import json
 import os
 import select
 import signal
+import socket
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from .program import EUGPT, KEY, eugpt
-from .rawserver import http, serving
+from .rawserver import held_open, http, serving
 from .test_wire import DOCUMENT
 
 BAD: list[tuple[list[str], dict[str, str | None], int, str]] = [
@@ -32,6 +34,7 @@ BAD: list[tuple[list[str], dict[str, str | None], int, str]] = [
     (["ask", "x", "--base-url", "https://u:p@example.org/v1"], {}, 30, "credentials"),
     (["ask", "x", "--base-url", "http://example.org/v1"], {}, 30, "plain http"),
     (["ask", "x", "--base-url", "example.org"], {}, 30, "cannot be used"),
+    *((["ask", "x", flag, ""], {}, 2, f"{flag} is empty") for flag in ("--base-url", "--conversation", "--output")),
     (["ask", "x", "--base-url", "http://127.0.0.1:0/v1"], {}, 30, "port 0"),
     (["ask", "x", "--base-url", "http://127.0.0.999:1/v1"], {}, 30, "base URL"),
     (["ask", "x", "--base-url", "https://xn--/v1"], {}, 30, "base URL"),
@@ -80,6 +83,43 @@ def test_an_echoed_key_is_masked() -> None:
         run = eugpt("ask", "x", "-v", base_url=server.base_url, env={"EUGPT_DEBUG": "1"})
     assert run.returncode == 41
     assert KEY.encode() not in run.stdout + run.stderr
+
+
+def test_the_form_of_the_error_line_comes_from_a_profile_and_not_from_the_prompt(tmp_path: Path) -> None:
+    (tmp_path / "eugpt").mkdir()
+    (tmp_path / "eugpt" / "config.toml").write_text('[profile.default]\nerrors = "json"\n')
+    profile = eugpt("ask", "x", "-p", "no", env={"XDG_CONFIG_HOME": str(tmp_path)})
+    prompt = eugpt("ask", "--nope", "--", "--errors", "json")
+    assert json.loads(profile.stderr)["error"]["exit"] == 2
+    assert prompt.stderr.startswith(b"eugpt: usage: ")
+
+
+@pytest.mark.parametrize(("signum", "ends"), [(signal.SIGTERM, -signal.SIGTERM), (None, 40)])
+def test_an_error_line_that_nobody_reads_does_not_hold_the_end(signum: signal.Signals | None, ends: int) -> None:
+    read, write = os.pipe()
+    os.set_blocking(write, False)
+    with suppress(BlockingIOError):
+        while True:
+            os.write(write, b"." * 4096)
+    os.set_blocking(write, True)
+    with (
+        serving(http(b"{}", status="400 X")) as server,
+        subprocess.Popen(
+            [EUGPT, "ask", "-I", "x", "--max-time", "60" if signum else "4"],
+            stderr=write,
+            env={"EUGPT_API_KEY": KEY, "EUGPT_BASE_URL": server.base_url},
+        ) as run,
+    ):
+        os.close(write)
+        if signum:
+            time.sleep(1)
+            run.send_signal(signum)
+        try:
+            assert run.wait(30) == ends
+        finally:
+            run.kill()
+    with open(read, "rb") as pipe:
+        assert pipe.read().strip(b".") == b""
 
 
 def test_curl_sends_the_same() -> None:
@@ -166,3 +206,42 @@ def test_standard_input_that_another_process_has_made_non_blocking() -> None:
         assert (run.wait(), run.stderr.read()) == (0, b"")
     os.close(read)
     assert json.loads(server.received[0].body)["input"] == "ab"
+
+
+def test_an_unquoted_prompt_is_told_so() -> None:
+    assert b"quoted" in eugpt("ask", "what", "is", "this").stderr.splitlines()[1]
+
+
+def test_a_key_file_is_not_cut_to_a_key(tmp_path: Path) -> None:
+    (tmp_path / "key").write_bytes(b"k" * 10_000)
+    with serving(http(DOCUMENT)) as server:
+        run = eugpt("ask", "x", "--api-key-file", str(tmp_path / "key"), base_url=server.base_url)
+    assert (run.returncode, server.received) == (30, [])
+
+
+def test_the_longest_timeout_is_one() -> None:
+    def slowly(connection: socket.socket) -> None:
+        time.sleep(1)
+        connection.sendall(http(DOCUMENT))
+
+    with serving(slowly) as server:
+        run = eugpt("ask", "x", "--timeout", "1e9", "--retries", "0", base_url=server.base_url)
+    assert (run.returncode, run.stderr) == (0, b"")
+
+
+def test_two_signals_at_once_end_it_by_the_first_and_quietly() -> None:
+    with (
+        serving(held_open(b"")) as server,
+        subprocess.Popen(
+            [EUGPT, "stream", "-I", "x"],
+            stderr=subprocess.PIPE,
+            env={"EUGPT_API_KEY": KEY, "EUGPT_BASE_URL": server.base_url},
+        ) as run,
+    ):
+        while not server.received:
+            time.sleep(0.01)
+        run.send_signal(signal.SIGTERM)
+        run.send_signal(signal.SIGHUP)
+        assert run.stderr
+        assert run.stderr.read() == b""
+    assert run.returncode in (-signal.SIGTERM, -signal.SIGHUP)

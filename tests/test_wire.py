@@ -122,6 +122,31 @@ def test_ask_json_is_the_document_byte_for_byte() -> None:
     assert (run.returncode, run.stdout) == (0, DOCUMENT + b"\n")
 
 
+def test_ask_json_of_a_stream_is_the_document_in_its_last_event() -> None:
+    document = '{"status" : "completed","n":1.0e5,"i":123456789012345678901234567890,"t":"\\ud800 é"}'
+    with serving(
+        stream(f'{{ "type": "response.completed", "response" :{document} , "x": [1]}}'),
+        stream(EVENTS[1], '{"type":"response.completed"}'),
+    ) as server:
+        run = eugpt("ask", "hi", "--json", base_url=server.base_url)
+        none = eugpt("ask", "hi", "--json", base_url=server.base_url)
+    assert (run.returncode, run.stdout.decode()) == (0, document + "\n")
+    assert (none.returncode, none.stdout) == (63, b"")
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        '{"status":"completed","output_text":"","output":[{"content":[{"type":"output_text","text":"Hi"}]}]}',
+        '{"status":"completed","output":[{"content":[{"type":"output_text","text":null},{"type":"output_text","text":"Hi"}]}]}',
+    ],
+)
+def test_the_text_of_odd_documents(odd: str) -> None:
+    with serving(http(odd.encode(), extra="Content-Type: application/json\r\n")) as server:
+        run = eugpt("ask", "hi", base_url=server.base_url)
+    assert (run.returncode, run.stdout) == (0, b"Hi\n")
+
+
 def test_surrogates_split_over_deltas_are_joined() -> None:
     halves = [rf'{{"type":"response.output_text.delta","delta":"\u{half}"}}' for half in ("d83d", "de00")]
     apart = SSE_HEAD + b"".join(chunk(sse(event)) for event in (*halves, EVENTS[-1])) + b"0\r\n\r\n"

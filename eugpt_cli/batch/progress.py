@@ -94,7 +94,7 @@ class Bar:
             redirect_stdout=False,
             redirect_stderr=False,
         )
-        self._task = self._rich.add_task("", total=None)
+        self._task = self._rich.add_task(state.text(), total=None)
         self._rich.start()
 
     def beat(self) -> None:

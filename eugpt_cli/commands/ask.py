@@ -21,7 +21,7 @@ def _writer(options: Options) -> turn.MakeWriter:
     if options.partial and options.output:
         raise UsageError("--partial prints what has arrived; --output keeps the old file on failure: choose one")
     if options.json:
-        return lambda sink: Document(sink.write)
+        return lambda sink: Document(turn.raw(sink))
     if options.extract:
         kind, _, language = options.extract.partition(":")
         if kind != "code":

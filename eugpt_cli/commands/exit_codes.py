@@ -1,11 +1,41 @@
-"""`eugpt exit-codes`: the table of exit codes."""
+"""`eugpt exit-codes`: the table of exit codes, or the row of one."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import Any
 
 from eugpt_cli.console import Console
-from eugpt_cli.errors import ExitCode
+from eugpt_cli.errors import ExitCode, UsageError
 from eugpt_cli.settings import Options
 
 
 def run(options: Options, console: Console) -> int:
-    for code in ExitCode:
-        console.out(f"{code.number:>3}  {code.label:<16} {code.when}")
+    codes = list(ExitCode) if options.code is None else [_named(options.code)]
+    if options.json:
+        import orjson
+
+        rows = [_row(code) for code in codes]
+        console.out(orjson.dumps(rows if options.code is None else rows[0]).decode())
+    else:
+        console.out("\n".join(_lines(codes)))
     return 0
+
+
+def _named(word: str) -> ExitCode:
+    names = {name: code for code in ExitCode for name in (str(code.number), code.label)}
+    if word not in names:
+        near = get_close_matches(word, names, 1)
+        raise UsageError(
+            f"there is no exit code {word!r}" + (f"; the nearest is {near[0]}" if near else ""), hint="eugpt exit-codes"
+        )
+    return names[word]
+
+
+def _row(code: ExitCode) -> dict[str, Any]:
+    return {"exit": code.number, "kind": code.label, "when": code.when, "again": code.again or None}
+
+
+def _lines(codes: Iterable[ExitCode]) -> Iterable[str]:
+    for code in codes:
+        again = f" (worth trying again: {code.again})" if code.again else ""
+        yield f"{code.number:>3}  {code.label:<16} {code.when}{again}"

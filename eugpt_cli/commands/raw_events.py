@@ -5,8 +5,9 @@ from eugpt_cli.console import Console
 from eugpt_cli.errors import EugptError, UsageError
 from eugpt_cli.mask import Sink
 from eugpt_cli.output import Ndjson, Sse, Writer
-from eugpt_cli.report import Outcome, dump, trailer
+from eugpt_cli.report import Outcome, trailer
 from eugpt_cli.settings import Options
+from eugpt_cli.terminal import dump
 
 
 def run(options: Options, console: Console) -> int:
@@ -14,7 +15,7 @@ def run(options: Options, console: Console) -> int:
         raise UsageError("--sse passes the bytes through untouched; it goes with neither --type nor --trailer")
 
     def writer(sink: Sink) -> Writer:
-        return Sse(sink.write) if options.sse else Ndjson(sink.write, tuple(options.type))
+        return Sse(turn.raw(sink)) if options.sse else Ndjson(turn.raw(sink), tuple(options.type))
 
     def end(sink: Sink, outcome: Outcome, fault: EugptError | None) -> None:
         if options.trailer:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from uuid import uuid4
 
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 
 from . import play
 from .connection import envelope, internal
@@ -118,12 +118,15 @@ class App:
 
     async def _body(self, request: web.BaseRequest) -> bytes:
         body = bytearray()
+        if (request.content_length or 0) > MAX_BODY:
+            raise _too_large()
+        await _invite(request)
         try:
             async with asyncio.timeout(self._patience):
                 async for chunk in request.content.iter_any():
                     body += chunk
                     if len(body) > MAX_BODY:
-                        raise _refused(413, "body_too_large", f"The body is over {MAX_BODY} bytes")
+                        raise _too_large()
         except TimeoutError:
             raise _refused(408, "body_too_slow", "The body did not arrive in time") from None
         except web.RequestPayloadError:
@@ -181,6 +184,17 @@ async def _replayed(request: web.BaseRequest, exchange: Exchange, step: Step | N
 
 def _manner(step: Step) -> play.Manner:
     return play.Manner(step.delay, step.delay_between, step.cut_after_bytes, step.cut_after_events, step.cut)
+
+
+async def _invite(request: web.BaseRequest) -> None:
+    """Tell a client that waits for it (curl, with a large body) to go on."""
+    if request.version >= HttpVersion11 and request.headers.get("Expect", "").lower() == "100-continue":
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        request.writer.output_size = 0
+
+
+def _too_large() -> ApiError:
+    return _refused(413, "body_too_large", f"The body is over {MAX_BODY} bytes")
 
 
 def _refused(status: int, code: str, message: str) -> ApiError:

@@ -1,7 +1,7 @@
 """The calculator tool: a recursive-descent parser with bounds on size and depth, so that no input can hang the server.
 
 Grammar (one method a rule; `^` and `**` bind tighter than unary minus and to the right, as in mathematics):
-    expr    := term (("+" | "-") term)*
+    expr    := term (("+" | "-") term)*             a term that is a mere percentage is one of what stands before it
     term    := unary (("*" | "/" | "//" | "%" | "mod") unary)*
     unary   := ("+" | "-")* power
     power   := postfix (("^" | "**") unary)?
@@ -44,7 +44,7 @@ def evaluate(expression: str) -> str:
         raise CalculatorError(f"the expression is longer than {MAX_CHARS} characters")
     parser = _Parser(_lex(expression))
     try:
-        return _shown(parser.whole())
+        return shown(parser.whole())
     except (OverflowError, ValueError, InvalidOperation) as error:
         raise CalculatorError(str(error)) from None
 
@@ -94,7 +94,10 @@ class _Parser:
             raise CalculatorError("the expression is nested too deeply")
         value = self.term()
         while self.peek() in ("+", "-"):
-            value = _apply(self.take(), value, self.term())
+            operator, start = self.take(), self.at
+            change = self.term()
+            is_percentage = self.at - start == 2 and self.tokens[self.at - 1] == "%"
+            value = _apply(operator, value, _checked(value * change) if is_percentage else change)
         self.depth -= 1
         return value
 
@@ -231,6 +234,8 @@ _FUNCTIONS: dict[str, tuple[int, int, Callable[..., Number]]] = {
     "round": (1, 2, _rounded),
     "floor": (1, 1, lambda x: Fraction(math.floor(x))),
     "ceil": (1, 1, lambda x: Fraction(math.ceil(x))),
+    "sum": (1, 99, lambda *xs: sum(xs)),
+    "avg": (1, 99, lambda *xs: sum(xs) / len(xs)),
     "min": (1, 99, min),
     "max": (1, 99, max),
     "sin": (1, 1, math.sin),
@@ -242,7 +247,8 @@ _FUNCTIONS: dict[str, tuple[int, int, Callable[..., Number]]] = {
 }
 
 
-def _shown(value: Number) -> str:
+def shown(value: Number) -> str:
+    """A number as text: exact as far as it is short, else 15 digits."""
     if isinstance(value, float):
         return format(value, ".15g")
     if value.denominator == 1:

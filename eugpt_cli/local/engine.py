@@ -1,8 +1,9 @@
 """Answers without a model, deterministic and drawn from what is there.
 
-In this order: a URL to fetch, arithmetic (a parser, calculator.py), the clock; a summary of the given text (Luhn 1958);
-else the sentences of request, files, project and thread that rank best for the question (Okapi BM25, Robertson &
-Zaragoza 2009) and hold enough of its words; else the web folder; else a plain statement that nothing was found.
+In this order: a URL to fetch, arithmetic (a parser, calculator.py), clock and calendar (clock.py); a block of code or a
+summary of the given text (Luhn 1958); else the sentences of request, files, project and thread that rank best for the
+question (Okapi BM25, Robertson & Zaragoza 2009) and hold enough of its words, or of their beginnings (truncation as
+stemming for any language, McNamee & Mayfield 2004); else the web folder; else a plain statement that nothing was found.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from . import clock
 from .calculator import CalculatorError, evaluate
 from .corpus import chunked
 from .intent import (
@@ -20,15 +22,18 @@ from .intent import (
     arithmetic,
     asks_for_code,
     asks_for_summary,
-    asks_for_time,
     asks_the_web,
-    fenced,
+    code_blocks,
+    greets,
+    indented_after,
+    needs_a_model,
     url_in,
     web_query,
     wish,
 )
+from .measure import measured
 from .reading import Document, Message
-from .text import bm25, coverage, sentences, summarise, terms
+from .text import MOST_SENTENCES, Sentence, bm25, coverage, sentences, summarise, terms
 
 MAX_ANALYSED = 1_000_000
 """Characters of given text that are ranked; what lies beyond is stored but not searched."""
@@ -36,6 +41,12 @@ MAX_INSTRUCTIONS = 2000
 """Characters of the instructions in which a wish for the form of the answer is looked for."""
 ENOUGH = 0.33
 """The share of a question's words that a sentence must hold to count as an answer."""
+BEGINNING = 5
+"""Letters by which words are compared where whole ones find nothing."""
+WHO = (
+    "This is eugpt-local, a server without a language model: it calculates, tells the time, and quotes the text, "
+    "files, projects and conversations it is given."
+)
 
 
 @dataclass(frozen=True)
@@ -47,6 +58,7 @@ class Passage:
     line: int
     words: Sequence[str]
     kind: str = "text"
+    file_id: str = ""
 
 
 @dataclass(frozen=True)
@@ -89,8 +101,8 @@ def answer(context: Context) -> Answer:
     if url and context.fetch:
         return _fetched(context, url, wanted)
     direct = _calculated(message.question or message.statement)
-    if direct is None and asks_for_time(message.question):
-        direct = _told_time(context.now)
+    if direct is None:
+        direct = _told_time(message, context.now)
     if direct:
         return direct
     if message.material:
@@ -110,23 +122,37 @@ def _calculated(question: str) -> Answer | None:
     return Answer(f"{expression} = {value}", [ToolUse("calculator", arguments, value)])
 
 
-def _told_time(now: datetime) -> Answer:
-    use = ToolUse("current_datetime", {"timezone": "UTC"}, now.isoformat(timespec="seconds"))
-    return Answer(f"It is {now:%A}, {now.day} {now:%B %Y}, {now:%H:%M:%S} UTC.", [use])
+def _told_time(message: Message, now: datetime) -> Answer | None:
+    told = clock.told(message.question or message.statement, now, calendar=not message.material)
+    if told is None or told.zone is None:
+        return Answer(told.text) if told else None
+    return Answer(told.text, [ToolUse("current_datetime", {"timezone": told.zone}, now.isoformat(timespec="seconds"))])
 
 
 def _from_material(context: Context, material: Sequence[Document], wanted: Wish) -> Answer:
     question = context.message.question
     text = "\n\n".join(document.text for document in material)[:MAX_ANALYSED]
-    code = fenced(text) if asks_for_code(question) else None
+    code = _code(text, question) if asks_for_code(question) else None
     if code:
         return Answer(code)
     if not terms(question) or asks_for_summary(question):
         return Answer(_summary(text, wanted))
+    answered = measured(question, text)
+    if answered:
+        return Answer(answered)
+    if needs_a_model(question):
+        return Answer(f"Without a language model that cannot be done. In short: {_summary(text, wanted)}")
     best = _best(question, [*_passages(material), *_thread(context.said), *_grounds(context)], wanted)
     if best:
         return _quoted(best, wanted)
     return Answer(f"Nothing in the text answers that. In short: {_summary(text, wanted)}")
+
+
+def _code(text: str, question: str) -> str | None:
+    """The block of code that fits the question best by itself and the line before it, else the first."""
+    blocks = code_blocks(text)
+    scores = bm25(terms(question), [terms(f"{before} {block}") for before, block in blocks])
+    return max(zip(scores, blocks, strict=True), key=lambda scored: scored[0])[1][1] if blocks else None
 
 
 def _summary(text: str, wanted: Wish) -> str:
@@ -138,6 +164,8 @@ def _searched(context: Context, wanted: Wish) -> Answer:
     question = context.message.question
     if context.web and asks_the_web(question):
         return _from_web(question, context.web, wanted)
+    if context.said and asks_for_summary(question):
+        return Answer(_summary("\n\n".join(context.said)[:MAX_ANALYSED], wanted))
     best = _best(question, [*_thread(context.said), *_grounds(context)], wanted)
     if best:
         return _quoted(best, wanted)
@@ -177,19 +205,32 @@ def _passages(material: Sequence[Document]) -> list[Passage]:
     found: list[Passage] = []
     for document in material:
         for heading, text, line in chunked(document.text[: max(left, 0)]):
-            found += passages(document.name, heading, text, line)
+            if len(found) < MOST_SENTENCES:
+                found += passages(document.name, heading, text, line, document.file_id)
         left -= len(document.text)
     return found
 
 
-def passages(name: str, above: str, text: str, line: int) -> list[Passage]:
+def passages(name: str, above: str, text: str, line: int, file_id: str = "") -> list[Passage]:
     """The sentences of a chunk, each found by its own words and by those above it (headings, the file's name)."""
     context = dict.fromkeys(terms(above))
+    lines = text.split("\n")
     found = []
     for sentence in sentences(text, line):
         words = terms(sentence.text)
-        found.append(Passage(sentence.text, name, sentence.line, [*words, *(context.keys() - set(words))]))
+        said = _with_block(sentence, lines, line)
+        words += context.keys() - set(words)
+        found.append(Passage(said, name, sentence.line, words, file_id=file_id))
     return found
+
+
+def _with_block(sentence: Sentence, lines: Sequence[str], first: int) -> str:
+    """The sentence, with the indented block that it introduces by a colon."""
+    if not sentence.text.endswith(":"):
+        return sentence.text
+    end = next((n for n, line in enumerate(lines) if n >= sentence.line - first and line.endswith(":")), len(lines))
+    block = indented_after(lines, end + 1)
+    return f"{sentence.text}\n\n```\n{block}\n```" if block else sentence.text
 
 
 def _thread(said: Sequence[str]) -> list[Passage]:
@@ -200,11 +241,22 @@ def _thread(said: Sequence[str]) -> list[Passage]:
 
 def _best(question: str, passages: Sequence[Passage], wanted: Wish) -> list[Passage]:
     query = terms(question)
-    scores = bm25(query, [passage.words for passage in passages])
-    order = sorted(range(len(passages)), key=lambda i: -scores[i])
-    enough = [i for i in order[:50] if coverage(query, passages[i].words) >= ENOUGH]
+    documents = [passage.words for passage in passages]
+    found = _ranked(query, documents, wanted) or _ranked(_beginnings(query), list(map(_beginnings, documents)), wanted)
+    return [passages[i] for i in found]
+
+
+def _beginnings(words: Sequence[str]) -> list[str]:
+    return [word[:BEGINNING] for word in words]
+
+
+def _ranked(query: Sequence[str], documents: Sequence[Sequence[str]], wanted: Wish) -> list[int]:
+    """The places of the documents that answer best, best first."""
+    scores = bm25(query, documents)
+    order = sorted(range(len(documents)), key=lambda i: -scores[i])
+    enough = [i for i in order[:50] if coverage(query, documents[i]) >= ENOUGH]
     near = [i for i in enough if scores[i] >= (0.3 if wanted.count else 0.8) * scores[enough[0]]]
-    return [passages[i] for i in near[: wanted.count or 2]]
+    return near[: wanted.count or 2]
 
 
 def _quoted(best: Sequence[Passage], wanted: Wish) -> Answer:
@@ -217,7 +269,8 @@ def _quoted(best: Sequence[Passage], wanted: Wish) -> Answer:
 def _with_sources(best: Sequence[Passage], wanted: Wish) -> str:
     places = dict.fromkeys(_place(passage) for passage in best if passage.name)
     listed = f"\n\nSource{'s' if len(places) > 1 else ''}: {'; '.join(places)}" if places else ""
-    return wanted.laid_out(list(dict.fromkeys(passage.text for passage in best))) + listed
+    texts = list(dict.fromkeys(passage.text for passage in best))
+    return wanted.laid_out([text for text in texts if not any(text in other != text for other in texts)]) + listed
 
 
 def _place(passage: Passage) -> str:
@@ -225,10 +278,9 @@ def _place(passage: Passage) -> str:
 
 
 def _nothing(message: Message) -> Answer:
+    if greets(message.statement or message.question):
+        return Answer(WHO)
     if message.statement:
         return Answer(f"Noted: {' '.join(message.statement.split())}")
     asked = " ".join(message.question.split())[:300]
-    return Answer(
-        "This is eugpt-local, a server without a language model: it calculates, tells the time, and quotes the text, "
-        f"files, projects and conversations it is given. It found nothing there on: {asked}"
-    )
+    return Answer(f"{WHO} It found nothing there on: {asked}")

@@ -55,7 +55,16 @@ def _text_events(item: MessageItem, output_index: int) -> Iterator[Event]:
         yield {"type": "response.output_text.done", **place, "text": part.text, "logprobs": []}
 
 
+_LINE_ENDS = {0x85: "\\u0085", 0x2028: "\\u2028", 0x2029: "\\u2029"}
+
+
 def frame(event: Event | str) -> bytes:
-    """One event as the service frames it; a string is taken as the data line itself."""
-    data = event if isinstance(event, str) else json.dumps(event, ensure_ascii=False, separators=(",", ":"))
+    """One event as the service frames it; a string is taken as the data line itself.
+
+    JSON that we write holds nothing at which the API pages' own sample (Python's `splitlines`) would break a line.
+    """
+    if isinstance(event, str):
+        data = event
+    else:
+        data = json.dumps(event, ensure_ascii=False, separators=(",", ":")).translate(_LINE_ENDS)
     return f"event: message\ndata: {data}\n\n".encode("utf-8", "surrogatepass")

@@ -6,30 +6,26 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from .languages import BULLETS, ORDERS, SUMMARY
 from .text import sentences
 
+LONGEST_ORDER = 120
+"""Characters up to which a paragraph that speaks of a summary is an order for one."""
 _OPEN = re.compile(r'<file name="([^"\n]*)">\n?')
 _CLOSE = "</file>"
 LONGEST_QUESTION = 800
 """Characters beyond which a text is taken as material."""
-_ASKING = frozenset(
-    """
-    who whom whose what what's when where why how which is are was were do does did can could should would will
-    has have summarise summarize sum explain list give tell write translate name find describe extract show
-    calculate compute evaluate draft compare classify count search fetch rewrite fix review return reply answer
-    please use look say state was wer wann wo wie welche welcher nenne fasse quel quelle qui comment pourquoi
-    résume
-    """.split()  # noqa: SIM905
-)
+_GREEK_QUESTION = re.compile(r"[\u0370-\u03ff].*[;\u037e]$", re.S)
 _HEAD = re.compile(r"^([^\n:]{3,200}):[ \t]+(?=\S)")
 
 
 @dataclass(frozen=True)
 class Document:
-    """A text with a name under which the answer cites it."""
+    """A text with a name under which the answer cites it, and its id if it is a registered file."""
 
     name: str
     text: str
+    file_id: str = ""
 
 
 @dataclass(frozen=True)
@@ -93,8 +89,11 @@ def asks(text: str) -> bool:
     stripped = text.strip()
     if not stripped or len(stripped) > LONGEST_QUESTION or stripped.startswith("#"):
         return False
-    first = re.split(r"[\s,]", stripped.lower(), maxsplit=1)[0]
-    return stripped.endswith(("?", ":")) or first in _ASKING
+    if stripped.endswith(("?", ":")) or _GREEK_QUESTION.search(stripped):
+        return True
+    if len(stripped) <= LONGEST_ORDER and (SUMMARY.search(stripped) or BULLETS.search(stripped)):
+        return True
+    return re.split(r"[\s,.!]", stripped.lower(), maxsplit=1)[0] in ORDERS
 
 
 def _is_long(text: str) -> bool:

@@ -147,7 +147,7 @@ class Service:
         try:
             with path.open("rb") as source:
                 data = source.read(MAX_FILE)
-            return Document(path.name, data.decode("utf-8-sig"))
+            return Document(path.name, data.decode("utf-8-sig"), str(file_id))
         except (OSError, UnicodeDecodeError):
             raise invalid(f"The file {file_id} cannot be read as UTF-8 text", "file_unreadable") from None
 
@@ -184,12 +184,17 @@ def _items(given: Answer) -> list[Item]:
 def _citations(given: Answer) -> list[FileCitation | UrlCitation]:
     """Each named source once, where the text names it."""
     found: list[FileCitation | UrlCitation] = []
-    for name in dict.fromkeys(source.name for source in given.sources if source.name):
+    named: dict[str, Passage] = {}
+    for source in given.sources:
+        if source.name:
+            named.setdefault(source.name, source)
+    for name, source in named.items():
         at = given.text.rfind(name)
         if "://" in name:
             found.append(UrlCitation(url=name, title=name, start_index=at, end_index=at + len(name)))
         else:
-            found.append(FileCitation(file_id=str(uuid5(NAMESPACE_URL, name)), filename=name, index=at))
+            file_id = source.file_id or str(uuid5(NAMESPACE_URL, name))
+            found.append(FileCitation(file_id=file_id, filename=name, index=at))
     return found
 
 

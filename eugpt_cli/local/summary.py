@@ -1,12 +1,14 @@
 """The incremental summary of a conversation: sentences that leave the window are weighed once, the weightiest are kept.
 
-The weight is Edmundson's (1969, "New Methods in Automatic Extracting"): cue words (here first-person and defining
-phrases), key content (names, numbers, capitalised terms), and position (the opening turns).
+Every message keeps its best before another keeps more, so that talkative turns push out no early fact. The weight is
+Edmundson's (1969, "New Methods in Automatic Extracting"): cue words (here first-person and defining phrases), key
+content (names, numbers, capitalised terms), and position (the opening turns).
 """
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -37,9 +39,19 @@ class Line(NamedTuple):
 def fold(held: Sequence[Line], leaving: Sequence[tuple[int, str, str]]) -> tuple[list[Line], list[Line]]:
     """(lines to add, held lines to drop) once the messages (position, role, text) leave the window."""
     fresh = [line for message in leaving for line in _lines(*message)]
-    ranked = sorted([*held, *fresh], key=lambda line: (-line.weight, line.position, line.sentence))
-    kept = set(ranked[:BUDGET])
+    kept = set(_ranked([*held, *fresh])[:BUDGET])
     return [line for line in fresh if line in kept], [line for line in held if line not in kept]
+
+
+def _ranked(lines: Sequence[Line]) -> list[Line]:
+    """First the best line of each message, then each second best, and so on; lines without weight at the end."""
+    ordered = sorted(lines, key=lambda line: (-line.weight, line.position, line.sentence))
+    seen: Counter[int] = Counter()
+    ranks: dict[Line, tuple[bool, int]] = {}
+    for line in ordered:
+        ranks[line] = (line.weight == 0.0, seen[line.position])
+        seen[line.position] += 1
+    return sorted(ordered, key=ranks.__getitem__)
 
 
 def _lines(position: int, role: str, text: str) -> list[Line]:

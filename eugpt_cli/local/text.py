@@ -12,27 +12,30 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from .languages import MONTHS_AFTER_A_DOT, STOP_WORDS
+
 _WORD = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)*")
+_CAPITALS = "".join(letter for letter in map(chr, range(0xC0, 0x530)) if letter.isupper())
 _BREAK = re.compile(
-    r"(?<=[.!?…])[\"'”\u2019)\]]*\s+(?=[\"'“\u2018(\[]?[A-ZÄÖÜÀÂÉÈÊÎÔÛÇ0-9#*-])"
-    r"|\n\s*\n|\n(?=\s*(?:[-*•]|\d+[.)]|#|\|)\s)"
+    rf"(?<=[.!?…])[\"'”\u2019)\]]*\s+(?=[\"'“\u2018(\[¿¡„«]?[A-Z{_CAPITALS}0-9#*-])"
+    r"|\n\s*\n|\n(?=\s*(?:(?:[-*•]|\d+[.)]|#)\s|\|))"
     r"|\n(?=[\[(]?(?:\d{2,4}[-:/.]\d\d|[A-Z][a-z]{2} +\d{1,2} \d\d:|(?:[A-Z]{4,8}|error|warning|info|debug)\b))"
+    r"|(\n)"
 )
-_ABBREVIATION = re.compile(r"\b(?:e\.g|i\.e|etc|cf|vs|Dr|Mr|Mrs|Ms|Prof|No|Nr|z\.B|bzw|ca|St|Art|Abs|[A-Z])\.$")
+MOST_SENTENCES = 50_000
+"""How many sentences of a text are looked at: a million characters of prose hold fewer."""
+FILLED = 40
+"""Characters from which on a line was broken by a margin; a shorter one (a record, a verse, code) stands alone."""
+_ABBREVIATION = re.compile(
+    r"\b(?:e\.g|i\.e|etc|cf|vs|Dr|Mr|Mrs|Ms|Prof|No|Nr|z\.B|bzw|ca|St|Art|Abs|Hr|Fr|Sr|Sra|Dott|Sig"
+    r"|bijv|dhr|mevr|mgr|św|ul|[A-Z])\.$"
+)
+ENDED = re.compile(r"[.!?…:;][\"'”’)\]`*_]*$")
+"""The end of a whole sentence, which a title or a record has not."""
+_ORDINAL = re.compile(r"(?<!\d)\d{1,2}\.$")
+_COMMENT = re.compile(r"<!--[^>\n]{0,300}-->")
 _MARKUP = re.compile(r"^\s*(?:#{1,6}\s+|[-*•]\s+|\d+[.)]\s+|>\s+|\|\s*)")
 _PROSE = re.compile(r"(?! {4}|\t|\s*[|#`<])")
-
-STOP_WORDS = frozenset(
-    """
-    a about above after again all am an and any are as at be because been before being below between both but by
-    can could dans das de den der des did die do does doing don down du during each ein eine en est et few for
-    from further give had has have having he her here hers him his how i if in into is ist it its itself just la
-    le les let list make me mit more most my no nor not now of off on once only or other our ours out over
-    own please pour que quel quelle qui s same say she should show so some such sur t tell than that the their
-    theirs them then there these they this those through to too un und under une until up very von wann was we
-    wer were what what's when where which while who whom whose why wie will with wo would you your yours zu
-    """.split()  # noqa: SIM905
-)
 
 
 @dataclass(frozen=True)
@@ -72,12 +75,13 @@ def count_tokens(text: str) -> int:
 
 def sentences(text: str, first_line: int = 1) -> list[Sentence]:
     """The sentences of plain text or Markdown; headings, list items, table rows and log lines stand alone."""
+    text = _COMMENT.sub("", text)
     found: list[Sentence] = []
     start, held = 0, 0
     line = first_line
     for match in [*_BREAK.finditer(text), None]:
         end = match.start() if match else len(text)
-        if match and "\n" not in match.group() and _ABBREVIATION.search(text[max(0, end - 6) : end]):
+        if match and _goes_on(text, end, match):
             continue
         piece = text[start:end]
         lead = len(piece) - len(piece.lstrip())
@@ -85,8 +89,20 @@ def sentences(text: str, first_line: int = 1) -> list[Sentence]:
         held = start + lead
         if piece.strip():
             found.append(Sentence(" ".join(_MARKUP.sub("", piece).split()).removesuffix("|").rstrip(), line))
+        if len(found) == MOST_SENTENCES:
+            break
         start = match.end() if match else end
     return [sentence for sentence in found if _WORD.search(sentence.text)]
+
+
+def _goes_on(text: str, end: int, match: re.Match[str]) -> bool:
+    """Whether a line is filled, or the dot at a break ends an abbreviation or an ordinal instead of a sentence."""
+    if match.group(1):
+        return end - text.rfind("\n", 0, end) > FILLED
+    before = text[max(0, end - 6) : end]
+    if _ORDINAL.search(before) and MONTHS_AFTER_A_DOT.match(text, match.end()):
+        return True
+    return "\n" not in match.group() and bool(_ABBREVIATION.search(before))
 
 
 def bm25(query: Sequence[str], documents: Sequence[Sequence[str]], k1: float = 1.2, b: float = 0.75) -> list[float]:
@@ -115,7 +131,10 @@ def coverage(query: Sequence[str], document: Sequence[str]) -> float:
 
 
 def summarise(text: str, count: int) -> list[Sentence]:
-    """Luhn's extract: the `count` weightiest sentences, in the order of the text; prose before tables and code."""
+    """Luhn's extract: the `count` weightiest sentences, in the order of the text; prose before tables and code.
+
+    Of several, one is the first of the text, which mostly says what it is about (Baxendale 1958); a title is none.
+    """
     lines = text.split("\n")
     all_sentences = sentences(text)
     all_sentences = [s for s in all_sentences if _PROSE.match(lines[s.line - 1])] or all_sentences
@@ -124,7 +143,8 @@ def summarise(text: str, count: int) -> list[Sentence]:
     least = max(2, min(7, len(all_sentences) // 25 + 2))
     significant = {term for term, n in frequency.items() if n >= least} or set(frequency)
     weights = [_luhn(tokens, significant) for tokens in tokenised]
-    order = sorted(range(len(all_sentences)), key=lambda i: (-weights[i], i))
+    lead = next((i for i, s in enumerate(all_sentences) if ENDED.search(s.text)), None) if count > 1 else None
+    order = sorted(range(len(all_sentences)), key=lambda i: (i != lead, -weights[i], i))
     return [all_sentences[i] for i in sorted(order[:count])]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -105,5 +106,6 @@ async def _next(answer: aiohttp.ClientResponse) -> bytes | None:
 
 
 def _unreachable(error: Exception) -> ApiError:
-    reason = str(error) if isinstance(error, aiohttp.ClientConnectorError) else type(error).__name__
-    return ApiError(502, "server_error", "bad_gateway", f"The upstream cannot be reached: {reason}")
+    number = error.os_error.errno if isinstance(error, aiohttp.ClientConnectorError) else None
+    why = os.strerror(number).lower() if number and number > 0 else type(error).__name__
+    return ApiError(502, "server_error", "bad_gateway", f"The upstream cannot be reached: {why}")

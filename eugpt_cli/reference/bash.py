@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from shlex import quote
 
-from eugpt_cli.catalogue import Command, Option
+from eugpt_cli.catalogue import Command
+from eugpt_cli.options import Option
 from eugpt_cli.reference.tree import Filler, Tree, filler
 
 

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from eugpt_cli.catalogue import Argument, Command, Option
+from eugpt_cli.catalogue import Argument, Command
+from eugpt_cli.options import Option
 from eugpt_cli.reference.tree import Filler, Tree, filler
 
 VALUES = {

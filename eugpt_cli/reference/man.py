@@ -3,8 +3,9 @@
 import re
 from collections.abc import Callable, Iterable
 
-from eugpt_cli.catalogue import Command, Option
-from eugpt_cli.reference.tree import HELP, Group, Tree, told, value_name
+from eugpt_cli.catalogue import Command
+from eugpt_cli.options import Option
+from eugpt_cli.reference.tree import HELP, Tree, told, value_name
 from eugpt_cli.reference.words import Fact
 
 MARKER = re.compile(r"^@([a-z ]+)@\n", re.MULTILINE)
@@ -44,13 +45,15 @@ def _option(option: Option) -> str:
     return _entry(flags, told(option, option.variable))
 
 
-def _group(group: Group) -> str:
-    return f".SS Options of {roff(', '.join(group.commands))}\n{_options(group.options)}"
-
-
-def _is_told(group: Group) -> bool:
-    """--help stands at the top, with --version."""
-    return group.options != (HELP,)
+def _groups(tree: Tree) -> str:
+    """Options by who has them; --help has been told with --version."""
+    parts = []
+    for group in tree.groups:
+        options = tuple(option for option in group.options if option != HELP)
+        whose = "every command" if len(group.commands) == len(tree.commands) else ", ".join(group.commands)
+        if options:
+            parts.append(f".SS Options of {roff(whose)}\n{_options(options)}")
+    return "".join(parts)
 
 
 def _command(command: Command) -> str:
@@ -79,7 +82,7 @@ def _codes(tree: Tree) -> str:
 
 PARTS: dict[str, Callable[[Tree], str]] = {
     "commands": lambda tree: "".join(map(_command, tree.commands)),
-    "options": lambda tree: _options(tree.root) + "".join(_group(group) for group in tree.groups if _is_told(group)),
+    "options": lambda tree: _options(tree.root) + _groups(tree),
     "exit codes": _codes,
     "variables": lambda tree: _facts(tree.variables),
     "files": lambda tree: _facts(tree.files),

@@ -4,8 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from eugpt_cli import __version__
-from eugpt_cli.catalogue import COMMANDS, Argument, Command, Option
+from eugpt_cli.catalogue import COMMANDS, Argument, Command
 from eugpt_cli.errors import ExitCode
+from eugpt_cli.options import Option
 from eugpt_cli.reference.words import EVENT_TYPES, EXAMPLES, FILES, VARIABLES, Example, Fact
 
 HELP = Option("help", ("-h", "--help"), "tell what there is, and exit", kind="flag")
@@ -97,10 +98,14 @@ class Filler:
     words: tuple[str, ...] = ()
 
 
+def bare(metavar: str) -> str:
+    """The word of a metavar, without the signs that say how often it may stand."""
+    return metavar.strip("[].… -")
+
+
 def filler(thing: Option | Argument) -> Filler:
     """How the value of an option, or an argument, is completed."""
-    shown = thing.metavar or ""
-    word = shown.strip("[].… -")
+    word = bare(thing.metavar or "")
     words = thing.choices if isinstance(thing, Option) else ()
     words = words or LISTS.get(word, ())
     if not words and word.islower() and "|" in word:

@@ -2,8 +2,9 @@
 
 import re
 
-from eugpt_cli.catalogue import Argument, Command, Option
-from eugpt_cli.reference.tree import Filler, Tree, filler, value_name
+from eugpt_cli.catalogue import Argument, Command
+from eugpt_cli.options import Option
+from eugpt_cli.reference.tree import Filler, Tree, bare, filler, value_name
 
 ACTIONS = {
     "": " ",
@@ -57,7 +58,7 @@ def _option(option: Option) -> str:
 def _argument(argument: Argument) -> str:
     filled = filler(argument)
     action = _action(filled) if filled != Filler() else "_eugpt_text"
-    return f"{'*' if argument.many else ''}:{_plain(argument.metavar.strip('[]').lower())}:{action}"
+    return f"{'*' if argument.many else ''}:{_plain(bare(argument.metavar).lower())}:{action}"
 
 
 def _action(filled: Filler) -> str:

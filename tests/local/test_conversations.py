@@ -50,6 +50,15 @@ def test_sixty_turns_remember_the_first(start: Start, tmp_path: Path) -> None:
     assert updates == 53, "one update a turn, each of the two messages that left"
 
 
+def test_talkative_turns_do_not_push_out_an_early_fact(start: Start) -> None:
+    server = start()
+    conversation = server.ask("Bananas make me sneeze.")["conversation_id"]
+    for turn in range(30):
+        report = " ".join(f"We must always remember: Shelf {turn}-{n} of Hall {n} holds {n} Boxes." for n in range(12))
+        server.ask(report, conversation_id=conversation)
+    assert "Bananas" in server.ask("What makes me sneeze?", conversation_id=conversation)["output_text"]
+
+
 def test_summary_stays_bounded(start: Start, tmp_path: Path) -> None:
     server = start(state=str(tmp_path / "state"))
     conversation = server.ask(FACT)["conversation_id"]

@@ -101,6 +101,7 @@ def test_unreachable_upstream_is_502(start: Start, tmp_path: Path) -> None:
     upstream.stop()
     response = recorder(start, upstream, tmp_path / "r").post({"input": "x"})
     assert (response.status_code, response.json()["error"]["code"]) == (502, "bad_gateway")
+    assert response.json()["detail"] == "The upstream cannot be reached: connection refused"
     assert list((tmp_path / "r").iterdir()) == []
 
 

@@ -87,6 +87,19 @@ def test_deltas_joined_are_the_text(start: Start, server: Server, text: str) -> 
     assert joined == events[-1]["response"]["output_text"]
 
 
+def test_the_sample_of_the_pages_that_splits_lines_as_python_does_reads_every_event(server: Server) -> None:
+    text = "One\u2028two\u2029three\x85four\x1cfive."
+    with httpx.stream(
+        "POST",
+        f"{server.base_url}/responses",
+        headers={"Authorization": f"Bearer {server.key}"},
+        json={"input": "Hello.", "instructions": text, "stream": True},
+    ) as response:
+        buffer = "".join(response.iter_text())
+    lines = [line for raw in buffer.split("\n\n") for line in raw.splitlines() if line.startswith("data: ")]
+    assert json.loads(lines[-1][6:])["response"]["instructions"] == text
+
+
 def test_default_stream_false_is_for_clients_that_omit_the_field(start: Start) -> None:
     quiet = start(default_stream=False)
     assert quiet.post(json.dumps({"input": "Hello."})).json()["status"] == "completed"
@@ -196,3 +209,5 @@ def test_registered_file_is_read(start: Start, tmp_path: Any) -> None:
     parts = [{"type": "input_text", "text": "When is the rent due?"}, {"type": "input_file", "file_id": SOMEBODY}]
     document = running.post({"input": [{"role": "user", "content": parts}]}).json()
     assert document["output_text"] == "The rent is due on the 3rd.\n\nSource: notes.md:5"
+    (citation,) = document["output"][-1]["content"][0]["annotations"]
+    assert (citation["file_id"], citation["filename"]) == (SOMEBODY, "notes.md")

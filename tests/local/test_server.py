@@ -276,10 +276,28 @@ def test_random_bytes(server: Server) -> None:
     assert "Traceback" not in server.log.read_text()
 
 
-def test_a_body_too_large_is_413(server: Server) -> None:
-    response = server.post(b'{"input": "' + b"a" * (33 * 1024 * 1024) + b'"}')
+@pytest.mark.parametrize("pieces", [1, 33], ids=["at once", "chunked"])
+def test_a_body_too_large_is_413(server: Server, pieces: int) -> None:
+    piece = b"a" * (33 * 1024 * 1024 // pieces)
+    response = server.post(piece if pieces == 1 else iter([piece] * pieces))
     assert (response.status_code, response.json()["error"]["code"]) == (413, "body_too_large")
     assert answers(server)
+
+
+def test_a_body_announced_as_too_large_is_refused_before_it_comes(server: Server) -> None:
+    with connected(server) as line:
+        line.sendall(f"{HEAD}Authorization: Bearer {server.key}\r\nContent-Length: 99999999999\r\n\r\n".encode())
+        assert line.recv(65536).startswith(b"HTTP/1.1 413 ")
+
+
+def test_a_client_that_waits_for_it_is_told_to_go_on(server: Server) -> None:
+    body = b'{"input": "What is 2+3?", "stream": false}'
+    head = f"{HEAD}Authorization: Bearer {server.key}\r\nExpect: 100-continue\r\nContent-Length: {len(body)}\r\n\r\n"
+    with connected(server) as line:
+        line.sendall(head.encode())
+        assert line.recv(65536) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        line.sendall(body)
+        until(line, b"2+3 = 5")
 
 
 def test_slow_clients_are_let_go(start: Start) -> None:

@@ -1,0 +1,79 @@
+"""`eugpt config`: every setting, its value and where it comes from; of the key only the latter."""
+
+from typing import Any, NamedTuple
+
+from eugpt_cli import key, settings
+from eugpt_cli.catalogue import COMMANDS
+from eugpt_cli.console import Console
+from eugpt_cli.errors import ConfigError
+from eugpt_cli.options import PROFILE, Option
+from eugpt_cli.profile import Profile, config_path, load
+from eugpt_cli.settings import Options
+from eugpt_cli.terminal import brief
+
+
+class Setting(NamedTuple):
+    """One line of what is told; `value` is None where there is none."""
+
+    name: str
+    value: Any
+    origin: str
+
+
+def run(options: Options, console: Console) -> int:
+    path = config_path(console.environ)
+    if options.path:
+        if path is None:
+            raise ConfigError("there is no place for config.toml: HOME and XDG_CONFIG_HOME are unset")
+        console.out(path)
+        return 0
+    found = _settings(options, console)
+    if options.json:
+        import orjson
+
+        told = {setting.name: {"value": setting.value, "origin": setting.origin} for setting in found}
+        console.out(orjson.dumps({"path": path, "settings": told}).decode())
+    else:
+        console.out("\n".join(_lines(found)))
+    return 0
+
+
+def _settings(options: Options, console: Console) -> list[Setting]:
+    profile = load(console.environ, options.profile)
+    found = [_setting(option, profile, console) for option in _options()]
+    return [_chosen(options, profile, console), *found, _key(profile, console)]
+
+
+def _chosen(options: Options, profile: Profile, console: Console) -> Setting:
+    if not options.profile:
+        return Setting("profile", profile.name, "default" if profile.name == "default" else "config.toml")
+    by_variable = options.profile == console.environ.get(str(PROFILE.variable))
+    return Setting("profile", profile.name, str(PROFILE.variable) if by_variable else PROFILE.flags[-1])
+
+
+def _options() -> list[Option]:
+    """Each option that a variable or a profile can set, once."""
+    named = {o.name: o for command in COMMANDS for o in command.options if (o.setting or o.variable) and o != PROFILE}
+    return list(named.values())
+
+
+def _setting(option: Option, profile: Profile, console: Console) -> Setting:
+    value, origin = settings.origin(option, {}, console.environ, profile.values)
+    if option.name == "base_url":
+        settings.target(value)  # one that holds credentials is not told
+    return Setting(option.name, value, f"profile {profile.name}" if origin == "profile" else origin)
+
+
+def _key(profile: Profile, console: Console) -> Setting:
+    source = key.source(None, console.environ, profile.values)
+    return Setting("api_key", "(not shown)" if source else None, source.name if source else "none")
+
+
+def _lines(found: list[Setting]) -> list[str]:
+    values = ["-" if setting.value is None else _shown(setting.value) for setting in found]
+    names, width = max(len(setting.name) for setting in found), max(map(len, values))
+    return [f"{s.name:<{names}}  {value:<{width}}  {s.origin}" for s, value in zip(found, values, strict=True)]
+
+
+def _shown(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else brief(str(value), 60)

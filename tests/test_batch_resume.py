@@ -1,0 +1,177 @@
+"""A batch that fails, is killed, finds its output spoilt: in the end every item has one row, and none ran in vain."""
+
+import os
+import random
+import signal
+import threading
+from pathlib import Path
+from zlib import crc32
+
+import pytest
+
+from tests.batches import by_id, ndjson, numbered, rows_of, start, until
+from tests.manyserver import Body, Many, Reply, cut_stream, document, echo, refusal, serving
+from tests.program import eugpt
+
+FULL = bool(os.environ.get("EUGPT_TEST_FULL"))  # the sizes of the promise, in minutes instead of seconds
+ITEMS = 2000 if FULL else 300
+KILLS = 20 if FULL else 6
+JOBS = 8
+
+FAULTS = {"server_error": refusal(500), "truncated": cut_stream(), "bad_request": refusal(400)}
+
+
+def fate(text: str) -> str:
+    """Three of a hundred are refused with a 500, two cut, one refused with a 400."""
+    share = crc32(text.encode()) % 100
+    return "server_error" if share < 3 else "truncated" if share < 5 else "bad_request" if share < 6 else "ok"
+
+
+def test_every_item_has_one_row_and_resume_runs_the_failed(tmp_path: Path) -> None:
+    items = numbered(ITEMS)
+    chance = random.Random(7)
+
+    def answer(body: Body) -> Reply:
+        threading.Event().wait(chance.random() * 0.02)
+        return FAULTS.get(fate(body["input"])) or echo(body)
+
+    source, output = tmp_path / "items", tmp_path / "rows"
+    source.write_bytes(ndjson(items))
+    arguments = ["batch", str(source), "-o", str(output), "-j", "16", "--retries", "1"]
+    with serving(answer) as server:
+        run = eugpt(*arguments, base_url=server.base_url, timeout=600)
+        found = by_id(rows_of(output))
+        failed = {item["input"] for item in items if fate(item["input"]) != "ok"}
+        assert {item["custom_id"] for item in items} == found.keys()
+        for item in items:
+            row = found[item["custom_id"]]
+            kind = row["error"]["kind"] if row["error"] else "ok"
+            assert kind == fate(item["input"])
+            assert row["output_text"] == (f"<{item['input']}>" if kind == "ok" else None)
+            assert row["attempts"] == (2 if kind in ("server_error", "truncated") else 1)
+        assert {fate(text) for text in failed} == FAULTS.keys()
+        assert run.returncode == 90
+
+        server.answer = echo
+        server.received.clear()
+        again = eugpt(*arguments, "--resume", base_url=server.base_url)
+        assert (again.returncode, sorted(server.inputs())) == (0, sorted(failed))
+        found = by_id(rows_of(output))
+        assert all(found[item["custom_id"]]["output_text"] == f"<{item['input']}>" for item in items)
+        assert len(found) == len(items)
+
+        server.received.clear()
+        assert eugpt(*arguments, "--resume", base_url=server.base_url).returncode == 0
+        assert not server.received
+
+
+def test_killed_at_random_instants(tmp_path: Path) -> None:
+    items = numbered(ITEMS)
+    chance = random.Random(3)
+
+    def answer(body: Body) -> Reply:
+        threading.Event().wait(chance.random() * 0.01)
+        return echo(body)
+
+    source, output = tmp_path / "items", tmp_path / "rows"
+    source.write_bytes(ndjson(items))
+    arguments = [str(source), "-o", str(output), "-j", str(JOBS), "--resume"]
+    with serving(answer) as server:
+        for kill in range(1, KILLS + 1):
+            process = start(*arguments, base_url=server.base_url)
+            wanted = len(server.received) + chance.randrange(1, ITEMS // KILLS)
+            until(lambda wanted=wanted: len(server.received) >= wanted)  # type: ignore[misc]
+            process.send_signal(signal.SIGKILL)
+            process.communicate()
+            assert process.returncode == -signal.SIGKILL
+            until(lambda: server.under_way == 0)
+            assert len(server.received) - output.read_bytes().count(b"\n") <= kill * JOBS
+        run = eugpt("batch", *arguments, base_url=server.base_url)
+    assert run.returncode == 0
+    assert by_id(rows_of(output)).keys() == {item["custom_id"] for item in items}
+    assert len(server.received) <= ITEMS + KILLS * JOBS
+
+
+@pytest.fixture
+def done(tmp_path: Path) -> "tuple[Path, Path]":
+    """Ten items, and the rows of a run over them."""
+    source, output = tmp_path / "items", tmp_path / "rows"
+    source.write_bytes(ndjson(numbered(10)))
+    with serving() as server:
+        assert eugpt("batch", str(source), "-o", str(output), "--ordered", base_url=server.base_url).returncode == 0
+    return source, output
+
+
+def resume(source: Path, output: Path, *more: str) -> tuple[int, Many]:
+    with serving(lambda body: document("again")) as server:
+        run = eugpt("batch", str(source), "-o", str(output), "--resume", *more, base_url=server.base_url)
+    return run.returncode, server
+
+
+@pytest.mark.parametrize("left", [0, 1, 14, 60, -1])
+def test_a_torn_last_line(done: tuple[Path, Path], left: int) -> None:
+    whole, last = done[1].read_bytes()[:-1].rpartition(b"\n")[::2]
+    done[1].write_bytes(whole + b"\n" + last[: left if left >= 0 else len(last)])
+    code, server = resume(*done)
+    assert (code, server.inputs()) == (0, ["prompt 9"] if left >= 0 else [])
+    assert len(by_id(rows_of(done[1]))) == 10
+
+
+def test_a_line_spoilt_by_hand(done: tuple[Path, Path]) -> None:
+    lines = done[1].read_bytes().splitlines(keepends=True)
+    lines[4] = b"what was here?\n"
+    lines[6] = lines[6].replace(b'"ok":true', b'"ok":false')
+    done[1].write_bytes(b"".join(lines))
+    code, server = resume(*done)
+    assert (code, sorted(server.inputs())) == (0, ["prompt 4", "prompt 6"])
+    kept = done[1].read_bytes().splitlines(keepends=True)
+    assert len(kept) == 11
+    assert lines[4] in kept
+    assert lines[6] not in kept
+
+
+def test_a_changed_prompt_runs_again(done: tuple[Path, Path]) -> None:
+    before = done[1].read_bytes()
+    done[0].write_bytes(done[0].read_bytes().replace(b'"prompt 3"', b'"another prompt"'))
+    code, server = resume(*done)
+    assert (code, server.inputs()) == (0, ["another prompt"])
+    assert done[1].read_bytes().startswith(before)
+    code, server = resume(*done, "-i", "other instructions")
+    assert (code, len(server.received)) == (0, 10)
+
+
+def test_without_ids_the_line_is_the_identity(tmp_path: Path) -> None:
+    source, output = tmp_path / "items", tmp_path / "rows"
+    source.write_bytes(b"one\ntwo\ntwo\n")
+    assert resume(source, output, "--lines")[1].inputs().count("two") == 2
+    source.write_bytes(b"one\nTWO\ntwo\nfour\n")
+    assert sorted(resume(source, output, "--lines")[1].inputs()) == ["TWO", "four"]
+
+
+def test_a_file_with_rows_is_not_written_without_resume(done: tuple[Path, Path]) -> None:
+    before = done[1].read_bytes()
+    with serving() as server:
+        run = eugpt("batch", str(done[0]), "-o", str(done[1]), base_url=server.base_url)
+    assert (run.returncode, done[1].read_bytes(), server.received) == (2, before, [])
+    assert b"--resume" in run.stderr
+
+
+def test_a_second_process_is_refused(tmp_path: Path) -> None:
+    source, output = tmp_path / "items", tmp_path / "rows"
+    source.write_bytes(ndjson(numbered(3)))
+    gate = threading.Event()
+
+    def answer(body: Body) -> Reply:
+        gate.wait(60)
+        return echo(body)
+
+    with serving(answer) as server:
+        first = start(str(source), "-o", str(output), base_url=server.base_url)
+        until(lambda: len(server.received) == 3)
+        second = eugpt("batch", str(source), "-o", str(output), "--resume", base_url=server.base_url)
+        gate.set()
+        first.communicate()
+    assert (second.returncode, first.returncode) == (33, 0)
+    assert b"is being written by another run" in second.stderr
+    assert len(server.received) == 3
+    assert len(by_id(rows_of(output))) == 3
