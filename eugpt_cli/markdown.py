@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-FENCE = re.compile(r"\s*(`{3,}|~{3,})\s*([\w+#.-]*)[^`]*")
+FENCE = re.compile(r"\s*(`{3,}|~{3,})\s*(([\w+#.-]*)[^`]*)")
 HEADING = re.compile(r" {0,3}(#{1,6})\s+(.*?)\s*#*\s*")
 RULE = re.compile(r" {0,3}([-*_])(?:\s*\1){2,}\s*")
 LEAD = re.compile(r"(\s*(?:>\s?)*\s*)(?:([-*+]|\d{1,9}[.)])(\s+))?")
@@ -88,11 +88,11 @@ class Markdown:
     def _line(self, line: str, width: int) -> Text:
         fence = FENCE.fullmatch(line)
         if self._fence:
-            ends = fence and not fence[2] and fence[1].startswith(self._fence)
+            ends = fence and not fence[2].strip() and fence[1].startswith(self._fence)
             return self._close() if ends else self._code_line(line)
         if fence:
-            self._fence, self._language = fence[1], fence[2]
-            return Text(f"─── {fence[2]}" if fence[2] else "───", style="dim")
+            self._fence, self._language = fence[1], fence[3]
+            return Text(f"─── {fence[2]}".rstrip(), style="dim")
         if RULE.fullmatch(line):
             return Text("─" * min(width, 40), style="dim")
         if heading := HEADING.fullmatch(line):

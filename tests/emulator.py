@@ -6,10 +6,32 @@ from pathlib import Path
 
 import pexpect  # type: ignore[import-untyped]
 import pyte
+from wcwidth import wcwidth
 
 from .program import EUGPT, environment
 
 PATIENCE_SECONDS = 30
+
+
+class Screen(pyte.HistoryScreen):
+    """With what terminals do and pyte does not: a wide character that does not fit goes to the next row."""
+
+    def __init__(self, columns: int, rows: int) -> None:
+        super().__init__(columns, rows, history=5000)
+
+    def draw(self, data: str) -> None:
+        for character in data:
+            if self.cursor.x == self.columns - 1 and wcwidth(character) == 2:
+                self.cursor.x = self.columns
+            super().draw(character)
+
+    def text(self) -> list[str]:
+        """Everything on the screen and above it, up to the last line that is not blank."""
+        rows = [*self.history.top, *(self.buffer[y] for y in range(self.lines))]
+        text = ["".join(row[x].data for x in range(self.columns)).rstrip() for row in rows]
+        while text and not text[-1]:
+            text.pop()
+        return text
 
 
 class Terminal:
@@ -25,7 +47,7 @@ class Terminal:
         variables = environment(base_url, {"TERM": "xterm", "LANG": "C.UTF-8", **(env or {})})
         self._child = pexpect.spawn(EUGPT, list(arguments), env=variables, dimensions=size[::-1])
         self._child.delaybeforesend = None
-        self._screen = pyte.HistoryScreen(*size, history=5000)
+        self._screen = Screen(*size)
         self._stream = pyte.ByteStream(self._screen)
         self.raw = b""
         self.cooked = False  # whether it was left as a shell wants to find it: echoing, and editing lines
@@ -71,12 +93,7 @@ class Terminal:
         self._child.kill(signum)
 
     def lines(self) -> list[str]:
-        """Everything on the screen and above it, up to the last line that is not blank."""
-        rows = [*self._screen.history.top, *(self._screen.buffer[y] for y in range(self._screen.lines))]
-        text = ["".join(row[x].data for x in range(self._screen.columns)).rstrip() for row in rows]
-        while text and not text[-1]:
-            text.pop()
-        return text
+        return self._screen.text()
 
     def _read(self) -> None:
         try:
