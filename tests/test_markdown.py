@@ -65,6 +65,7 @@ def words(text: str) -> Counter[str]:
 
 
 @settings(deadline=None)
+@example(["x" * 12, "\n"], (11, 4))
 @example(["~~~~b c\n", "a"], (80, 24))
 @given(st.lists(st.sampled_from(TOKENS), max_size=40), st.sampled_from([(80, 24), (40, 10), (11, 4)]))
 def test_no_word_is_lost_or_told_twice(pieces: list[str], size: tuple[int, int]) -> None:
