@@ -14,6 +14,7 @@ from eugpt_cli.mask import redact
 
 IDLE_NOTE_SECONDS = 3.0
 LAST_WORDS_SECONDS = 2.0
+ALARM_AGAIN_SECONDS = 0.1  # Python overlooks a signal that comes just before a system call, until the next one
 READ_SIZE = 1 << 16
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _came: set[int] = set()  # the signals since they are listened to
@@ -121,13 +122,13 @@ class Console:
         if seconds is not None:
             self._deadline = time.monotonic() + seconds
             signal.signal(signal.SIGALRM, _out_of_time)
-            signal.setitimer(signal.ITIMER_REAL, seconds)
+            signal.setitimer(signal.ITIMER_REAL, seconds, ALARM_AGAIN_SECONDS)
 
     def hurry(self) -> None:
         """Under --max-time, what is still to be said must not wait for ever for somebody to read it."""
         if self._deadline is not None:
             left = self._deadline - time.monotonic()
-            signal.setitimer(signal.ITIMER_REAL, max(left, LAST_WORDS_SECONDS))
+            signal.setitimer(signal.ITIMER_REAL, max(left, LAST_WORDS_SECONDS), ALARM_AGAIN_SECONDS)
 
     def left(self) -> float | None:
         """Seconds until the limit, None without one."""
@@ -206,4 +207,5 @@ def _interrupt(signum: int, frame: FrameType | None) -> None:
 
 
 def _out_of_time(signum: int, frame: FrameType | None) -> None:
+    signal.setitimer(signal.ITIMER_REAL, 0)
     raise OutOfTime("--max-time has passed")

@@ -7,7 +7,7 @@ import orjson
 
 from eugpt_cli.batch.items import Item
 from eugpt_cli.errors import EugptError
-from eugpt_cli.events import Event, document_text, text_of
+from eugpt_cli.events import Event, Texts, document_text
 from eugpt_cli.mask import MASK, SHORTEST
 from eugpt_cli.output import encode
 from eugpt_cli.report import Outcome, error_fields
@@ -42,12 +42,13 @@ class Answer:
     """The writer of one attempt: keeps the text, and the response as a document or as the last event has it."""
 
     def __init__(self) -> None:
+        self._texts = Texts()
         self._parts: list[str] = []
         self.text = ""
         self.response: Mapping[str, Any] | None = None
 
     def block(self, chunk: bytes, events: list[Event]) -> None:
-        self._parts += map(text_of, events)
+        self._parts.append(self._texts.of(events))
 
     def document(self, document: Mapping[str, Any], raw: bytes) -> None:
         self._parts.append(document_text(document))
