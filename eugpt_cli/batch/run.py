@@ -99,9 +99,10 @@ class Run:
 
     def _drain(self) -> None:
         self._crew.stop()
-        self._console.note(
-            f"eugpt: batch: stopping; {self._feed.running} under way are waited for; the signal again ends it at once"
-        )
+        if left := self._feed.running:
+            self._console.note(
+                f"eugpt: batch: stopping; {left} under way are waited for; the signal again ends it at once"
+            )
         with self._console.signals():
             self._crew.wait()
 
