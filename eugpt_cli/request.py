@@ -11,6 +11,7 @@ from eugpt_cli import __version__
 from eugpt_cli.settings import Target
 
 USER_AGENT = f"eugpt-cli/{__version__}"
+LONGEST_WORD = 100_000  # bytes; Linux takes 128 KiB for one argument of a command
 ACCEPT = {True: "text/event-stream", False: "application/json"}
 
 
@@ -71,15 +72,19 @@ def build(
 
 def curl(request: Request) -> str:
     """A command for a POSIX shell that sends the same; the key stays a variable."""
+    body = request.body.decode()  # one line: all its line ends are escaped
+    if len(request.body) <= LONGEST_WORD:
+        data = f"--data-binary {shlex.quote(body)}"
+    else:
+        data = f"--data @- <<'EOF'\n{body}\nEOF"  # of standard input --data drops the line ends
     words = [
         "curl",
         *(["-N"] if request.stream else []),
-        "-sS",
+        "-gsS",
         shlex.quote(request.target.url),
         '-H "Authorization: Bearer $EUGPT_API_KEY"',
         "-H 'Content-Type: application/json'",
         f"-H 'Accept: {ACCEPT[request.stream]}'",
-        "--data-binary",
-        shlex.quote(request.body.decode()),
+        data,
     ]
     return " ".join(words)
