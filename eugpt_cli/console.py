@@ -14,6 +14,7 @@ from eugpt_cli.mask import redact
 
 IDLE_NOTE_SECONDS = 3.0
 LAST_WORDS_SECONDS = 2.0
+ALARM_AGAIN_SECONDS = 0.1  # Python overlooks a signal that comes just before a system call, until the next one
 READ_SIZE = 1 << 16
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _came: set[int] = set()  # the signals since they are listened to
@@ -79,7 +80,8 @@ class Console:
         try:
             if not select.select([0], [], [], IDLE_NOTE_SECONDS)[0]:
                 idle()
-            while piece := _read(0):
+            buffer = memoryview(bytearray(READ_SIZE))
+            while piece := _read(0, buffer):
                 yield piece
         except OSError as error:
             raise InputError(f"standard input cannot be read: {reason(error)}") from None
@@ -120,13 +122,13 @@ class Console:
         if seconds is not None:
             self._deadline = time.monotonic() + seconds
             signal.signal(signal.SIGALRM, _out_of_time)
-            signal.setitimer(signal.ITIMER_REAL, seconds)
+            signal.setitimer(signal.ITIMER_REAL, seconds, ALARM_AGAIN_SECONDS)
 
     def hurry(self) -> None:
         """Under --max-time, what is still to be said must not wait for ever for somebody to read it."""
         if self._deadline is not None:
             left = self._deadline - time.monotonic()
-            signal.setitimer(signal.ITIMER_REAL, max(left, LAST_WORDS_SECONDS))
+            signal.setitimer(signal.ITIMER_REAL, max(left, LAST_WORDS_SECONDS), ALARM_AGAIN_SECONDS)
 
     def left(self) -> float | None:
         """Seconds until the limit, None without one."""
@@ -167,11 +169,14 @@ def write(fd: int, data: bytes, name: str) -> None:
         raise OutputError(f"{name} cannot be written: {reason(error)}") from None
 
 
-def _read(fd: int) -> bytes:
-    """Waits also where another process has made the descriptor non-blocking."""
+def _read(fd: int, buffer: memoryview) -> bytes:
+    """Waits also where another process has made the descriptor non-blocking.
+
+    Into one buffer: a large new one, cut short for each small read, leaves holes which the heap grows around.
+    """
     while True:
         try:
-            return os.read(fd, READ_SIZE)
+            return bytes(buffer[: os.readv(fd, [buffer])])
         except BlockingIOError:
             select.select([fd], [], [])
 
@@ -202,4 +207,5 @@ def _interrupt(signum: int, frame: FrameType | None) -> None:
 
 
 def _out_of_time(signum: int, frame: FrameType | None) -> None:
+    signal.setitimer(signal.ITIMER_REAL, 0)
     raise OutOfTime("--max-time has passed")

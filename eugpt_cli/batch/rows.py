@@ -1,7 +1,7 @@
-"""What an item has come to, as one line of NDJSON."""
+"""What an item has come to, as one line of NDJSON, and what is asked of the place where such rows go."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
 
@@ -13,6 +13,29 @@ from eugpt_cli.output import encode
 from eugpt_cli.report import Outcome, error_fields
 
 MakeRow = Callable[[Item, Outcome, "Answer", EugptError | None, float], bytes]
+
+
+class Rows(Protocol):
+    """Where the rows go."""
+
+    def is_done(self, item: Item) -> bool:
+        """Whether the row of an earlier run is there."""
+
+    def expect(self, item: Item) -> None:
+        """This item comes next."""
+
+    def write(self, item: Item, row: bytes) -> None: ...
+
+    def release(self) -> None:
+        """The run is being stopped: no row waits for another."""
+
+    def sync(self) -> None: ...
+
+    def settle(self) -> None:
+        """Every row has been written."""
+
+    def seal(self, seconds: float) -> None:
+        """From now on no row is written, and none is half written if that ends within so many seconds."""
 
 
 class Answer:
