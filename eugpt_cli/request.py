@@ -34,7 +34,9 @@ class Request:
 
 
 def compose(prompt: str | None, stdin: str | None, files: Sequence[tuple[str, str]]) -> str:
-    """Prompt, a blank line, stdin, and each file wrapped by its name."""
+    """Prompt, a blank line, stdin, and each file wrapped by its name; "" if there is no text in any of them."""
+    if not (prompt or stdin or any(text for _, text in files)):
+        return ""
     wrapped = [f'<file name="{_attribute(name)}">\n{text}\n</file>' for name, text in files]
     return "\n\n".join(part for part in (prompt, stdin, *wrapped) if part)
 
