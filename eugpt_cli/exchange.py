@@ -167,7 +167,7 @@ def _decoded(runs: list[Run]) -> Iterator[Event | Deltas]:
             continue
         for data in run.each():
             if data.strip() not in (b"", b"[DONE]"):
-                yield decode(data)
+                yield deltas(data, 1) or decode(data)
 
 
 def _document(response: Response, writer: Writer, outcome: Outcome) -> None:

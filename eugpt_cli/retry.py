@@ -1,8 +1,6 @@
 """Whether a fault is worth another attempt, how long to wait for it, and the fault that an HTTP status means."""
 
 from collections.abc import Callable, Mapping
-from email.utils import parsedate_to_datetime
-from http import HTTPStatus
 from typing import NamedTuple
 
 from eugpt_cli.errors import AnswerError, EugptError, LostError, NotTheApi, OutOfTime, StatusError, Unreachable
@@ -74,6 +72,8 @@ def retry_after(value: str | None, now: float) -> float | None:
     value = value.strip()
     if value.isascii() and value.isdigit() and len(value) <= 12:
         return float(value)
+    from email.utils import parsedate_to_datetime
+
     try:
         return max(0.0, parsedate_to_datetime(value).timestamp() - now)
     except (ValueError, TypeError, OverflowError):
@@ -112,6 +112,8 @@ def _json(body: bytes) -> object:
 
 
 def _phrase(status: int) -> str:
+    from http import HTTPStatus
+
     try:
         return HTTPStatus(status).phrase
     except ValueError:

@@ -12,6 +12,13 @@ from .rawserver import http, serving
 from .test_wire import DOCUMENT
 
 HEAVY = {"aiohttp", "click", "httpcore", "httpx", "orjson", "pydantic", "rich", "sqlite3", "ssl", "tomllib"}
+# fmt: off
+WAY = {
+    "__main__", "catalogue", "cli", "commands", "console", "conversations", "dial", "errors", "events", "exchange",
+    "files", "key", "locks", "mask", "options", "output", "profile", "report", "request", "retry", "settings",
+    "sinks", "sse", "terminal", "thread", "transport", "turn", "watch", "wire",
+}
+# fmt: on
 NEVER = {"aiohttp", "click", "pydantic", "rich", "sqlite3"}
 
 
@@ -56,15 +63,14 @@ def test_help_and_usage_errors_load_the_tables_and_typer(arguments: list[str]) -
     assert ours(modules) <= {f"eugpt_cli.{name}" for name in words}
 
 
-def test_an_answer_loads_its_own_command_only() -> None:
+@pytest.mark.parametrize("command", ["ask", "stream", "raw-events"])
+def test_an_answer_loads_its_own_command_and_what_a_request_needs(command: str) -> None:
     with serving(http(DOCUMENT)) as server:
-        modules = loaded("ask", "x", base_url=server.base_url)
-    assert "httpx" in modules
+        modules = loaded(command, "x", base_url=server.base_url)
     assert len(server.received) == 1
+    assert {"httpx", "h11", "orjson"} <= modules
     assert roots(modules) & NEVER == set()
-    assert ours(modules, "commands.") == {"eugpt_cli.commands.ask"}
-    assert not ours(modules, "local")
-    assert not ours(modules, "batch")
+    assert ours(modules) == {f"eugpt_cli.{name}" for name in {*WAY, f"commands.{command.replace('-', '_')}"}}
 
 
 def test_a_request_that_is_only_shown_loads_no_network() -> None:
