@@ -56,7 +56,8 @@ class Session:
         """Raises Stopped for a signal that is no Ctrl-C, and OutOfTime."""
         words = {word: command.path for word, command in COMMANDS.items()}
         keyboard = open_keyboard(self._past.entries(), words, self._console.size, dumb=self._dumb)
-        self._tell(f"{self._where()} · /help")
+        near = self._thread.near
+        self._tell(" · ".join([self._where(), *([f"near it: {', '.join(near)}"] if near else []), "/help"]))
         while not self._over:
             try:
                 self._take(self._read(keyboard))

@@ -371,6 +371,13 @@ def test_what_ends_before_the_first_message(options: tuple[str, ...], env: Env, 
     assert server.received == []
 
 
+def test_a_new_name_that_may_have_been_mistyped(home: Env) -> None:
+    eugpt("conversation", "name", "work", OTHER, env=home)
+    with serving(b"") as server, Terminal("chat", "-c", "wrok", base_url=server.base_url, env=home) as terminal:
+        terminal.prompt()
+        assert terminal.lines()[0] == "new conversation wrok · near it: work · /help"
+
+
 def test_a_service_that_names_no_conversation(home: Env) -> None:
     script: Script = SSE_HEAD + delta("ok") + event(DONE) + b"0\r\n\r\n"
     with serving(script) as server, Terminal("chat", "-c", "work", base_url=server.base_url, env=home) as terminal:
