@@ -167,6 +167,20 @@ def test_ctrl_c_stops_an_answer_and_keeps_the_session(kit: Env) -> None:
     assert asked(server) == [("one", None), ("two", ID)]
 
 
+def test_what_is_typed_during_an_answer_is_the_next_message(kit: Env) -> None:
+    halves = Halves("first ", "half")
+    with serving(halves, answer("whole")) as server, Terminal("chat", base_url=server.base_url, env=kit) as terminal:
+        terminal.prompt()
+        terminal.say("one")
+        terminal.until("first")
+        terminal.say("two")
+        halves.go.set()
+        terminal.until("whole")
+        terminal.prompt()
+        assert after(terminal.lines(), "one") == ["first half"]
+    assert asked(server) == [("one", None), ("two", ID)]
+
+
 def test_a_paste_of_200_lines_is_one_message(kit: Env) -> None:
     lines = [f"line {number} 日本" for number in range(200)]
     pasted = "\r".join(lines)
