@@ -129,3 +129,10 @@ def test_a_flag_in_a_profile_is_true_or_false(tmp_path: Path) -> None:
         run = eugpt("chat", "hi", "--dry-run", env={"XDG_CONFIG_HOME": str(tmp_path)})
         assert run.returncode == code
     assert run.stderr == b"eugpt: config: plain in the profile is true or false, not 'yes'\n"
+
+
+def test_what_earlier_lines_have_shown_does_not_forbid_another_attempt(home: Env) -> None:
+    with serving(ANSWERS[0], http(b"", status="503 Busy"), ANSWERS[1]) as server:
+        words = ("chat", "-c", ID, "--each-line", "--retry-unsafe")
+        run = eugpt(*words, env=home, base_url=server.base_url, stdin=b"a\nb\n")
+    assert (run.returncode, run.stdout, run.stderr) == (0, b"one\ntwo\n", b"")
