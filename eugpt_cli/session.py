@@ -47,6 +47,7 @@ class Session:
         self._given = turn.fields(options)
         self._attached = [(name, files.read_text(name)) for name in options.file]
         self._dumb = console.environ.get("TERM", "dumb") in ("dumb", "unknown", "")
+        self._dims = console.is_terminal(2) and not self._dumb and not console.environ.get("NO_COLOR")
         self._past = Past(self._past_path)
         self._draft: Draft | None = None
         self._heard: list[str] = []
@@ -56,25 +57,29 @@ class Session:
         """Raises Stopped for a signal that is no Ctrl-C, and OutOfTime."""
         words = {word: command.path for word, command in COMMANDS.items()}
         keyboard = open_keyboard(self._past.entries(), words, self._console.size, dumb=self._dumb)
-        self._tell(f"{self._where()} · /help")
+        near = self._thread.near
+        self._note(" · ".join([self._where(), *([f"near it: {', '.join(near)}"] if near else []), "/help"]))
         while not self._over:
             try:
-                self._take(self._read(keyboard))
+                with self._console.interruptible():
+                    self._take(self._read(keyboard))
             except End:
                 break
             except Cancelled:
                 continue
+            except Stopped as stop:
+                _pass_on(stop)
+                self._note("stopped")
             except OutOfTime:
                 raise
             except EugptError as error:
                 self._console.error(error_json(error) if self._options.errors == "json" else error_text(error))
         if self._thread.id:
-            self._tell(f"{self._where()} · eugpt chat -c {self._thread.name or self._thread.id}")
+            self._note(f"{self._where()} · eugpt chat -c {self._thread.name or self._thread.id}")
 
     def _read(self, keyboard: Keyboard) -> str:
         try:
-            with self._console.interruptible():
-                return keyboard.read(PROMPT)
+            return keyboard.read(PROMPT)
         except Stopped as stop:
             _pass_on(stop)
             self._console.error("")
@@ -109,26 +114,21 @@ class Session:
         screen = self._screen()
         sink = Masked(screen, self._line.secret)
         try:
-            with self._console.interruptible(), unechoed():
+            with unechoed():
                 fault = self._line.deliver(self._draft, sink, self._writer, outcome, Activity(screen.status))
-        except Stopped as stop:
-            _pass_on(stop)
-            sink.discard()
-            self._tell("stopped")
-        else:
-            sink.discard()
-            if fault:
-                fault.hint = fault.hint or "/retry sends it again"
-                raise fault
-            if not self._thread.id:
-                self._tell("the service named no conversation: the next message will not know of this one")
         finally:
+            sink.discard()
             if not self._options.no_history:
                 self._past.save()
+        if fault:
+            fault.hint = fault.hint or "/retry sends it again"
+            raise fault
+        if not self._thread.id:
+            self._note("the service named no conversation: the next message will not know of this one")
 
     def _screen(self) -> Plain:
         console = self._console
-        draw = console.draw if console.is_terminal(2) and not self._dumb and not self._options.quiet else None
+        draw = console.draw if self._dims and not self._options.quiet else None
         if self._options.plain or self._dumb or not find_spec("rich"):
             return Plain(console.write, console.size, draw)
         from eugpt_cli.markdown import Markdown
@@ -143,8 +143,12 @@ class Session:
         self._heard.append(text)
         return visible(text)
 
+    def _note(self, text: str) -> None:
+        if not self._options.quiet:
+            self._tell(text)
+
     def _tell(self, text: str) -> None:
-        self._console.note(text if self._dumb else f"\x1b[2m{text}\x1b[0m")
+        self._console.error(f"\x1b[2m{text}\x1b[0m" if self._dims else text)
 
     def _where(self) -> str:
         thread = self._thread

@@ -56,7 +56,11 @@ def origin(
 def _checked(option: Option, value: Any, error: type[UsageError | ConfigError], source: str) -> Any:
     if option.kind in NUMBERS:
         return _number(value, NUMBERS[option.kind], error, source)
-    if not isinstance(value, str | list | bool):
+    if option.kind == "flag":
+        if not isinstance(value, bool):
+            raise error(f"{source} is true or false, not {value!r}")
+        return value
+    if not isinstance(value, str | list):
         raise error(f"{source} wants a text, not {value!r}")
     if option.metavar != "TEXT" and (value == "" or (isinstance(value, list) and "" in value)):
         raise error(f"{source} is empty")

@@ -119,3 +119,20 @@ def test_a_dry_run_shows_each_request(home: Env) -> None:
     run = eugpt("chat", "-c", ID, "--each-line", "--dry-run", env={**home, "EUGPT_API_KEY": ""}, stdin=b"a\nb\n")
     lines = [json.loads(line) for line in run.stdout.splitlines()]
     assert [(line["input"], line["conversation_id"]) for line in lines] == [("a", ID), ("b", ID)]
+
+
+def test_a_flag_in_a_profile_is_true_or_false(tmp_path: Path) -> None:
+    path = tmp_path / "eugpt/config.toml"
+    path.parent.mkdir()
+    for value, code in (("true", 0), ("false", 0), ("'yes'", 30)):
+        path.write_text(f"[profile.default]\nplain = {value}\n")
+        run = eugpt("chat", "hi", "--dry-run", env={"XDG_CONFIG_HOME": str(tmp_path)})
+        assert run.returncode == code
+    assert run.stderr == b"eugpt: config: plain in the profile is true or false, not 'yes'\n"
+
+
+def test_what_earlier_lines_have_shown_does_not_forbid_another_attempt(home: Env) -> None:
+    with serving(ANSWERS[0], http(b"", status="503 Busy"), ANSWERS[1]) as server:
+        words = ("chat", "-c", ID, "--each-line", "--retry-unsafe")
+        run = eugpt(*words, env=home, base_url=server.base_url, stdin=b"a\nb\n")
+    assert (run.returncode, run.stdout, run.stderr) == (0, b"one\ntwo\n", b"")

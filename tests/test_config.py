@@ -95,6 +95,7 @@ def test_path() -> None:
             "config.toml, line 5: there is no setting 'base_ulr'; the nearest is 'base_url'",
         ),
         ("timeout = \n", "config.toml is not TOML: invalid value (at line 4, column 11)"),
+        ("instructions = true\n", "instructions in the profile wants a text, not True"),
         ("timeout = 'long'\n", "timeout in the profile wants a number of seconds above 0, not 'long'"),
         ("base_url = 'https://ada:secret@example.org'\n", "the base URL holds credentials"),
     ],

@@ -167,6 +167,20 @@ def test_ctrl_c_stops_an_answer_and_keeps_the_session(kit: Env) -> None:
     assert asked(server) == [("one", None), ("two", ID)]
 
 
+def test_what_is_typed_during_an_answer_is_the_next_message(kit: Env) -> None:
+    halves = Halves("first ", "half")
+    with serving(halves, answer("whole")) as server, Terminal("chat", base_url=server.base_url, env=kit) as terminal:
+        terminal.prompt()
+        terminal.say("one")
+        terminal.until("first")
+        terminal.say("two")
+        halves.go.set()
+        terminal.until("whole")
+        terminal.prompt()
+        assert after(terminal.lines(), "one") == ["first half"]
+    assert asked(server) == [("one", None), ("two", ID)]
+
+
 def test_a_paste_of_200_lines_is_one_message(kit: Env) -> None:
     lines = [f"line {number} 日本" for number in range(200)]
     pasted = "\r".join(lines)
@@ -355,7 +369,7 @@ def test_plain_leaves_markdown_as_it_is(home: Env) -> None:
         (("-c", "a b"), {}, 30, "cannot be a name"),
         (("-f", "/nonexistent"), {}, 31, "eugpt: input: /nonexistent"),
         (("-I",), {}, 2, "nothing to send"),
-        (("--meta", "x"), {}, 2, "nothing to send"),
+        (("--meta", "/dev/null"), {}, 2, "nothing to send"),
         (("--max-time", "0.7"), {}, 61, "--max-time has passed"),
     ],
     ids=str,
@@ -369,6 +383,13 @@ def test_what_ends_before_the_first_message(options: tuple[str, ...], env: Env, 
         assert says in "\n".join(terminal.lines())
         assert terminal.cooked
     assert server.received == []
+
+
+def test_a_new_name_that_may_have_been_mistyped(home: Env) -> None:
+    eugpt("conversation", "name", "work", OTHER, env=home)
+    with serving(b"") as server, Terminal("chat", "-c", "wrok", base_url=server.base_url, env=home) as terminal:
+        terminal.prompt()
+        assert terminal.lines()[0] == "new conversation wrok · near it: work · /help"
 
 
 def test_a_service_that_names_no_conversation(home: Env) -> None:
