@@ -115,10 +115,14 @@ class Conversations:
                     os.unlink(os.path.join(self.folder, "history", gone.lower()))
         return gone
 
-    def _unknown(self, name: str) -> Any:
+    def near(self, name: str) -> list[str]:
+        """The names that are like it."""
         from difflib import get_close_matches
 
-        near = get_close_matches(name, self.entries(), n=5)
+        return get_close_matches(name, self.entries(), n=5)
+
+    def _unknown(self, name: str) -> Any:
+        near = self.near(name)
         raise ConfigError(
             f"no conversation is named {name}" + (f"; near it: {', '.join(near)}" if near else ""),
             hint="eugpt conversation list shows the names; eugpt chat -c NAME starts a conversation",

@@ -28,6 +28,11 @@ class Thread:
         return self.id is not None or self.name is not None
 
     @property
+    def near(self) -> list[str]:
+        """The names that are like a new one, which may have been mistyped."""
+        return self._conversations.near(self.name) if self.name and not self.id else []
+
+    @property
     def past(self) -> str | None:
         """The file of what the user has said in it, once it has an id."""
         return self._conversations.past(self.id) if self.id else None
