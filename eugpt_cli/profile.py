@@ -5,9 +5,11 @@ Its keys are the settings of the catalogue by their long flags (`base-url` or `b
 """
 
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping, Set
 from typing import Any, NamedTuple
 
+from eugpt_cli import settings
 from eugpt_cli.catalogue import COMMANDS
 from eugpt_cli.console import reason
 from eugpt_cli.errors import ConfigError
@@ -31,8 +33,22 @@ def config_path(environ: Mapping[str, str]) -> str | None:
     return os.path.join(folder, "eugpt", "config.toml") if folder else None
 
 
-def setting_names() -> set[str]:
-    return {option.name for command in COMMANDS for option in command.options if option.setting} | set(KEY_SOURCES)
+class _Source(NamedTuple):
+    """The file, and where in it something stands."""
+
+    path: str
+    text: str
+
+    def place(self, key: str, profile: str | None = None) -> str:
+        """The path, and the line of the key in this profile's table; it may be spelled with hyphens or quoted."""
+        inside = profile is None
+        head = re.compile(rf"\s*\[\s*profile\s*\.\s*([\"']?){re.escape(profile or '')}\1\s*\]")
+        for number, line in enumerate(self.text.splitlines(), 1):
+            if profile is not None and line.lstrip().startswith("["):
+                inside = bool(head.match(line))
+            elif inside and line.partition("=")[0].strip(" \t\"'[]").replace("-", "_") == key:
+                return f"{self.path}, line {number}"
+        return self.path
 
 
 def load(environ: Mapping[str, str], wanted: str | None) -> Profile:
@@ -48,7 +64,8 @@ def load(environ: Mapping[str, str], wanted: str | None) -> Profile:
     named = document.get("default_profile", "default")
     if not isinstance(named, str) or not isinstance(profiles, dict | None):
         raise ConfigError(f"{path}: default_profile is a name and profile a table: [profile.{wanted or 'default'}]")
-    _known(document.keys(), {"profile", "default_profile"}, str(path), text)
+    source = _Source(str(path), text)
+    _known(document, {"profile", "default_profile"}, source)
     name = wanted or named
     values = (profiles or {}).get(name)
     if values is None and name == "default" and not wanted:
@@ -56,7 +73,7 @@ def load(environ: Mapping[str, str], wanted: str | None) -> Profile:
     if not isinstance(values, dict):
         raise ConfigError(f"{path}: there is no profile {name!r}{_nearest(name, list(profiles or ()))}")
     plain = {key.replace("-", "_"): value for key, value in values.items()}
-    _known(plain.keys(), setting_names(), str(path), text)
+    _check(plain, source, name)
     return Profile(name, plain, path)
 
 
@@ -81,18 +98,19 @@ def _parse(text: str, path: str) -> dict[str, Any]:
         raise ConfigError(f"{path} is not TOML: {str(error).lower()}") from None
 
 
-def _known(keys: Any, known: set[str], path: str, text: str) -> None:
+def _check(values: Mapping[str, Any], source: _Source, profile: str) -> None:
+    """Raises ConfigError for a setting that there is not, or whose value does not fit."""
+    options = {option.name: option for command in COMMANDS for option in command.options if option.setting}
+    _known(values, options.keys() | KEY_SOURCES, source, profile)
+    for name in values.keys() & options.keys():
+        settings.checked(options[name], values[name], ConfigError, f"{source.place(name, profile)}: {name}")
+
+
+def _known(keys: Iterable[str], known: Set[str], source: _Source, profile: str | None = None) -> None:
     for key in keys:
         if key not in known:
-            raise ConfigError(f"{path}{_line(key, text)}: there is no setting {key!r}{_nearest(key, sorted(known))}")
-
-
-def _line(key: str, text: str) -> str:
-    """ ", line N" of the key, which may be spelled with hyphens or quoted."""
-    for number, line in enumerate(text.splitlines(), 1):
-        if line.partition("=")[0].strip(" \t\"'[]").replace("-", "_") == key:
-            return f", line {number}"
-    return ""
+            near = _nearest(key, sorted(known))
+            raise ConfigError(f"{source.place(key, profile)}: there is no setting {key!r}{near}")
 
 
 def _nearest(name: str, names: list[str]) -> str:

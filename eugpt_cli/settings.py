@@ -44,16 +44,17 @@ def origin(
     """The value of one option and where it comes from: a flag, a variable, "profile" or "default"."""
     given = flags.get(option.name)
     if given is not None and given is not False and given != []:  # 0 is a value
-        return _checked(option, given, UsageError, option.flags[-1]), option.flags[-1]
+        return checked(option, given, UsageError, option.flags[-1]), option.flags[-1]
     text = environ.get(option.variable) if option.variable else None
     if text:
-        return _checked(option, text, ConfigError, str(option.variable)), str(option.variable)
+        return checked(option, text, ConfigError, str(option.variable)), str(option.variable)
     if option.setting and option.name in profile:
-        return _checked(option, profile[option.name], ConfigError, f"{option.name} in the profile"), "profile"
+        return checked(option, profile[option.name], ConfigError, f"{option.name} in the profile"), "profile"
     return option.default if option.default is not None else given, "default"
 
 
-def _checked(option: Option, value: Any, error: type[UsageError | ConfigError], source: str) -> Any:
+def checked(option: Option, value: Any, error: type[UsageError | ConfigError], source: str) -> Any:
+    """The value as the option has it. Raises the error, which names the source."""
     if option.kind in NUMBERS:
         return _number(value, NUMBERS[option.kind], error, source)
     if option.kind == "flag":

@@ -95,14 +95,19 @@ def test_path() -> None:
             "config.toml, line 5: there is no setting 'base_ulr'; the nearest is 'base_url'",
         ),
         ("timeout = \n", "config.toml is not TOML: invalid value (at line 4, column 11)"),
-        ("instructions = true\n", "instructions in the profile wants a text, not True"),
-        ("timeout = 'long'\n", "timeout in the profile wants a number of seconds above 0, not 'long'"),
+        ("instructions = true\n", "config.toml, line 4: instructions wants a text, not True"),
+        ("timeout = 'long'\n", "config.toml, line 4: timeout wants a number of seconds above 0, not 'long'"),
+        (
+            "[profile.other]\ntimeout = 'long'\n[ profile . 'mine' ]\n'retries' = 1\ntimeout = true\n",
+            "config.toml, line 7: timeout wants a number of seconds above 0, not True",
+        ),
         ("base_url = 'https://ada:secret@example.org'\n", "the base URL holds credentials"),
     ],
 )
 def test_a_broken_file_is_refused_with_file_line_and_the_nearest_key(home: Path, broken: str, says: str) -> None:
     path = home / "eugpt/config.toml"
-    path.write_text(f"default_profile = 'mine'\n\n[profile.mine]\n{broken}")
+    table = "" if broken.startswith("[") else "[profile.mine]\n"
+    path.write_text(f"default_profile = 'mine'\n\n{table}{broken}")
     run = eugpt("config", env={"XDG_CONFIG_HOME": str(home)})
     assert (run.returncode, run.stdout) == (ExitCode.CONFIG.number, b"")
     assert says in run.stderr.decode()

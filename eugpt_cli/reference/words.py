@@ -44,7 +44,10 @@ FILES = (
     Fact("$XDG_CONFIG_HOME/eugpt/config.toml", "Profiles: a table [profile.NAME] of settings each."),
     Fact("$XDG_STATE_HOME/eugpt/conversations.json", "The names of conversations and the ids that they stand for."),
     Fact("$XDG_STATE_HOME/eugpt/locks", "A file for each conversation in which a turn is under way."),
-    Fact("$XDG_STATE_HOME/eugpt/history", "What has been typed in sessions, a file for each conversation."),
+    Fact(
+        "$XDG_STATE_HOME/eugpt/history",
+        "What has been typed in sessions, a file for each conversation; --no-history keeps none.",
+    ),
 )
 EXAMPLES = (
     Example("Summarise a file; nothing is printed unless the answer is complete.", "cat doc.txt | eugpt ask Summarise"),
