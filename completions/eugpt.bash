@@ -148,8 +148,8 @@ _eugpt_argument() {
     ;;
   conversation)
     case $2 in
-    0) kind=none ;;
-    *) kind=none ;;
+    0) kind=words choices='list name forget' ;;
+    *) kind=conversation ;;
     esac
     ;;
   serve)
@@ -165,7 +165,7 @@ _eugpt_argument() {
     ;;
   exit-codes)
     case $2 in
-    0) kind=words choices='0 1 2 30 31 32 33 40 41 43 44 49 50 52 53 54 60 61 62 63 80 81 82 90 129 130 141 143' ;;
+    0) kind=words choices='0 ok 1 internal 2 usage 30 config 31 input 32 output 33 busy 40 bad_request 41 unauthorized 43 forbidden 44 not_found 49 quota 50 server_error 52 bad_gateway 53 unavailable 54 gateway_timeout 60 unreachable 61 timeout 62 truncated 63 not_the_api 80 failed 81 incomplete 82 rejected 90 partial 129 sighup 130 sigint 141 sigpipe 143 sigterm' ;;
     esac
     ;;
   man)

@@ -13,7 +13,11 @@ function __eugpt_no_command
     not string match -qv -- '-*' (commandline -opc)[2..-1]
 end
 
-# Whether so many arguments have been given; options that take a value are told to argparse
+# Whether the cursor is at an argument with this number ($argv[1..2]: a comparison)
+function __eugpt_at
+    test (count (string match -v -- '-*' (commandline -opc)[2..-1])) $argv[1..2]; and __eugpt_in $argv[3]
+end
+
 function __eugpt_after_dashes
     contains -- -- (commandline -opc)
 end
@@ -55,8 +59,8 @@ complete -c eugpt -n __eugpt_no_command -a stream -d 'Text as it arrives.'
 complete -c eugpt -n __eugpt_no_command -a chat -d 'A turn in a conversation that the service keeps.'
 complete -c eugpt -n __eugpt_no_command -a raw-events -d 'Every event as one NDJSON line.'
 complete -c eugpt -n __eugpt_no_command -a batch -d 'Many requests, NDJSON in, NDJSON out: concurrent, resumable.'
-complete -c eugpt -n __eugpt_no_command -a conversation -d 'Local names for conversations: list, name NAME UUID, forget NAME.'
-complete -c eugpt -n __eugpt_no_command -a serve -d 'A local server for the same API, for trying things out and for tests.'
+complete -c eugpt -n __eugpt_no_command -a conversation -d 'Local names for conversations.'
+complete -c eugpt -n __eugpt_no_command -a serve -d 'A local server for the same API: no account needed.'
 complete -c eugpt -n __eugpt_no_command -a config -d 'Every setting, its value and where it comes from.'
 complete -c eugpt -n __eugpt_no_command -a doctor -d 'Checks settings, key, network and service, step by step.'
 complete -c eugpt -n __eugpt_no_command -a exit-codes -d 'The table of exit codes, or one of them.'
@@ -124,5 +128,7 @@ complete -c eugpt -n '__eugpt_in serve' -l replay -x -a '(__fish_complete_direct
 complete -c eugpt -n '__eugpt_in serve' -s v -l verbose -d 'a line for each request on stderr'
 complete -c eugpt -n '__eugpt_in config' -l path -d 'print only where config.toml is looked for'
 complete -c eugpt -n '__eugpt_in batch' -r -F
+complete -c eugpt -n '__eugpt_at -eq 1 conversation' -x -a 'list name forget'
+complete -c eugpt -n '__eugpt_at -ge 2 conversation' -x -a '(__eugpt_conversations)'
 complete -c eugpt -n __eugpt_after_dashes -x -a '(__eugpt_subcommand)'
-complete -c eugpt -n '__eugpt_in exit-codes' -x -a '0 1 2 30 31 32 33 40 41 43 44 49 50 52 53 54 60 61 62 63 80 81 82 90 129 130 141 143'
+complete -c eugpt -n '__eugpt_in exit-codes' -x -a '0 ok 1 internal 2 usage 30 config 31 input 32 output 33 busy 40 bad_request 41 unauthorized 43 forbidden 44 not_found 49 quota 50 server_error 52 bad_gateway 53 unavailable 54 gateway_timeout 60 unreachable 61 timeout 62 truncated 63 not_the_api 80 failed 81 incomplete 82 rejected 90 partial 129 sighup 130 sigint 141 sigpipe 143 sigterm'

@@ -32,14 +32,14 @@ class Command(NamedTuple):
         return self.name.replace("-", "_")
 
 
-PROMPT = Argument("prompt", "[PROMPT]", "- is stdin")
+PROMPT = Argument("prompt", "[PROMPT]", "what to ask; - is standard input")
 COMMANDS = (
     Command("ask", "One answer, all or nothing.", (PROMPT,), options.SHARED + options.ASK),
     Command("stream", "Text as it arrives.", (PROMPT,), options.SHARED),
     Command(
         "chat",
         "A turn in a conversation that the service keeps.",
-        (Argument("prompt", "[MESSAGE]", "- is stdin"),),
+        (Argument("prompt", "[MESSAGE]", "what to say; - is standard input"),),
         options.SHARED + options.CHAT,
     ),
     Command("raw-events", "Every event as one NDJSON line.", (PROMPT,), options.SHARED + options.RAW_EVENTS),
@@ -51,16 +51,16 @@ COMMANDS = (
     ),
     Command(
         "conversation",
-        "Local names for conversations: list, name NAME UUID, forget NAME.",
+        "Local names for conversations.",
         (
-            Argument("action", "ACTION", "list, name or forget"),
-            Argument("words", "[NAME [UUID]]", "what it is about", many=True),
+            Argument("action", "list|name|forget", "what to do"),
+            Argument("words", "[NAME [UUID]]", "name takes both, forget the NAME", many=True),
         ),
         options.CONVERSATION,
     ),
     Command(
         "serve",
-        "A local server for the same API, for trying things out and for tests.",
+        "A local server for the same API: no account needed.",
         (
             Argument(
                 "command",

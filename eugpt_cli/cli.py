@@ -59,7 +59,7 @@ def app() -> typer.Typer:
         name="eugpt",
         cls=_Commands,
         help="A Unix-style client for the EU GPT API. Exit 0 means a complete answer, and nothing else does.",
-        epilog="eugpt COMMAND --help tells the options, eugpt man everything, eugpt exit-codes the exit codes.",
+        epilog="eugpt COMMAND --help tells its options, and eugpt man everything.",
         add_completion=False,
         add_help_option=False,
         rich_markup_mode=None,
@@ -92,7 +92,7 @@ def _command(row: Command, console: Console) -> TyperCommand:
 
 def _option(row: Option) -> TyperOption:
     shown = row.metavar or ("SECONDS" if row.kind == "seconds" else "|".join(row.choices) or None)
-    default = f" [default: {row.default}]" if row.default is not None else ""
+    default = f" [default: {row.told_default}]" if row.told_default else ""
     note = f" [{row.variable}]" if row.variable else ""
     return TyperOption(
         param_decls=[row.name, *row.flags],

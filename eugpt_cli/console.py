@@ -80,7 +80,8 @@ class Console:
         try:
             if not select.select([0], [], [], IDLE_NOTE_SECONDS)[0]:
                 idle()
-            while piece := _read(0):
+            buffer = memoryview(bytearray(READ_SIZE))
+            while piece := _read(0, buffer):
                 yield piece
         except OSError as error:
             raise InputError(f"standard input cannot be read: {reason(error)}") from None
@@ -168,11 +169,14 @@ def write(fd: int, data: bytes, name: str) -> None:
         raise OutputError(f"{name} cannot be written: {reason(error)}") from None
 
 
-def _read(fd: int) -> bytes:
-    """Waits also where another process has made the descriptor non-blocking."""
+def _read(fd: int, buffer: memoryview) -> bytes:
+    """Waits also where another process has made the descriptor non-blocking.
+
+    Into one buffer: a large new one, cut short for each small read, leaves holes which the heap grows around.
+    """
     while True:
         try:
-            return os.read(fd, READ_SIZE)
+            return bytes(buffer[: os.readv(fd, [buffer])])
         except BlockingIOError:
             select.select([fd], [], [])
 

@@ -1,6 +1,6 @@
 """What the API says: events and documents as frozen records, and what their endings mean."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ from eugpt_cli.errors import EugptError, Failed, Incomplete, NotTheApi, StatusEr
 
 TERMINAL = frozenset({"response.completed", "response.failed", "response.incomplete", "error"})
 DELTA = "response.output_text.delta"
+DONE = "response.output_text.done"
 
 # Names that servers of this API shape give to an HTTP status (OpenAI's error codes and types, and their kin).
 NAMED_STATUS = {
@@ -130,6 +131,24 @@ def text_of(event: Event) -> str:
     """The text that a delta carries, "" for every other event."""
     delta = event.fields.get("delta")
     return delta if event.type == DELTA and isinstance(delta, str) else ""
+
+
+class Texts:
+    """The text of a stream: of its deltas or, where none comes, of the events that finalise its parts."""
+
+    def __init__(self) -> None:
+        self._deltas = False
+
+    def of(self, events: Iterable[Event]) -> str:
+        """What the next events add to it."""
+        parts: list[str] = []
+        for event in events:
+            if delta := text_of(event):
+                self._deltas = True
+                parts.append(delta)
+            elif event.type == DONE and not self._deltas and isinstance(text := event.fields.get("text"), str):
+                parts.append(text)
+        return "".join(parts)
 
 
 def document_text(document: Mapping[str, Any]) -> str:

@@ -4,7 +4,7 @@ import codecs
 import contextlib
 import os
 import stat
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 
 from eugpt_cli.console import reason
 from eugpt_cli.errors import ConfigError, InputError, OutputError
@@ -91,6 +91,15 @@ def size(path: str) -> int:
         facts = os.stat(path)
         return facts.st_size if stat.S_ISREG(facts.st_mode) else 0
     return 0
+
+
+def identity(path: str | int) -> Hashable:
+    """Equal for two names (or descriptors) of one regular file, also before it is there; None for anything else."""
+    try:
+        facts = os.stat(path)
+    except OSError:
+        return os.path.realpath(path) if isinstance(path, str) else None
+    return (facts.st_dev, facts.st_ino) if stat.S_ISREG(facts.st_mode) else None
 
 
 def exists(path: str) -> bool:

@@ -22,6 +22,13 @@ class Option(NamedTuple):
     choices: tuple[str, ...] = ()
     setting: bool = False
 
+    @property
+    def told_default(self) -> str:
+        """The default in words; empty where there is none."""
+        if self.default is None:
+            return ""
+        return f"{self.default:g}" if isinstance(self.default, float) else str(self.default)
+
 
 ERRORS = Option(
     "errors",

@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 from typing import Any, Protocol
 
 from eugpt_cli.errors import NotTheApi, Rejected
-from eugpt_cli.events import Event, document_text, member, text_of
+from eugpt_cli.events import Event, Texts, document_text, member
 
 Write = Callable[[bytes], None]
 
@@ -36,12 +36,13 @@ class Text:
         self._visible = visible
         self._live = live
         self._partial = partial
+        self._texts = Texts()
         self._parts: list[str] = []
         self._half = ""  # the first half of a surrogate pair whose second half is in the next delta
         self._last = ""
 
     def block(self, chunk: bytes, events: list[Event]) -> None:
-        text = "".join(map(text_of, events))
+        text = self._texts.of(events)
         if not text:
             return
         if self._live:

@@ -63,6 +63,17 @@ def direct(path: str | None, console: Console) -> Direct | None:
     return Direct(_open(path), path) if _is_special(path) else None
 
 
+def same_file(path: str, other: str | None) -> bool:
+    """Whether both name one file, so that one would replace what the other has written."""
+    if other is None or path == other:
+        return path == other
+    return _is_replaced(path) and _is_replaced(other) and os.path.realpath(path) == os.path.realpath(other)
+
+
+def _is_replaced(path: str) -> bool:
+    return path not in DESCRIPTORS and not DESCRIPTOR.fullmatch(path) and not _is_special(path)
+
+
 def _is_special(path: str) -> bool:
     try:
         mode = os.stat(path).st_mode

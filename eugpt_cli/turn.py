@@ -17,7 +17,7 @@ from eugpt_cli.report import Outcome, meta
 from eugpt_cli.request import Request, build, compose, curl
 from eugpt_cli.retry import Patience
 from eugpt_cli.settings import Options
-from eugpt_cli.sinks import destination
+from eugpt_cli.sinks import destination, same_file
 from eugpt_cli.terminal import dump, visible, visible_bytes
 from eugpt_cli.thread import Thread
 from eugpt_cli.watch import Verbose, Watch
@@ -52,15 +52,22 @@ def run(
         show(prepare(options, console, stream=stream)(conversation_id=thread.id), options, console)
         return
     with reported(options, console) as outcome:
-        thread = open_thread(options, console, starts=starts)
-        draft = prepare(options, console, stream=stream)
-        line = Line(options, console, thread)
-        with line, opened(options.output, console, line.secret) as sink:
-            fault = line.deliver(draft, sink, make_writer, outcome)
+        try:
+            thread = open_thread(options, console, starts=starts)
+            draft = prepare(options, console, stream=stream)
+            line = Line(options, console, thread)
+        except EugptError as fault:
             if at_end:
-                at_end(sink, outcome, fault)
-            if fault:
-                raise fault
+                with opened(options.output, console, console.secret or "") as sink:
+                    at_end(sink, outcome, fault)
+                    raise
+            raise
+        with line, opened(options.output, console, line.secret) as sink:
+            late = line.deliver(draft, sink, make_writer, outcome)
+            if at_end:
+                at_end(sink, outcome, late)
+            if late:
+                raise late
 
 
 @contextmanager
@@ -81,7 +88,7 @@ def reported(options: Options, console: Console) -> Iterator[Outcome]:
     if options.meta is None:
         yield outcome
         return
-    if options.meta == options.output:
+    if same_file(options.meta, options.output):
         raise UsageError("--meta and --output name the same file")
     sink = destination(options.meta, console)
     try:

@@ -97,7 +97,11 @@ class Shell:
         if self.name == "fish":
             shown = self._type(f"complete -C {_fish_quoted(line)}\n").partition("\n")[2].partition("⏎")[0]
             return dict(row.partition("\t")[::2] for row in shown.splitlines())
-        shown = self._type(f"{line}\t\x15").partition("\n")[2].rpartition("\n> ")[0]
+        self._child.send(f"{line}\t")  # nothing may follow yet: zsh shows no list while there are keys to read
+        for _ in ("as it is typed", "under the list"):
+            self._child.expect_exact(f"> {line}")
+        shown = ESCAPES.sub("", str(self._child.before))
+        self._type("\x15")
         rows = [row.partition(" -- ") for row in shown.splitlines()]
         return {word: told.strip() for words, _, told in rows for word in re.split(r"\s+", words) if word}
 

@@ -25,6 +25,7 @@ BATCH = [
     {"items", "pace", "shard", "tally"},
     {"feed", "ledger", "progress", "rows", "stream"},
     {"crew", "worker"},
+    {"run"},
 ]
 DOORS = {
     "httpx": {"transport"},

@@ -210,6 +210,17 @@ def test_wrong_use(arguments: list[str], code: int, words: str) -> None:
     assert not server.received
 
 
+def test_no_file_is_read_and_written_at_once(tmp_path: Path) -> None:
+    path = str(tmp_path / "items")
+    Path(path).write_bytes(b'{"input":"1"}\n')
+    with serving() as server:
+        for arguments in ([path, "-o", path, "--resume"], [path, "--summary", path], ["-o", path, "--summary", path]):
+            run = eugpt("batch", *arguments, base_url=server.base_url, stdin=b"")
+            assert (run.returncode, server.received) == (2, [])
+            assert b"are the same file" in run.stderr
+    assert Path(path).read_bytes() == b'{"input":"1"}\n'
+
+
 def test_no_input_at_all() -> None:
     run = eugpt("batch")
     assert (run.returncode, run.stdout) == (2, b"")

@@ -1,5 +1,6 @@
 """How many requests of a batch are under way, in which order, and what ends them all: quota, errors, time, signals."""
 
+import fcntl
 import re
 import signal
 import threading
@@ -147,6 +148,24 @@ def test_items_of_a_conversation_run_in_order_one_at_a_time() -> None:
     for n, name in enumerate(ids):
         seen = [int(body["input"]) for body in server.received if body["conversation_id"] == name]
         assert seen == list(range(n, 60, 3))
+
+
+def test_a_conversation_by_its_name_and_under_its_lock(tmp_path: Path) -> None:
+    ids = [f"8f14e45f-ceea-467a-a4ed-a9e9a5cb16e{n}" for n in range(2)]
+    state = {"XDG_STATE_HOME": str(tmp_path)}
+    items = [{"custom_id": text, "input": text, "conversation_id": text} for text in ("diary", "unknown", ids[1])]
+    assert eugpt("conversation", "name", "diary", ids[0], env=dict(state)).returncode == 0
+    locks = tmp_path / "eugpt" / "locks"
+    locks.mkdir()
+    with serving() as server, open(locks / ids[1], "w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        run = eugpt("batch", "--lock-wait", "0", base_url=server.base_url, stdin=ndjson(items), env=dict(state))
+    found = by_id(rows(run.stdout))
+    assert run.returncode == 90
+    assert [body["conversation_id"] for body in server.received] == [ids[0]]
+    assert found["diary"]["ok"]
+    assert (found["unknown"]["error"]["exit"], found[ids[1]]["error"]["exit"]) == (30, 33)
+    assert found["unknown"]["error"]["message"].startswith("line 2: no conversation is named unknown")
 
 
 class Held:

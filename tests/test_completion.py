@@ -67,6 +67,9 @@ INSERTED = [
     ("eugpt ask --file-id no", ["ask", "--file-id", "no"]),
     ("eugpt ask --timeout no", ["ask", "--timeout", "no"]),
     ("eugpt raw-events --type response.output_text.de", ["raw-events", "--type", "response.output_text.delta"]),
+    ("eugpt conversation for", ["conversation", "forget"]),
+    ("eugpt conversation forget week", ["conversation", "forget", "weekly-report"]),
+    ("eugpt exit-codes quo", ["exit-codes", "quota"]),
     ("eugpt serve --state fol", ["serve", "--state", "folder/"]),
     ("eugpt serve --file 1c8b=no", ["serve", "--file", "1c8b=notes file.txt"]),
     ("eugpt serve -- echo-of", ["serve", "--", "echo-of-a-program"]),
@@ -100,6 +103,7 @@ def test_tab_offers_every_command_and_every_option(shell: Shell) -> None:
 
 def test_tab_offers_names_files_and_event_types(shell: Shell) -> None:
     assert set(shell.offers("eugpt chat -c ")) == set(NAMES)
+    assert set(shell.offers("eugpt conversation ")) == {"list", "name", "forget"}
     assert {"work", "it"} <= {word.strip("'\"").replace("\\", "") for word in shell.offers("eugpt ask --profile ")} | {
         "it"
     }

@@ -1,5 +1,6 @@
 """Every example of the manual and the README runs, against eugpt serve; the transcript is what eugpt prints."""
 
+import json
 import os
 import re
 import shlex
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from .program import EUGPT
+from .program import EUGPT, eugpt
 
 TOP = Path(__file__).parent.parent
 README = (TOP / "README.md").read_text("utf-8")
@@ -40,6 +41,7 @@ ELSEWHERE = {
     "#!/bin/sh\n# nightly": "test_rehearsal",
     "# The first request": "test_rehearsal",
     "eugpt serve -v --scenario": "test_rehearsal",
+    "eugpt serve --scenario bad-night": "test_rehearsal",
     "# GNU parallel": "needs hosts",
     "parallel": "needs hosts",
     "#!/bin/sh\n#SBATCH": "needs Slurm",
@@ -127,6 +129,15 @@ def test_each_line_of_an_example_runs(script: str, folder: Path, service: dict[s
     brief = folder / "brief.txt"
     assert run.stdout or brief.read_text(), run
     assert not {"broken", "later"} & set(run.stdout.split()), "the case for success"
+
+
+def test_the_manual_names_each_member_of_errors_and_meta(tmp_path: Path) -> None:
+    meta = tmp_path / "meta.json"
+    run = eugpt("ask", "x", "--errors", "json", "--meta", str(meta), "--retries", "0", base_url="http://127.0.0.1:1")
+    told = json.loads(meta.read_text())
+    members = {*json.loads(run.stderr)["error"], *told, *told["seconds"]}
+    section = MANUAL.partition(".SS Problems")[2].partition("\n.SS ")[0]
+    assert not {name for name in members if not re.search(rf"\b{name}\b", section)}
 
 
 def test_the_transcript_is_what_is_printed(folder: Path, service: dict[str, str]) -> None:

@@ -137,6 +137,22 @@ def test_curl_sends_the_same() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("arguments", "env", "code"),
+    [(["x"], {"EUGPT_API_KEY": None}, 30), ([], {}, 2), (["x", "-p", KEY], {}, 2), (["x", "-f", "/nowhere"], {}, 31)],
+)
+def test_what_ends_before_anything_is_sent_has_a_trailer_and_facts(
+    tmp_path: Path, arguments: list[str], env: dict[str, str | None], code: int
+) -> None:
+    run = eugpt("raw-events", *arguments, "--trailer", "--meta", str(tmp_path / "meta"), env=env)
+    file = eugpt("raw-events", *arguments, "--trailer", "-o", str(tmp_path / "out"), env=env)
+    [trailer] = map(json.loads, run.stdout.splitlines())
+    meta = json.loads((tmp_path / "meta").read_bytes())
+    assert (run.returncode, trailer["type"], trailer["exit"], meta["exit"]) == (code, "eugpt.end", code, code)
+    assert KEY.encode() not in run.stdout + run.stderr
+    assert (file.returncode, file.stdout, (tmp_path / "out").exists()) == (code, b"", False)
+
+
 def test_closed_and_full_stdout() -> None:
     env = {"PATH": os.defpath, "EUGPT_API_KEY": KEY}
     with serving(http(DOCUMENT)) as server:
@@ -245,3 +261,23 @@ def test_two_signals_at_once_end_it_by_the_first_and_quietly() -> None:
         assert run.stderr
         assert run.stderr.read() == b""
     assert run.returncode in (-signal.SIGTERM, -signal.SIGHUP)
+
+
+def test_the_answer_and_its_facts_do_not_go_to_one_file_by_two_names(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to("file")
+    with serving(http(DOCUMENT)) as server:
+        run = eugpt("ask", "x", "-o", str(tmp_path / "link"), "--meta", f"{tmp_path}/./file", base_url=server.base_url)
+    assert (run.returncode, server.received) == (2, [])
+
+
+def test_the_answer_and_its_facts_may_go_to_one_terminal_or_pipe(tmp_path: Path) -> None:
+    with serving(http(DOCUMENT)) as server, open(tmp_path / "both", "wb") as both:
+        run = subprocess.run(
+            [EUGPT, "ask", "-I", "x", "-o", "/dev/stdout", "--meta", "/dev/stderr"],
+            stdout=both,
+            stderr=both,
+            env={"EUGPT_API_KEY": KEY, "EUGPT_BASE_URL": server.base_url},
+            check=False,
+        )
+    assert run.returncode == 0
+    assert (tmp_path / "both").read_bytes().count(b"\n") == 2

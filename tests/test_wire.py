@@ -64,6 +64,14 @@ ANSWERS: dict[str, Script] = {
     "tool items first": stream('{"type":"response.output_item.added","item":{"type":"reasoning"}}', *EVENTS),
     "completed without response": stream(*EVENTS[:-1], '{"type":"response.completed"}'),
     "no deltas": stream('{"type":"response.completed","response":{"status":"completed","output_text":"Hello"}}'),
+    "whole parts": stream(
+        '{"type":"response.output_text.done","text":"Hel"}',
+        '{"type":"response.output_text.done","text":"lo"}',
+        '{"type":"response.completed"}',
+    ),
+    "deltas and whole parts": stream(
+        *EVENTS[:-1], '{"type":"response.output_text.done","text":"Hello"}', '{"type":"response.completed"}'
+    ),
     "held open": held_open(SSE_HEAD + chunk(sse(*EVENTS))),
     "reset after": reset_after(SSE_HEAD + chunk(sse(*EVENTS))),
     "events after": stream(*EVENTS, '{"type":"response.output_text.delta","delta":"no"}', '{"type":"error"}'),

@@ -80,4 +80,5 @@ class Feed:
 
 
 def _conversation(item: Item) -> str | None:
-    return item.request.conversation_id if item.request else None
+    conversation = item.request.conversation_id if item.request else None
+    return conversation and conversation.lower()

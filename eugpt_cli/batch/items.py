@@ -1,7 +1,7 @@
 """Lines and files to items, streamed: what each asks for, or what is wrong with it."""
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from eugpt_cli import files
-from eugpt_cli.errors import EugptError, InputError, UsageError
+from eugpt_cli.errors import ConfigError, EugptError, InputError, UsageError
 from eugpt_cli.request import Request, build, compose
 from eugpt_cli.settings import Target
 
@@ -31,15 +31,21 @@ class Item:
 
 @dataclass(frozen=True)
 class Defaults:
-    """What the command line gives to every item: fields that an item may set otherwise, and files for its text."""
+    """What the command line gives to every item: fields that an item may set otherwise, and files for its text.
+
+    `resolve` makes an id of what an item calls its conversation.
+    """
 
     target: Target
     fields: Mapping[str, Any]
-    files: Sequence[tuple[str, str]] = ()
+    files: Sequence[tuple[str, str]]
+    resolve: Callable[[str], str]
 
     def request(self, item: Mapping[str, Any]) -> Request:
-        """Raises UsageError or InputError for an item that makes no request."""
+        """Raises UsageError, InputError or ConfigError for an item that makes no request."""
         own = {name: _string(item, name) for name in OWN if item.get(name) is not None}
+        if "conversation_id" in own:
+            own["conversation_id"] = self.resolve(own["conversation_id"])
         return build(self.target, self._input(item.get("input")), stream=False, **{**self.fields, **own})
 
     def _input(self, given: Any) -> Any:
@@ -68,7 +74,7 @@ def from_json(lines: Iterable[bytes], defaults: Defaults) -> Iterator[Item]:
             fields = _object(raw)
             custom_id = _id(fields.get("custom_id"))
             request = defaults.request(fields)
-        except (UsageError, InputError) as error:
+        except (UsageError, InputError, ConfigError) as error:
             fault = _at(error, number)
         yield _item(number, custom_id, request, fault, raw)
 
@@ -139,5 +145,5 @@ def _id(value: Any) -> str | int | None:
     raise UsageError("custom_id is neither a string nor an integer")
 
 
-def _at(error: UsageError | InputError, number: int) -> EugptError:
+def _at(error: UsageError | InputError | ConfigError, number: int) -> EugptError:
     return type(error)(f"line {number}: {error.message}")

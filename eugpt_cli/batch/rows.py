@@ -1,13 +1,13 @@
-"""What an item has come to, as one line of NDJSON."""
+"""What an item has come to, as one line of NDJSON, and what is asked of the place where such rows go."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
 
 from eugpt_cli.batch.items import Item
 from eugpt_cli.errors import EugptError
-from eugpt_cli.events import Event, document_text, text_of
+from eugpt_cli.events import Event, Texts, document_text
 from eugpt_cli.mask import MASK, SHORTEST
 from eugpt_cli.output import encode
 from eugpt_cli.report import Outcome, error_fields
@@ -15,16 +15,40 @@ from eugpt_cli.report import Outcome, error_fields
 MakeRow = Callable[[Item, Outcome, "Answer", EugptError | None, float], bytes]
 
 
+class Rows(Protocol):
+    """Where the rows go."""
+
+    def is_done(self, item: Item) -> bool:
+        """Whether the row of an earlier run is there."""
+
+    def expect(self, item: Item) -> None:
+        """This item comes next."""
+
+    def write(self, item: Item, row: bytes) -> None: ...
+
+    def release(self) -> None:
+        """The run is being stopped: no row waits for another."""
+
+    def sync(self) -> None: ...
+
+    def settle(self) -> None:
+        """Every row has been written."""
+
+    def seal(self, seconds: float) -> None:
+        """From now on no row is written, and none is half written if that ends within so many seconds."""
+
+
 class Answer:
     """The writer of one attempt: keeps the text, and the response as a document or as the last event has it."""
 
     def __init__(self) -> None:
+        self._texts = Texts()
         self._parts: list[str] = []
         self.text = ""
         self.response: Mapping[str, Any] | None = None
 
     def block(self, chunk: bytes, events: list[Event]) -> None:
-        self._parts += map(text_of, events)
+        self._parts.append(self._texts.of(events))
 
     def document(self, document: Mapping[str, Any], raw: bytes) -> None:
         self._parts.append(document_text(document))

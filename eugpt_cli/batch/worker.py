@@ -2,15 +2,15 @@
 
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from threading import Event
-from typing import Protocol
 
 from eugpt_cli.batch.items import Item
 from eugpt_cli.batch.pace import Pace
-from eugpt_cli.batch.rows import Answer, MakeRow
+from eugpt_cli.batch.rows import Answer, MakeRow, Rows
 from eugpt_cli.batch.tally import Tally
-from eugpt_cli.errors import EugptError, LocalError, StatusError
+from eugpt_cli.errors import Busy, EugptError, LocalError, StatusError
 from eugpt_cli.exchange import Way, deliver
 from eugpt_cli.report import Outcome
 from eugpt_cli.request import Request
@@ -19,32 +19,13 @@ from eugpt_cli.transport import Client
 from eugpt_cli.watch import Watch
 
 
-class Rows(Protocol):
-    """Where the rows go."""
-
-    def is_done(self, item: Item) -> bool:
-        """Whether the row of an earlier run is there."""
-
-    def expect(self, item: Item) -> None:
-        """This item comes next."""
-
-    def write(self, item: Item, row: bytes) -> None: ...
-
-    def release(self) -> None:
-        """The run is being stopped: no row waits for another."""
-
-    def sync(self) -> None: ...
-
-    def settle(self) -> None:
-        """Every row has been written."""
-
-    def seal(self, seconds: float) -> None:
-        """From now on no row is written, and none is half written if that ends within so many seconds."""
-
-
 @dataclass(frozen=True)
 class Shop:
-    """What the workers share. `ended` is called for each item, `tell` is given a line for each retry."""
+    """What the workers share.
+
+    `lock` keeps other processes out of a conversation; `ended` is called for each item, `tell` is given a line for
+    each retry.
+    """
 
     client: Client
     silence: float
@@ -54,6 +35,7 @@ class Shop:
     rows: Rows
     make_row: MakeRow
     tally: Tally
+    lock: Callable[[str], AbstractContextManager[None]]
     ended: Callable[[EugptError | None], None]
     tell: Callable[[str], None] | None
 
@@ -75,12 +57,15 @@ class Worker(Watch):
         fault = item.fault
         self._answer = Answer()
         if item.request:
-            if not self._begin():
-                return
             self._item = item
-            outcome.started = time.monotonic()
             try:
-                fault = self._ask(item.request, outcome)
+                with self._turn(item.request):
+                    if not self._begin():
+                        return
+                    outcome.started = time.monotonic()
+                    fault = self._ask(item.request, outcome)
+            except Busy as busy:
+                fault = busy
             finally:
                 self._end()
         seconds = time.monotonic() - outcome.started
@@ -94,6 +79,9 @@ class Worker(Watch):
         if self._shop.tell and self._item:
             name = self._item.line if self._item.custom_id is None else self._item.custom_id
             self._shop.tell(f"* item {name}: {fault.exit.label}: {fault.message}; trying again in {pause:.1f} s")
+
+    def _turn(self, request: Request) -> AbstractContextManager[None]:
+        return self._shop.lock(request.conversation_id) if request.conversation_id else nullcontext()
 
     def _ask(self, request: Request, outcome: Outcome) -> EugptError | None:
         try:

@@ -4,38 +4,31 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
-from functools import partial
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from functools import lru_cache, partial
+from typing import Any
 
 import orjson
 
 from eugpt_cli import files, settings, turn
 from eugpt_cli.batch import items
-from eugpt_cli.batch.crew import Crew
-from eugpt_cli.batch.feed import Feed
 from eugpt_cli.batch.items import Defaults, Item
 from eugpt_cli.batch.ledger import Ledger
-from eugpt_cli.batch.pace import Pace
-from eugpt_cli.batch.progress import Progress, State, progress
-from eugpt_cli.batch.rows import maker
+from eugpt_cli.batch.rows import Rows
 from eugpt_cli.batch.shard import shard
 from eugpt_cli.batch.stream import Stream
-from eugpt_cli.batch.tally import Tally
-from eugpt_cli.batch.worker import Rows, Shop, Worker, is_quota
 from eugpt_cli.console import Console
-from eugpt_cli.errors import EugptError, Partial, Stopped, UsageError
+from eugpt_cli.conversations import Conversations
+from eugpt_cli.errors import EugptError, Stopped, UsageError
+from eugpt_cli.locks import Wait
 from eugpt_cli.output import encode
 from eugpt_cli.report import exit_code
 from eugpt_cli.request import curl
-from eugpt_cli.retry import Patience
 from eugpt_cli.settings import Options
 from eugpt_cli.sinks import destination, direct
 from eugpt_cli.terminal import visible
-from eugpt_cli.transport import Client
 
 MOST_JOBS = 1000
-SYNC_SECONDS = 1.0
-LAST_WRITE_SECONDS = 2.0  # that a run which ends at once waits for a row that is being written
 
 
 def run(options: Options, console: Console) -> int:
@@ -43,23 +36,53 @@ def run(options: Options, console: Console) -> int:
         raise UsageError(f"--jobs is from 1 to {MOST_JOBS}, not {options.jobs}")
     share = shard(options.shard, console.environ)
     source = _source(options, console)
-    mine = (item for item in _items(source, options, console) if share.takes(item.key))
+    names = Conversations(console.environ, console.note, console.error if options.verbose else None)
+    mine = (item for item in _items(source, options, console, names) if share.takes(item.key))
     if options.dry_run or options.curl:
         return _show(mine, options, console)
-    started = time.monotonic()
-    batch = _Batch(options, console, source, mine)
+    _check_outputs(options)
     summary = destination(options.summary, console) if options.summary else None
-    end = batch.run()
-    seconds = time.monotonic() - started
-    console.note(f"eugpt: batch: {batch.tally.told(seconds)}")
-    if summary:
-        code = exit_code(end)
-        facts = {"outcome": code.label, "exit": code.number, **batch.tally.summary(seconds)}
-        summary.write(orjson.dumps(facts, option=orjson.OPT_APPEND_NEWLINE))
-        summary.commit()
+    try:
+        end, facts = _go(options, console, source, mine, names)
+        if summary:
+            summary.write(orjson.dumps(facts, option=orjson.OPT_APPEND_NEWLINE))
+            summary.commit()
+    finally:
+        if summary:
+            summary.discard()
     if end:
         raise end
     return 0
+
+
+def _go(
+    options: Options, console: Console, source: _Source, mine: Iterator[Item], names: Conversations
+) -> tuple[EugptError | Stopped | None, dict[str, Any]]:
+    """How it has ended, and the facts for --summary."""
+    started = time.monotonic()
+    route = settings.route(settings.target(options.base_url), options.ca_file, console.environ)
+    secret = turn.api_key(options, console)
+    rows = _rows(options, console)
+    from eugpt_cli.batch.run import Run
+    from eugpt_cli.transport import Client
+
+    client = Client(route, secret, connect_timeout=options.connect_timeout, keep=options.jobs)
+    batch = Run(options, console, client, rows, mine, source.share)
+    end = batch.run(options.timeout or turn.DOCUMENT_SILENCE, lambda name: names.lock(name, Wait(options.lock_wait)))
+    seconds = time.monotonic() - started
+    console.note(f"eugpt: batch: {batch.tally.told(seconds)}")
+    code = exit_code(end)
+    return end, {"outcome": code.label, "exit": code.number, **batch.tally.summary(seconds)}
+
+
+def _check_outputs(options: Options) -> None:
+    """Raises UsageError where a file would be read and written at once, or written twice."""
+    source = next((path for path in options.paths if path != "-"), 0)
+    seen: dict[Hashable, str] = {}
+    for what, path in ("the input", source), ("--output", options.output), ("--summary", options.summary):
+        file = None if path in (None, "-") else files.identity(path)
+        if file is not None and seen.setdefault(file, what) != what:
+            raise UsageError(f"{seen[file]} and {what} are the same file")
 
 
 class _Source:
@@ -97,10 +120,11 @@ def _source(options: Options, console: Console) -> _Source:
     return _Source(files.lines(console.read_input(lambda: None)), console.input_size())
 
 
-def _items(source: _Source, options: Options, console: Console) -> Iterator[Item]:
+def _items(source: _Source, options: Options, console: Console, names: Conversations) -> Iterator[Item]:
     inlined = [(name, _text(name, console)) for name in options.file]
-    fields = {**turn.fields(options), "conversation_id": turn.open_thread(options, console).id}
-    defaults = Defaults(settings.target(options.base_url), fields, inlined)
+    conversation = names.resolve(options.conversation) if options.conversation else None
+    fields = {**turn.fields(options), "conversation_id": conversation}
+    defaults = Defaults(settings.target(options.base_url), fields, inlined, lru_cache(names.resolve))
     read = items.from_files if options.files else items.from_lines if options.lines else items.from_json
     return read(source, defaults)
 
@@ -116,109 +140,6 @@ def _show(mine: Iterable[Item], options: Options, console: Console) -> int:
             raise item.fault or UsageError("nothing to send")
         console.out(curl(item.request) if options.curl else item.request.body.decode())
     return 0
-
-
-class _Batch:
-    """One run, from its options to its end."""
-
-    def __init__(self, options: Options, console: Console, source: _Source, mine: Iterator[Item]) -> None:
-        self._options = options
-        self._console = console
-        self._secret = turn.api_key(options, console)
-        self._route = settings.route(settings.target(options.base_url), options.ca_file, console.environ)
-        self._rows = _rows(options, console)
-        self._tell = console.error if options.verbose else None
-        self._pace = Pace(options.jobs, self._tell_pace)
-        self._feed = Feed(self._wanted(mine))
-        self._crew = Crew(self._feed, self._pace, beat=self._beat, stopping=self._rows.release)
-        self._synced = time.monotonic()
-        self.tally = Tally()
-        self._progress = self._make_progress(State(self.tally, lambda: self._pace.limit, source.share))
-
-    def run(self) -> EugptError | Stopped | None:
-        """Returns what went wrong. A first signal stops it; a second signal or --max-time ends it at once."""
-        shop = self._shop()
-        end: EugptError | Stopped | None = None
-        try:
-            try:
-                self._crew.run(self._options.jobs, lambda: Worker(shop))
-            except Stopped as stop:
-                if self._crew.fault:  # the reader of the rows has gone
-                    raise
-                end = stop
-                self._drain()
-            self._rows.settle()
-        except (EugptError, Stopped) as fault:
-            self._rows.seal(LAST_WRITE_SECONDS)
-            return fault
-        finally:
-            self._progress.close()
-        return end or self._verdict()
-
-    def _shop(self) -> Shop:
-        options = self._options
-        return Shop(
-            client=Client(self._route, self._secret, connect_timeout=options.connect_timeout, keep=options.jobs),
-            silence=options.timeout or turn.DOCUMENT_SILENCE,
-            patience=Patience(options.retries, options.retry_unsafe, self._console.left),
-            pace=self._pace,
-            stopped=self._crew.stopped,
-            rows=self._rows,
-            make_row=maker(options.full, self._secret),
-            tally=self.tally,
-            ended=self._ended,
-            tell=self._tell,
-        )
-
-    def _wanted(self, mine: Iterator[Item]) -> Iterator[Item]:
-        for item in mine:
-            if self._rows.is_done(item):
-                self.tally.skipped += 1
-            else:
-                self._rows.expect(item)
-                yield item
-
-    def _ended(self, fault: EugptError | None) -> None:
-        """An item has ended; some ends are the end of all."""
-        if fault and is_quota(fault, self._console.left()):
-            self._crew.stop(fault)
-        elif fault and self._options.max_errors is not None and self.tally.failed >= self._options.max_errors:
-            self._crew.stop()
-
-    def _drain(self) -> None:
-        self._crew.stop()
-        self._console.note(
-            f"eugpt: batch: stopping; {self._feed.running} under way are waited for; the signal again ends it at once"
-        )
-        with self._console.signals():
-            self._crew.wait()
-
-    def _verdict(self) -> EugptError | None:
-        tally = self.tally
-        if self._crew.verdict or not tally.failed:
-            return self._crew.verdict
-        why = "; stopped by --max-errors" if self._crew.stopped.is_set() else ""
-        return Partial(
-            f"{tally.failed} of {tally.done} items failed: {tally.failures()}{why}",
-            hint="the same command with -o FILE --resume runs only what has not succeeded",
-        )
-
-    def _beat(self) -> None:
-        self._progress.beat()
-        now = time.monotonic()
-        if now - self._synced >= SYNC_SECONDS:
-            self._synced = now
-            self._rows.sync()
-
-    def _tell_pace(self, limit: int) -> None:
-        if self._tell:
-            self._tell(f"* {limit} requests at once")
-
-    def _make_progress(self, state: State) -> Progress:
-        console = self._console
-        own_line = console.is_terminal(2) and not (self._options.output is None and console.is_terminal(1))
-        drawn = own_line and not console.quiet and not self._tell and console.environ.get("TERM") != "dumb"
-        return progress(state, draw=console.draw if drawn else None, tell=self._tell)
 
 
 def _rows(options: Options, console: Console) -> Rows:

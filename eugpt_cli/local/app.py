@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 import time
 from collections.abc import Callable
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from uuid import uuid4
 
@@ -46,6 +48,7 @@ class App:
         self,
         backends: Backends,
         keys: Keyring,
+        workers: Executor,
         *,
         default_stream: bool,
         patience: float,
@@ -53,6 +56,7 @@ class App:
     ) -> None:
         self._backends = backends
         self._keys = keys
+        self._workers = workers
         self._default_stream = default_stream
         self._patience = patience
         self._note = note
@@ -113,7 +117,8 @@ class App:
         if self._backends.upstream:
             return await self._backends.upstream.respond(request, body)
         asked = parse_request(body, self._default_stream)
-        response = await asyncio.to_thread(self._backends.service.respond, asked, key, step.text if step else None)
+        respond = functools.partial(self._backends.service.respond, asked, key, step.text if step else None)
+        response = await asyncio.get_running_loop().run_in_executor(self._workers, respond)
         return await _sent(request, response, asked.stream, step, request_id)
 
     async def _body(self, request: web.BaseRequest) -> bytes:

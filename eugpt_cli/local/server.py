@@ -28,7 +28,7 @@ from .web import Web
 __all__ = ["Config", "ServeError", "run"]
 
 WORKERS = 2
-"""Threads that work out answers: more would not be faster, and all under way at the end are waited for."""
+"""Threads that work out answers: more would not be faster."""
 GRACE = 0.5
 """Seconds that open requests have to end once the server was told to."""
 
@@ -65,9 +65,12 @@ async def _serving(config: Config, note: Text) -> AsyncIterator[tuple[str, str]]
     keyring = keys.load(config.key, config.keys)
     with ExitStack() as held:
         backends = _backends(config, keyring.exported, note, held)
+        workers = ThreadPoolExecutor(WORKERS)
+        held.callback(workers.shutdown, wait=False, cancel_futures=True)  # what is not answered yet is not waited for
         app = App(
             backends,
             keyring,
+            workers,
             default_stream=config.default_stream,
             patience=config.patience,
             note=note if config.verbose else None,
@@ -105,7 +108,6 @@ def _backends(config: Config, local_key: str, note: Text, held: ExitStack) -> Ba
 @asynccontextmanager
 async def _listening(config: Config, app: App, note: Text) -> AsyncIterator[int]:
     loop = asyncio.get_running_loop()
-    loop.set_default_executor(ThreadPoolExecutor(WORKERS))
     loop.set_exception_handler(lambda _, context: note(f"serve: {context['message']}") if config.verbose else None)
     manager = web.Server(app.handle, handler_cancellation=True)
     factory = functools.partial(Connection, manager, loop=loop, patience=config.patience)

@@ -32,11 +32,17 @@ def _lines(tree: Tree) -> Iterator[str]:
         for option in group.options:
             yield f"-n '__eugpt_in {' '.join(group.commands)}' {_option(option)}"
     for command in tree.commands:
-        yield from (f"-n {_place(command, a)} {_value(filler(a))}" for a in command.arguments if filler(a) != Filler())
+        for number, argument in enumerate(command.arguments, 1):
+            if filler(argument) != Filler():
+                yield f"-n {_place(command, argument, number)} {_value(filler(argument))}"
 
 
-def _place(command: Command, argument: Argument) -> str:
-    return "__eugpt_after_dashes" if filler(argument).kind == "command" else f"'__eugpt_in {command.name}'"
+def _place(command: Command, argument: Argument, number: int) -> str:
+    if filler(argument).kind == "command":
+        return "__eugpt_after_dashes"
+    if len(command.arguments) == 1:
+        return f"'__eugpt_in {command.name}'"
+    return f"'__eugpt_at {'-ge' if argument.many else '-eq'} {number} {command.name}'"
 
 
 def _option(option: Option) -> str:

@@ -22,12 +22,12 @@ FILLERS = {
     "UUID=DIR": "=folder",
     "ID": "conversation",
     "ID|NAME": "conversation",
-    "NAME": "profile",
+    "NAME": "conversation",
     "COMMAND": "command",
 }
 LISTS: dict[str, tuple[str, ...]] = {
     "GLOB": EVENT_TYPES,
-    "CODE": tuple(str(code.number) for code in ExitCode),
+    "CODE": tuple(word for code in ExitCode for word in (str(code.number), code.label)),
 }
 
 
@@ -79,15 +79,11 @@ def told(option: Option, variable: str | None = None) -> str:
     """The help of an option with what its row says besides."""
     notes = [
         "may be repeated" if option.many else "",
-        f"default {_number(option.default)}" if option.default is not None else "",
+        f"default {option.told_default}" if option.told_default else "",
         f"variable {variable}" if variable else "",
     ]
     note = "; ".join(filter(None, notes))
     return option.help + (f" ({note})" if note else "")
-
-
-def _number(value: object) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 @dataclass(frozen=True)
@@ -99,8 +95,8 @@ class Filler:
 
 
 def bare(metavar: str) -> str:
-    """The word of a metavar, without the signs that say how often it may stand."""
-    return metavar.strip("[].… -")
+    """The first word of a metavar, without the signs that say how often it may stand."""
+    return metavar.strip("[].… -").partition(" ")[0]
 
 
 def filler(thing: Option | Argument) -> Filler:
@@ -110,7 +106,9 @@ def filler(thing: Option | Argument) -> Filler:
     words = words or LISTS.get(word, ())
     if not words and word.islower() and "|" in word:
         words = tuple(word.split("|"))
-    return Filler("words", words) if words else Filler(FILLERS.get(word, ""))
+    if words:
+        return Filler("words", words)
+    return Filler("profile" if thing.name == "profile" else FILLERS.get(word, ""))
 
 
 def _groups(commands: tuple[Command, ...]) -> tuple[Group, ...]:

@@ -43,6 +43,8 @@ VARIABLES = (
 FILES = (
     Fact("$XDG_CONFIG_HOME/eugpt/config.toml", "Profiles: a table [profile.NAME] of settings each."),
     Fact("$XDG_STATE_HOME/eugpt/conversations.json", "The names of conversations and the ids that they stand for."),
+    Fact("$XDG_STATE_HOME/eugpt/locks", "A file for each conversation in which a turn is under way."),
+    Fact("$XDG_STATE_HOME/eugpt/history", "What has been typed in sessions, a file for each conversation."),
 )
 EXAMPLES = (
     Example("Summarise a file; nothing is printed unless the answer is complete.", "cat doc.txt | eugpt ask Summarise"),
@@ -50,6 +52,14 @@ EXAMPLES = (
     Example("Ask about several files at once.", 'eugpt ask -f a.md -f b.md "What differs?"'),
     Example("Look at the request before anything is sent.", "eugpt ask -f a.md Translate --curl"),
     Example("Take the deltas out of the event stream.", "eugpt raw-events --type '*.delta' Hello | jq -r .delta"),
+    Example(
+        "Go on with a conversation under a name of one's own.",
+        'eugpt chat -c trip "I am Ada."\neugpt chat -c trip "Who am I?"',
+    ),
+    Example(
+        "Send each line of a file, and go on where an earlier run ended.",
+        "eugpt batch --lines names.txt -o rows.ndjson --resume\njq -r .output_text rows.ndjson",
+    ),
     Example(
         "Tell in a script whose problem a failure is.",
         "eugpt ask Hello > answer.txt\n"
