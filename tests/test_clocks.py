@@ -20,7 +20,7 @@ from .program import EUGPT, environment, eugpt
 from .rawserver import SSE_HEAD, Script, chunk, held_open, http, serving, sse
 from .test_wire import DOCUMENT, EVENTS
 
-PATIENCE = 30
+PATIENCE = 90
 Run = subprocess.CompletedProcess[bytes]
 
 
@@ -76,19 +76,19 @@ def test_silence(name: str) -> None:
         assert (run.returncode, run.stderr.startswith(b"eugpt: timeout: ")) == (61, True), run
         assert b"0.8 s" in run.stderr
     assert (whole.returncode, whole.stderr.startswith(b"eugpt: timeout: --max-time")) == (61, True), whole
-    assert len(server.received) == 3
+    assert len(server.received) in (2, 3)  # the time may be over before the third has asked
 
 
 def test_events_are_no_silence_but_have_an_end() -> None:
     with serving(dripping(STARTED, [chunk(sse(EVENTS[1]))])) as server:
-        [run] = runs(server.base_url, "stream x --timeout 2 --max-time 4")
+        [run] = runs(server.base_url, "stream x --timeout 4 --max-time 6")
     assert (run.returncode, run.stderr.startswith(b"eugpt: timeout: --max-time")) == (61, True), run
     assert run.stdout.startswith(b"HelHel")
 
 
 def test_a_stalled_error_body_does_not_hide_the_status() -> None:
     with serving(dripping(http(b'{"detail":"' + b"x" * 5000, status="400 X")[:-4999], [b"x"])) as server:
-        [run] = runs(server.base_url, "ask x --timeout 0.8")
+        [run] = runs(server.base_url, "ask x --timeout 3")
     assert (run.returncode, b"(HTTP 400)" in run.stderr) == (40, True)
 
 

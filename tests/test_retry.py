@@ -107,7 +107,7 @@ def words(conversation: bool, unsafe: bool) -> list[str]:
 def test_row(row: Row) -> None:
     def cell(conversation: bool, unsafe: bool) -> None:
         options = [*words(conversation, unsafe), "--retries", "1", "--errors", "json"]
-        options += ["--timeout", "2"] if "silent" in row.name else []
+        options += ["--timeout", "4"] if "silent" in row.name else []
         with serving(row.script, GOOD) as server:
             run = eugpt(row.command, "x", *options, base_url=server.base_url)
         if row.again[conversation, unsafe]:
@@ -186,7 +186,7 @@ AFTER: list[tuple[str | Script, tuple[str, ...], int, float]] = [
 def test_retry_after(header: str | Script, options: tuple[str, ...], requests: int, pause: float) -> None:
     script = status(429, after=header) if isinstance(header, str) else header
     with serving(script, GOOD) as server:
-        run = eugpt("ask", "x", "--errors", "json", *options, base_url=server.base_url, timeout=40)
+        run = eugpt("ask", "x", "--errors", "json", *options, base_url=server.base_url)
     assert len(server.received) == requests, run
     if requests == 2:
         assert (run.returncode, run.stdout, run.stderr) == (0, b"Hello\n", b"")
@@ -266,7 +266,7 @@ STORED: list[tuple[Script, bool]] = [
 @pytest.mark.parametrize(("script", "may_be"), STORED, ids=lambda value: str(value)[:30])
 def test_a_turn_that_may_have_been_stored_is_told(script: Script, may_be: bool) -> None:
     with serving(script) as server:
-        base = ("ask", "x", "--timeout", "1", "--retries", "0")
+        base = ("ask", "x", "--timeout", "60" if isinstance(script, bytes) else "1", "--retries", "0")
         alone = eugpt(*base, base_url=server.base_url)
         inside = eugpt(*base, "-c", UUID, base_url=server.base_url)
     assert inside.returncode == alone.returncode

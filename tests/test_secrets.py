@@ -8,7 +8,7 @@ import pytest
 
 from .program import KEY, eugpt, shell, start
 from .rawserver import SSE_HEAD, Script, chunk, held_open, http, reset_after, serving, sse, stream
-from .test_wire import DOCUMENT, EVENTS, UUID
+from .test_wire import DOCUMENT, EVENTS
 
 MASK = b"eugpt_***"
 COMPLETED = EVENTS[-1]
@@ -79,9 +79,10 @@ FORMS = (
     "ask x -v --partial --meta meta",
     "ask x --json -o answer --errors json --meta meta",
     "stream x -v --errors json",
-    f"chat x -c {UUID} --meta meta -o answer",
+    "chat x -c new-name --meta meta -o answer",
     "raw-events x --trailer",
     "raw-events x --sse -v --errors json",
+    "batch items --lines --full -v -o answers",
 )
 
 
@@ -98,6 +99,7 @@ def test_an_echoed_key_is_nowhere(tmp_path: Path, name: str) -> None:
         for number, form in enumerate(FORMS):
             home = tmp_path / str(number)
             home.mkdir()
+            (home / "items").write_text("one\n")
             env: dict[str, str | None] = {"HOME": str(home), "EUGPT_DEBUG": "1", "EUGPT_RETRIES": "0"}
             run = shell(f"cd {home}; eugpt {form}", base_url=server.base_url, env=env)
             told += run.stdout + run.stderr + everything(home)
