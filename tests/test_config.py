@@ -96,6 +96,7 @@ def test_path() -> None:
         ),
         ("timeout = \n", "config.toml is not TOML: invalid value (at line 4, column 11)"),
         ("timeout = 'long'\n", "timeout in the profile wants a number of seconds above 0, not 'long'"),
+        ("retries = 1.9\n", "retries in the profile wants a whole number from 0, not 1.9"),
         ("base_url = 'https://ada:secret@example.org'\n", "the base URL holds credentials"),
     ],
 )
