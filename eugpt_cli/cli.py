@@ -20,6 +20,11 @@ from eugpt_cli.options import Option
 
 LIMITS = {errno.EMFILE: "open files", errno.ENFILE: "open files", errno.ENOMEM: "memory"}
 
+MISTAKES = {
+    "unexpected extra": "a prompt of several words is quoted",
+    "No such option: --model ": "the service chooses the model, --meta tells which",
+}
+
 
 def main(argv: Sequence[str]) -> NoReturn:
     """Runs one command and ends the process: by its exit code, or by the signal that stopped it."""
@@ -50,7 +55,9 @@ def _worded(argv: Sequence[str], console: Console) -> int:
 
 def _run(argv: list[str], console: Console) -> int:
     try:
-        result = typer.main.get_group(app())(argv, prog_name="eugpt", standalone_mode=False, obj=console)
+        result = typer.main.get_group(app())(
+            argv, prog_name="eugpt", standalone_mode=False, complete_var="", obj=console
+        )
     except typer.TyperException as error:
         raise _usage(error) from None
     return result if isinstance(result, int) else 0
@@ -94,16 +101,14 @@ def _command(row: Command, console: Console) -> TyperCommand:
 
 
 def _option(row: Option) -> TyperOption:
-    shown = row.metavar or ("SECONDS" if row.kind == "seconds" else "|".join(row.choices) or None)
     default = f" [default: {row.told_default}]" if row.told_default else ""
     note = f" [{row.variable}]" if row.variable else ""
     return TyperOption(
         param_decls=[row.name, *row.flags],
-        type=int if row.kind == "number" else None,
         is_flag=row.kind == "flag",
         multiple=row.many,
         help=row.help + default + note,
-        metavar=shown,
+        metavar=row.value_name or None,
     )
 
 
@@ -157,8 +162,8 @@ def _usage(error: typer.TyperException) -> UsageError:
     context = getattr(error, "ctx", None)
     path = context.command_path if context else "eugpt"
     message = " ".join(error.format_message().split()).rstrip(".")
-    quoted = "; a prompt of several words is quoted" if "unexpected extra" in message else ""
-    return UsageError(message[:1].lower() + message[1:], hint=f"{path} --help{quoted}")
+    more = "".join(f"; {says}" for words, says in MISTAKES.items() if words in message)
+    return UsageError(message[:1].lower() + message[1:], hint=f"{path} --help{more}")
 
 
 def _fail(error: EugptError, argv: Sequence[str], console: Console) -> int:

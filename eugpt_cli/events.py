@@ -125,11 +125,11 @@ def parse(raw: bytes) -> Any:
 
 
 def _lenient(raw: bytes) -> Any:
-    """Invalid UTF-8 becomes U+FFFD; lone surrogate escapes, which orjson refuses, are kept for the writer to join."""
+    """Without a BOM, invalid UTF-8 as U+FFFD; lone surrogates, which orjson refuses, kept for the writer to join."""
     import json
 
     try:
-        return json.loads(raw.decode("utf-8", "replace"), parse_constant=_no_constant)
+        return json.loads(raw.decode("utf-8-sig", "replace"), parse_constant=_no_constant)
     except (ValueError, RecursionError):
         raise NotTheApi("the service sent invalid JSON") from None
 

@@ -3,6 +3,7 @@
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping
+from itertools import chain
 from typing import Any, NamedTuple
 
 from eugpt_cli.errors import EugptError, LocalError, LostError, NotTheApi, Truncated
@@ -31,6 +32,9 @@ from eugpt_cli.wire import Silence
 
 BODY_LIMIT = 256 * 1024 * 1024
 ERROR_BODY_LIMIT = 64 * 1024
+JSON, SSE = "application/json", "text/event-stream"
+SSE_FIELDS = (b":", b"data", b"event", b"id", b"retry")
+BLANK = b"\xef\xbb\xbf \t\r\n"  # a BOM, and what may stand before a document or between events
 NAMES_CONVERSATION = frozenset({"response.created", "response.completed"})  # also beside the response
 
 
@@ -80,7 +84,7 @@ def _attempt(
             outcome.http_status = response.status
             outcome.request_id = response.headers.get("x-request-id")
             way.watch.answered(response)
-            _read(response, request, silence, writer, outcome, way.watch)
+            _read(response, silence, writer, outcome, way.watch)
         return None
     except EugptError as fault:
         fault.message = way.client.masked(fault.message)
@@ -106,21 +110,30 @@ def _complete(fault: EugptError, outcome: Outcome, stored: bool) -> None:
         fault.message += f"; the turn may have been stored in {where}"
 
 
-def _read(
-    response: Response, request: Request, silence: Silence, writer: Writer, outcome: Outcome, watch: Watch
-) -> None:
+def _read(response: Response, silence: Silence, writer: Writer, outcome: Outcome, watch: Watch) -> None:
     kind = response.media_type
     if not 200 <= response.status < 300:
         body = _error_body(response)
         raise status_fault(response.status, response.reason, kind, response.headers, body, time.time())
-    if kind == "text/event-stream" or (not kind and request.stream):
+    if not kind:
+        kind, response = _sniffed(response)
+    if kind == SSE:
         _stream(response, silence, writer, outcome, watch)
-    elif kind == "application/json" or kind.endswith("+json") or not kind:
+    elif kind == JSON or kind.endswith("+json"):
         _document(response, writer, outcome)
     elif next(response.chunks, None) is None:
         raise Truncated("the answer is empty")
     else:
         raise NotTheApi(f"the service answered with {kind}", hint="check the base URL")
+
+
+def _sniffed(response: Response) -> tuple[str, Response]:
+    """The type of an answer that names none, by how it begins, and the answer with its beginning put back."""
+    begin = b""
+    while not (word := begin.lstrip(BLANK)) and (chunk := next(response.chunks, b"")):
+        begin += chunk
+    kind = SSE if word and any(field.startswith(word[: len(field)]) for field in SSE_FIELDS) else JSON
+    return kind, Response(response.status, response.reason, response.headers, chain([begin], response.chunks))
 
 
 def _stream(response: Response, silence: Silence, writer: Writer, outcome: Outcome, watch: Watch) -> None:

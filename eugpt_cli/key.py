@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 from eugpt_cli import files
 from eugpt_cli.errors import ConfigError
 
+UNMASKED = '"\\'  # no key holds these (RFC 6750, section 2.1), and JSON spells them otherwise than the masks do
+
 
 class Key(NamedTuple):
     """The key and the source it was found in."""
@@ -31,8 +33,10 @@ def find(api_key_file: str | None, environ: Mapping[str, str], profile: Mapping[
             hint="export EUGPT_API_KEY=eugpt_…, or try it without an account: eugpt serve -- eugpt ask hello",
         )
     value = found.read()
-    if not value or any(not "!" <= character <= "~" for character in value):
-        raise ConfigError(f"the API key of {found.name} is empty or holds a space, a control or a non-ASCII character")
+    if not value or any(not "!" <= character <= "~" or character in UNMASKED for character in value):
+        raise ConfigError(
+            f"the API key of {found.name} is empty or holds a space, quote, backslash, control or non-ASCII character"
+        )
     return Key(value, found)
 
 

@@ -23,6 +23,11 @@ class Option(NamedTuple):
     setting: bool = False
 
     @property
+    def value_name(self) -> str:
+        """What stands for the value in a synopsis; empty for a flag."""
+        return self.metavar or {"seconds": "SECONDS", "number": "N"}.get(self.kind) or "|".join(self.choices)
+
+    @property
     def told_default(self) -> str:
         """The default in words; empty where there is none."""
         if self.default is None:

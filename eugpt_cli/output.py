@@ -1,6 +1,7 @@
 """Writers: events or a document in, bytes out. One is chosen at the start; the loop that feeds it is dull."""
 
 import re
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any, Protocol
@@ -202,7 +203,7 @@ class Ndjson:
             self._write(b"".join(lines))
 
     def document(self, document: Mapping[str, Any], raw: bytes) -> None:
-        self._write(one_line(raw.strip()))
+        self._write(one_line(raw.removeprefix(BOM_UTF8).strip()))
 
     def finish(self, response: Mapping[str, Any]) -> None:
         """Everything has been written already."""

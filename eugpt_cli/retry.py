@@ -84,7 +84,7 @@ def status_fault(
     status: int, reason: str, media_type: str, headers: Mapping[str, str], body: bytes, now: float
 ) -> StatusError | NotTheApi:
     """An HTTP answer that is no success, in the words of its envelope or of its status."""
-    if status < 400:
+    if not 400 <= status < 600:
         return NotTheApi(
             f"the service answered with a redirect or an unexpected status ({status})",
             http_status=status,

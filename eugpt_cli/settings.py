@@ -12,19 +12,24 @@ from eugpt_cli.options import Option
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 
 
+DIGITS = re.compile(r"[0-9]{1,20}")
+DECIMAL = re.compile(r"([0-9]+\.?[0-9]*|\.[0-9]+)(e[-+]?[0-9]+)?", re.IGNORECASE)
+
+
 class Span(NamedTuple):
-    """What a kind of number may be."""
+    """What a kind of number may be, and how it is written: what int() takes besides, as 1_0, is rather a mistake."""
 
     kind: type[int | float]
+    form: re.Pattern[str]
     least: float
     most: float
     words: str
 
 
 NUMBERS = {
-    "seconds": Span(float, 1e-6, 1e9, "a number of seconds above 0"),
-    "wait": Span(float, 0, 1e9, "a number of seconds from 0"),
-    "number": Span(int, 0, 1e9, "a whole number from 0"),
+    "seconds": Span(float, DECIMAL, 1e-6, 1e9, "a number of seconds above 0"),
+    "wait": Span(float, DECIMAL, 0, 1e9, "a number of seconds from 0"),
+    "number": Span(int, DIGITS, 0, 1e9, "a whole number from 0"),
 }
 
 
@@ -71,11 +76,9 @@ def checked(option: Option, value: Any, error: type[UsageError | ConfigError], s
 
 
 def _number(value: Any, span: Span, error: type[UsageError | ConfigError], source: str) -> int | float:
-    try:
-        number = span.kind(value)
-    except (TypeError, ValueError, OverflowError):
-        number = None
-    if isinstance(value, bool) or number is None or not span.least <= number <= span.most:
+    text = str(value)
+    number = span.kind(text) if span.form.fullmatch(text) else None
+    if number is None or not span.least <= number <= span.most:
         raise error(f"{source} wants {span.words}, not {value!r}")
     return number
 
@@ -171,10 +174,10 @@ def proxy(target: Target, environ: Mapping[str, str]) -> Proxy | None:
     value = environ[name].strip()
     try:
         parts = urlsplit(value if "://" in value else f"http://{value}")
-        host, port = parts.hostname, parts.port or 80
+        host, port = parts.hostname, 80 if parts.port is None else parts.port
     except ValueError:
         host = None
-    if not host or parts.scheme != "http" or any(not "!" <= character <= "~" for character in value):
+    if not host or not port or parts.scheme != "http" or any(not "!" <= character <= "~" for character in value):
         raise ConfigError(f"{name} cannot be used", hint="it looks like http://proxy.example.org:3128")
     return Proxy(host, port, _basic(parts.username, parts.password))
 

@@ -101,6 +101,7 @@ def test_path() -> None:
             "[profile.other]\ntimeout = 'long'\n[ profile . 'mine' ]\n'retries' = 1\ntimeout = true\n",
             "config.toml, line 7: timeout wants a number of seconds above 0, not True",
         ),
+        ("retries = 1.9\n", "config.toml, line 4: retries wants a whole number from 0, not 1.9"),
         ("base_url = 'https://ada:secret@example.org'\n", "the base URL holds credentials"),
     ],
 )

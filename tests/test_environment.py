@@ -37,6 +37,7 @@ SURROUNDINGS = [
     "TERM=dumb NO_COLOR=1 COLUMNS=1 LINES=1",
     "TERM=xterm-256color COLUMNS=x",
     "PYTHONWARNINGS=error PYTHONDEVMODE=1",
+    "_EUGPT_COMPLETE=x",
 ]
 
 

@@ -114,6 +114,9 @@ FAULTS = [
     Fault("empty stream", SSE_HEAD + b"0\r\n\r\n", 62, "truncated"),
     Fault("invalid JSON in data", ended("{nope"), 63, "not_the_api", "JSON"),
     Fault("bad chunk size", SSE_HEAD + chunk(SSE_BODY) + b"zz\r\n", 63, "not_the_api"),
+    Fault("status 999", http(b'{"detail":"words"}', status="999 X"), 63, "not_the_api", "999"),
+    Fault("no type and no JSON", b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n<html>", 63, "not_the_api"),
+    Fault("no type and nothing", b"HTTP/1.1 200 OK\r\n\r\n", 62, "truncated", "empty"),
     Fault("not HTTP", b"SSH-2.0-OpenSSH_9.2\r\n", 63, "not_the_api"),
 ]
 

@@ -226,6 +226,8 @@ FILES = [
     (b"eugpt_abc defgh", None),
     (b"eugpt_abc\x1b[1m", None),
     (b"eugpt_abc\0defgh", None),
+    (b'"eugpt_abcdefgh"', None),
+    (b"eugpt_abc\\defgh", None),
     ("eugpt_schlüssel".encode(), None),
     (b"\xff\xfe", None),
     (b"", None),

@@ -245,7 +245,15 @@ def test_no_proxy_listens() -> None:
 
 @pytest.mark.parametrize(
     "value",
-    ["socks5://127.0.0.1:1", "https://127.0.0.1:1", "http://", "http://127.0.0.1:x", "http://a b:1", "http://[1"],
+    [
+        "socks5://127.0.0.1:1",
+        "https://127.0.0.1:1",
+        "http://",
+        "http://127.0.0.1:x",
+        "http://127.0.0.1:0",
+        "http://a b:1",
+        "http://[1",
+    ],
 )
 def test_a_proxy_that_cannot_be_used(value: str) -> None:
     run = eugpt("ask", "x", base_url=f"https://{HOST}/v1", env={"HTTPS_PROXY": value})

@@ -31,6 +31,9 @@ BAD: list[tuple[list[str], dict[str, str | None], int, str]] = [
     (["ask", "x"], {"EUGPT_API_KEY": "a b"}, 30, "the API key"),
     (["ask", "x"], {"EUGPT_API_KEY": "schlüssel"}, 30, "the API key"),
     (["ask", "x"], {"EUGPT_TIMEOUT": "soon"}, 30, "EUGPT_TIMEOUT"),
+    (["ask", "x"], {"EUGPT_TIMEOUT": "\u0665"}, 30, "EUGPT_TIMEOUT"),
+    (["ask", "x"], {"EUGPT_RETRIES": "1_0"}, 30, "EUGPT_RETRIES wants a whole number"),
+    (["ask", "x", "--retries", "1_0"], {}, 2, "--retries wants a whole number"),
     (["ask", "x", "--base-url", "https://u:p@example.org/v1"], {}, 30, "credentials"),
     (["ask", "x", "--base-url", "http://example.org/v1"], {}, 30, "plain http"),
     (["ask", "x", "--base-url", "example.org"], {}, 30, "cannot be used"),
@@ -225,8 +228,10 @@ def test_standard_input_that_another_process_has_made_non_blocking() -> None:
     assert json.loads(server.received[0].body)["input"] == "ab"
 
 
-def test_an_unquoted_prompt_is_told_so() -> None:
-    assert b"quoted" in eugpt("ask", "what", "is", "this").stderr.splitlines()[1]
+@pytest.mark.parametrize(("words", "says"), [(["what", "is", "this"], b"quoted"), (["x", "--model=y"], b"chooses")])
+def test_a_frequent_mistake_has_a_hint_of_its_own(words: list[str], says: bytes) -> None:
+    run = eugpt("ask", *words)
+    assert (run.returncode, says in run.stderr.splitlines()[1]) == (2, True)
 
 
 def test_a_key_file_is_not_cut_to_a_key(tmp_path: Path) -> None:

@@ -79,7 +79,12 @@ ANSWERS: dict[str, Script] = {
     "CR": SSE_HEAD + chunk(sse(*EVENTS).replace(b"\n", b"\r")) + b"0\r\n\r\n",
     "BOM": SSE_HEAD + chunk(b"\xef\xbb\xbf" + sse(*EVENTS)) + b"0\r\n\r\n",
     "byte by byte": SSE_HEAD + b"".join(chunk(bytes([b])) for b in sse(*EVENTS)) + b"0\r\n\r\n",
+    "events without a type": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    + b"".join(chunk(bytes([b])) for b in b"\xef\xbb\xbf\n" + sse(*EVENTS))
+    + b"0\r\n\r\n",
     "document": http(DOCUMENT),
+    "document with a BOM": http(b"\xef\xbb\xbf" + DOCUMENT),
+    "document without a type": b"HTTP/1.1 200 OK\r\n\r\n\r\n" + DOCUMENT,
     "document without output_text": http(
         b'{"status":"completed","created_at":1,"output":[{"type":"reasoning"},{"type":"message","content":'
         b'[{"type":"output_text","text":"Hel"},{"type":"output_text","text":"lo"}]}]}'

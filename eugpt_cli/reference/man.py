@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 
 from eugpt_cli.catalogue import Command
 from eugpt_cli.options import Option
-from eugpt_cli.reference.tree import HELP, Tree, told, value_name
+from eugpt_cli.reference.tree import HELP, Tree, told
 from eugpt_cli.reference.words import Fact
 
 MARKER = re.compile(r"^@([a-z ]+)@\n", re.MULTILINE)
@@ -40,7 +40,7 @@ def _options(options: Iterable[Option]) -> str:
 
 
 def _option(option: Option) -> str:
-    value = value_name(option)
+    value = option.value_name
     flags = ", ".join(map(_bold, option.flags)) + (f" {_italic(value)}" if value else "")
     return _entry(flags, told(option, option.variable))
 

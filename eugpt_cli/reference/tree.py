@@ -68,13 +68,6 @@ def tree() -> Tree:
     )
 
 
-def value_name(option: Option) -> str | None:
-    """What stands for the option's value in a synopsis; none for a flag."""
-    if option.kind == "flag":
-        return None
-    return option.metavar or {"seconds": "SECONDS", "number": "N"}.get(option.kind) or "|".join(option.choices)
-
-
 def told(option: Option, variable: str | None = None) -> str:
     """The help of an option with what its row says besides."""
     notes = [

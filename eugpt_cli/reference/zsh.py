@@ -4,7 +4,7 @@ import re
 
 from eugpt_cli.catalogue import Argument, Command
 from eugpt_cli.options import Option
-from eugpt_cli.reference.tree import Filler, Tree, bare, filler, value_name
+from eugpt_cli.reference.tree import Filler, Tree, bare, filler
 
 ACTIONS = {
     "": " ",
@@ -51,7 +51,7 @@ def _option(option: Option) -> str:
     before = "*" if option.many else "(- *)" if option.name in ("help", "version") else f"({' '.join(option.flags)})"
     flags = [flag + (("=" if flag.startswith("--") else "+") if takes else "") for flag in option.flags]
     spelled = f"{{{','.join(flags)}}}" if len(flags) > 1 else flags[0]
-    value = f":{_plain(value_name(option) or '')}:{_action(filler(option))}" if takes else ""
+    value = f":{_plain(option.value_name)}:{_action(filler(option))}" if takes else ""
     return f"{_quoted(before)}{spelled}{_quoted(f'[{_plain(option.help)}]{value}')}"
 
 
