@@ -66,9 +66,10 @@ class Decoder:
         run = self._run(body) if blank else None
         if run:
             runs.append(run)
-        else:
+        elif blank:
             self._read(body + blank, runs)
-        self._read(tail, runs)
+        if tail:
+            self._read(tail, runs)
         return runs
 
     def _is_between_events(self) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 LOOP = """
 import os, sys, httpx
 body = {"input": "x", "stream": True}
-with httpx.stream("POST", sys.argv[1] + "/responses", json=body, timeout=None) as response:
+with httpx.stream("POST", sys.argv[1] + "/responses", json=body) as response:
     for piece in response.iter_raw():
         os.write(1, piece)
 """
