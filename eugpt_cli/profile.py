@@ -7,7 +7,6 @@ Its keys are the settings of the catalogue by their long flags (`base-url` or `b
 import os
 import re
 from collections.abc import Iterable, Mapping, Set
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from eugpt_cli import settings
@@ -18,12 +17,11 @@ from eugpt_cli.errors import ConfigError
 KEY_SOURCES = ("api_key_file", "api_key_command")
 
 
-@dataclass(frozen=True)
-class Profile:
+class Profile(NamedTuple):
     """One profile: its name, the settings by their names in the catalogue, and the file; empty where there is none."""
 
     name: str = "default"
-    values: Mapping[str, Any] = field(default_factory=dict)
+    values: Mapping[str, Any] = {}
     path: str | None = None
 
 
