@@ -242,7 +242,8 @@ def test_a_pause_is_told_and_can_be_interrupted() -> None:
 
 def test_without_verbose_a_retry_is_silent_and_the_file_holds_the_last_answer(tmp_path: Path) -> None:
     target, meta = tmp_path / "answer", tmp_path / "meta"
-    with serving(stream(CREATED, DELTA), stream(*EVENTS)) as server:
+    longer = '{"type":"response.output_text.delta","delta":"longer than what comes then"}'
+    with serving(stream(CREATED, longer), stream(*EVENTS)) as server:
         run = eugpt("stream", "x", "-o", str(target), "--meta", str(meta), base_url=server.base_url)
     assert (run.returncode, run.stdout, run.stderr, target.read_bytes()) == (0, b"", b"", b"Hello\n")
     assert json.loads(meta.read_text())["attempts"] == 2
