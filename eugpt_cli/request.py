@@ -2,8 +2,7 @@
 
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -15,8 +14,7 @@ LONGEST_WORD = 100_000  # bytes; Linux takes 128 KiB for one argument of a comma
 ACCEPT = {True: "text/event-stream", False: "application/json"}
 
 
-@dataclass(frozen=True)
-class Request:
+class Request(NamedTuple):
     """What is sent: where, the JSON body, and whether a stream is asked for."""
 
     target: Target

@@ -86,9 +86,9 @@ def test_killed_at_random_instants(tmp_path: Path) -> None:
             assert process.returncode == -signal.SIGKILL
             until(lambda: server.under_way == 0)
             assert len(server.received) - output.read_bytes().count(b"\n") <= kill * JOBS
-        run = eugpt("batch", *arguments, base_url=server.base_url)
+        run = eugpt("batch", *arguments, "--ordered", base_url=server.base_url)
     assert run.returncode == 0
-    assert by_id(rows_of(output)).keys() == {item["custom_id"] for item in items}
+    assert list(by_id(rows_of(output))) == [item["custom_id"] for item in items]
     assert len(server.received) <= ITEMS + KILLS * JOBS
 
 
@@ -128,6 +128,15 @@ def test_a_line_spoilt_by_hand(done: tuple[Path, Path]) -> None:
     assert len(kept) == 11
     assert lines[4] in kept
     assert lines[6] not in kept
+
+
+def test_a_failure_that_a_killed_run_has_made_good_is_dropped(done: tuple[Path, Path]) -> None:
+    lines = done[1].read_bytes().splitlines(keepends=True)
+    failed = lines[2].replace(b'"ok":true', b'"ok":false')
+    done[1].write_bytes(failed + b"".join(lines))
+    code, server = resume(*done)
+    assert (code, server.received) == (0, [])
+    assert done[1].read_bytes() == b"".join(lines)
 
 
 def test_a_changed_prompt_runs_again(done: tuple[Path, Path]) -> None:

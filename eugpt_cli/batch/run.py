@@ -18,7 +18,7 @@ from eugpt_cli.retry import Patience
 from eugpt_cli.settings import Options
 from eugpt_cli.transport import Client
 
-SYNC_SECONDS = 1.0
+SYNC_SECONDS = 0.7  # counted in beats, so that it is never more than one
 LAST_WRITE_SECONDS = 2.0  # that a run which ends at once waits for a row that is being written
 
 
@@ -99,9 +99,10 @@ class Run:
 
     def _drain(self) -> None:
         self._crew.stop()
-        self._console.note(
-            f"eugpt: batch: stopping; {self._feed.running} under way are waited for; the signal again ends it at once"
-        )
+        if left := self._feed.running:
+            self._console.note(
+                f"eugpt: batch: stopping; {left} under way are waited for; the signal again ends it at once"
+            )
         with self._console.signals():
             self._crew.wait()
 

@@ -70,5 +70,9 @@ EXAMPLES = (
         "esac",
     ),
     Example("Leave standard input to the loop.", 'while read -r name; do eugpt ask -I "Greet $name"; done < names.txt'),
+    Example(
+        "Send a prompt a line, many at once; the answers come in the same order.",
+        "eugpt batch --lines --ordered names.txt | jq -r .output_text",
+    ),
     Example("Try all of it without a key and without a network.", "eugpt serve -- eugpt ask 'What is 6 * 7?'"),
 )
