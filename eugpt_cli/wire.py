@@ -4,6 +4,7 @@ Not httpcore's, because that hands on every chunk by itself: here all chunks of 
 """
 
 import contextlib
+import re
 import select
 import socket
 import ssl
@@ -16,6 +17,7 @@ from eugpt_cli.errors import EugptError, Internal, NotTheApi, TimedOut, Truncate
 
 READ_SIZE = 1 << 17
 HEAD_LIMIT = 100 * 1024
+QUOTED = re.compile(r"""bytearray\(b(['"])(.*?)\1\)|\bb(['"])(.*?)\3""")  # bytes as the words of h11 tell them
 BLOCKED = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 LONGEST_WAIT = 1e6  # seconds; a socket takes 2**32 ms for none at all
 LONGEST_REST = 4.0  # seconds after which an idle connection is not trusted to be open any more
@@ -125,7 +127,8 @@ class Wire:
         except h11.RemoteProtocolError as error:
             if self._at_end and self._is_http:
                 raise Truncated("the connection was cut before the answer was complete") from None
-            raise NotTheApi(f"the answer is not HTTP as it should be: {error}") from None
+            words = QUOTED.sub(r"\2\4", str(error))
+            raise NotTheApi(f"the answer is not HTTP as it should be: {words}") from None
 
     def _receive(self) -> None:
         self._sock.settimeout(self._silence.left())
