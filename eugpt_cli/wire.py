@@ -4,7 +4,10 @@ Not httpcore's, because that hands on every chunk by itself: here all chunks of 
 """
 
 import contextlib
+import re
+import select
 import socket
+import ssl
 import time
 from collections.abc import Iterator
 
@@ -14,6 +17,8 @@ from eugpt_cli.errors import EugptError, Internal, NotTheApi, TimedOut, Truncate
 
 READ_SIZE = 1 << 17
 HEAD_LIMIT = 100 * 1024
+QUOTED = re.compile(r"""bytearray\(b(['"])(.*?)\1\)|\bb(['"])(.*?)\3""")  # bytes as the words of h11 tell them
+BLOCKED = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 LONGEST_WAIT = 1e6  # seconds; a socket takes 2**32 ms for none at all
 LONGEST_REST = 4.0  # seconds after which an idle connection is not trusted to be open any more
 
@@ -53,6 +58,8 @@ class Wire:
         self._first = True
         self._at_end = False
         self._is_http = True
+        self._head: h11.Response | None = None
+        self._is_sent = False
         silence.sent = True
         silence.beat()
         try:
@@ -64,22 +71,37 @@ class Wire:
             self._write(b"".join(parts))
 
     def _write(self, data: bytes) -> None:
+        """All of it, or as much as the server takes before it answers: it need not read the rest."""
         view = memoryview(data)
+        self._sock.settimeout(0)
         while view:
-            self._sock.settimeout(self._silence.left())
             try:
                 view = view[self._sock.send(view) :]
-            except TimeoutError:
-                self._silence.left()
-            else:
                 self._silence.beat()
+            except BLOCKED:
+                self._wait()
+                with contextlib.suppress(*BLOCKED):
+                    self._feed(self._sock.recv(READ_SIZE))
+                if self._answered():
+                    return
+        self._is_sent = True
+
+    def _wait(self) -> None:
+        """Until something can be written or read, or for as long as the server may be silent."""
+        poll = select.poll()
+        poll.register(self._sock, select.POLLIN | select.POLLOUT)
+        poll.poll(self._silence.left() * 1000)
+
+    def _answered(self) -> h11.Response | None:
+        while self._head is None and (event := self._next()) is not h11.NEED_DATA:
+            self._head = event if isinstance(event, h11.Response) else None
+        return self._head
 
     def response(self) -> h11.Response:
         """The final status and headers. Raises LostError or NotTheApi, as all that follows does."""
-        while not isinstance(event := self._next(), h11.Response):
-            if event is h11.NEED_DATA:
-                self._receive()
-        return event
+        while not (head := self._answered()):
+            self._receive()
+        return head
 
     def body(self) -> Iterator[bytes]:
         """One piece a network read, however many chunks it brought."""
@@ -105,7 +127,8 @@ class Wire:
         except h11.RemoteProtocolError as error:
             if self._at_end and self._is_http:
                 raise Truncated("the connection was cut before the answer was complete") from None
-            raise NotTheApi(f"the answer is not HTTP as it should be: {error}") from None
+            words = QUOTED.sub(r"\2\4", str(error))
+            raise NotTheApi(f"the answer is not HTTP as it should be: {words}") from None
 
     def _receive(self) -> None:
         self._sock.settimeout(self._silence.left())
@@ -116,6 +139,9 @@ class Wire:
             raise TimedOut("the service has been silent for too long") from None
         except OSError as error:
             raise Truncated(f"the connection was cut: {(error.strerror or str(error)).lower()}") from None
+        self._feed(data)
+
+    def _feed(self, data: bytes) -> None:
         if self._first and data:
             self._first = False
             self._is_http = data[:5] == b"HTTP/"[: len(data)]
@@ -124,7 +150,8 @@ class Wire:
 
     def rest(self) -> bool:
         """Whether it can wait for another request: this one has ended well, and the server keeps it open."""
-        if {self._http.our_state, self._http.their_state} != {h11.DONE} or self._http.trailing_data[0]:
+        ended = {self._http.our_state, self._http.their_state} == {h11.DONE}
+        if not self._is_sent or not ended or self._http.trailing_data[0]:
             return False
         self._http.start_next_cycle()
         self.rests_since = time.monotonic()
@@ -138,7 +165,7 @@ class Wire:
         try:
             self._sock.recv(1)
         except OSError as error:
-            return isinstance(error, BlockingIOError) or type(error).__name__ == "SSLWantReadError"
+            return isinstance(error, BLOCKED)
         return False
 
     def close(self) -> None:

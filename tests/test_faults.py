@@ -2,6 +2,7 @@
 
 import json
 import socket
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -118,6 +119,13 @@ FAULTS = [
     Fault("no type and no JSON", b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n<html>", 63, "not_the_api"),
     Fault("no type and nothing", b"HTTP/1.1 200 OK\r\n\r\n", 62, "truncated", "empty"),
     Fault("not HTTP", b"SSH-2.0-OpenSSH_9.2\r\n", 63, "not_the_api"),
+    Fault(
+        "another HTTP",
+        b"HTTP/2 200 it's \x01\r\n\r\n",
+        63,
+        "not_the_api",
+        "it should be: illegal status line: HTTP/2 200",
+    ),
 ]
 
 
@@ -189,6 +197,25 @@ def test_odd_values_of_the_service_are_told_as_json(odd: str, tmp_path: Path) ->
     for told in (refused.stderr, failed.stdout.splitlines()[-1], meta.read_bytes()):
         assert isinstance(json.loads(told), dict)
         assert not any(character in told.decode() for character in "\x7f\x9b\u202e")
+
+
+@pytest.mark.parametrize("early", [b"", b"HTTP/1.1 102 Processing\r\n\r\n"], ids=["at once", "after a status 1xx"])
+def test_an_answer_that_comes_before_all_is_sent(early: bytes) -> None:
+    def script(connection: socket.socket) -> None:
+        connection.recv(1000)
+        if early:
+            connection.sendall(early)
+            read = 0
+            while read < 10_000_000:
+                read += len(connection.recv(1 << 20))
+        connection.sendall(http(b'{"detail":"too much"}', status="413 X"))
+        left.wait(60)
+
+    left = threading.Event()
+    with serving(script, deaf=True) as server:
+        run = eugpt("ask", base_url=server.base_url, stdin=b"x" * 30_000_000)
+        left.set()
+    assert (run.returncode, run.stderr) == (40, b"eugpt: bad_request: too much (HTTP 413)\n")
 
 
 def test_unreachable() -> None:
