@@ -94,6 +94,8 @@ complete -c eugpt -n '__eugpt_in ask' -l json -d 'print the whole response docum
 complete -c eugpt -n '__eugpt_in ask' -l extract -x -d 'print only the first fenced block: code or code:LANG'
 complete -c eugpt -n '__eugpt_in ask' -l partial -d 'print what has arrived also on failure'
 complete -c eugpt -n '__eugpt_in chat' -l each-line -d 'each line of standard input is a turn, in order'
+complete -c eugpt -n '__eugpt_in chat' -l plain -d 'in a session, show answers without Markdown\'s styles'
+complete -c eugpt -n '__eugpt_in chat' -l no-history -d 'in a session, do not keep what you type'
 complete -c eugpt -n '__eugpt_in raw-events' -l sse -d 'pass the SSE bytes through untouched'
 complete -c eugpt -n '__eugpt_in raw-events' -l type -x -a 'response.created response.output_item.added response.content_part.added response.output_text.delta response.output_text.done response.output_item.done error response.completed response.failed response.incomplete' -d 'only events whose type matches'
 complete -c eugpt -n '__eugpt_in raw-events' -l trailer -d 'end with a line that tells the outcome'

@@ -1,5 +1,6 @@
 """The door: the only file that knows Typer. Turns the tables into commands, words every error, and exits."""
 
+import errno
 import importlib
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -13,9 +14,11 @@ from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 from eugpt_cli import __version__
 from eugpt_cli.catalogue import COMMANDS, Argument, Command
 from eugpt_cli.console import Console
-from eugpt_cli.errors import EugptError, Internal, OutOfTime, Stopped, UsageError
+from eugpt_cli.errors import ConfigError, EugptError, Internal, OutOfTime, Stopped, UsageError
 from eugpt_cli.mask import redact
 from eugpt_cli.options import Option
+
+LIMITS = {errno.EMFILE: "open files", errno.ENFILE: "open files", errno.ENOMEM: "memory"}
 
 
 def main(argv: Sequence[str]) -> NoReturn:
@@ -176,11 +179,14 @@ def _errors(argv: Sequence[str], environ: Mapping[str, str]) -> str:
     return form
 
 
-def _defect(error: Exception, console: Console) -> Internal:
+def _defect(error: Exception, console: Console) -> EugptError:
     if console.environ.get("EUGPT_DEBUG") == "1":
         import traceback
 
         console.error(redact("".join(traceback.format_exception(error)).rstrip(), console.secret))
+    number = errno.ENOMEM if isinstance(error, MemoryError) else getattr(error, "errno", None)
+    if number in LIMITS:
+        return ConfigError(f"this machine allows too little for this: no more {LIMITS[number]}", hint="ulimit -a")
     return Internal(
         f"{type(error).__name__}: {redact(str(error), console.secret)}",
         hint="this is a defect in eugpt; EUGPT_DEBUG=1 shows where",

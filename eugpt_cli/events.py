@@ -1,8 +1,8 @@
 """What the API says: events and documents as frozen records, and what their endings mean."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, ClassVar, NamedTuple
 
 import orjson
 
@@ -11,6 +11,7 @@ from eugpt_cli.errors import EugptError, Failed, Incomplete, NotTheApi, StatusEr
 TERMINAL = frozenset({"response.completed", "response.failed", "response.incomplete", "error"})
 DELTA = "response.output_text.delta"
 DONE = "response.output_text.done"
+START = re.compile(rb'\{\s*"type"\s*:\s*"response\.output_text\.delta"')
 
 # Names that servers of this API shape give to an HTTP status (OpenAI's error codes and types, and their kin).
 NAMED_STATUS = {
@@ -52,17 +53,57 @@ NAMED_STATUS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """One event: its `type` ("" if it names none), its fields, and its bytes as they came."""
 
     type: str
     fields: Mapping[str, Any]
     raw: bytes
 
+    @property
+    def length(self) -> int:
+        return 1
 
-@dataclass(frozen=True, slots=True)
-class Envelope:
+    def texts(self) -> Iterable[str]:
+        """The text that a delta carries, nothing for every other event."""
+        return _texts([self.fields]) if self.type == DELTA else ()
+
+    def lines(self) -> bytes:
+        return one_line(self.raw)
+
+
+class Deltas:
+    """`length` deltas that follow each other, told by how they begin and parsed only if their text is wanted."""
+
+    type: ClassVar[str] = DELTA
+    fields: ClassVar[Mapping[str, Any]] = {}
+
+    def __init__(self, raw: bytes, length: int) -> None:
+        self.raw = raw
+        self.length = length
+
+    def texts(self) -> Iterable[str]:
+        """Their text, in one piece if all of them are JSON. Raises NotTheApi at one that is not."""
+        lines = self.raw.split(b"\n")
+        try:
+            return ["".join(_texts(map(orjson.loads, lines)))]
+        except orjson.JSONDecodeError:
+            return (text for line in lines for text in _texts([parse(line)]))
+
+    def lines(self) -> bytes:
+        return self.raw + b"\n"
+
+
+def one_line(raw: bytes) -> bytes:
+    """The bytes and a newline; line ends inside are dropped, which JSON allows: they never stand in a string."""
+    return raw.replace(b"\r", b"").replace(b"\n", b"") + b"\n"
+
+
+def _texts(deltas: Iterable[Mapping[str, Any]]) -> list[str]:
+    return [text for delta in deltas if isinstance(text := delta.get("delta"), str)]
+
+
+class Envelope(NamedTuple):
     """What an error says of itself, in whichever of the known shapes."""
 
     message: str | None = None
@@ -106,31 +147,12 @@ def decode(raw: bytes) -> Event:
     return Event(kind if isinstance(kind, str) else "", fields, raw)
 
 
-def member(raw: bytes, name: str) -> bytes:
-    """The bytes of one member's value in the JSON object `raw`, the last of several; b"" for none."""
-    import json
-
-    text = raw.decode("utf-8", "surrogateescape")
-    decoder = json.JSONDecoder(parse_int=str, parse_float=str)
-    found, at = "", _next(text, text.index("{") + 1)
-    while text[at] != "}":
-        key, end = decoder.raw_decode(text, at)
-        start = _next(text, end)
-        _, end = decoder.raw_decode(text, start)
-        found = text[start:end] if key == name else found
-        at = _next(text, end)
-    return found.encode("utf-8", "surrogateescape")
-
-
-def _next(text: str, at: int) -> int:
-    """Where the next key or value begins."""
-    return len(text) - len(text[at:].lstrip(" \t\r\n,:"))
-
-
-def text_of(event: Event) -> str:
-    """The text that a delta carries, "" for every other event."""
-    delta = event.fields.get("delta")
-    return delta if event.type == DELTA and isinstance(delta, str) else ""
+def deltas(data: bytes, length: int) -> Deltas | None:
+    """`length` events, one a line if they are many, if each of them is a delta."""
+    start = START.match(data)
+    if not start or (data.count(b"\n" + start[0]) != length - 1 if length > 1 else b"\n" in data):
+        return None
+    return Deltas(data, length)
 
 
 class Texts:
@@ -139,16 +161,14 @@ class Texts:
     def __init__(self) -> None:
         self._deltas = False
 
-    def of(self, events: Iterable[Event]) -> str:
-        """What the next events add to it."""
-        parts: list[str] = []
+    def of(self, events: Iterable[Event | Deltas]) -> Iterator[str]:
+        """What the next events add to it. Raises NotTheApi at a delta that is not JSON, after those before it."""
         for event in events:
-            if delta := text_of(event):
-                self._deltas = True
-                parts.append(delta)
-            elif event.type == DONE and not self._deltas and isinstance(text := event.fields.get("text"), str):
-                parts.append(text)
-        return "".join(parts)
+            for text in event.texts():
+                self._deltas = self._deltas or text != ""
+                yield text
+            if event.type == DONE and not self._deltas and isinstance(whole := event.fields.get("text"), str):
+                yield whole
 
 
 def document_text(document: Mapping[str, Any]) -> str:

@@ -2,15 +2,16 @@
 
 import random
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
 
 from eugpt_cli.errors import EugptError, LocalError, LostError, NotTheApi, Truncated
 from eugpt_cli.events import (
     TERMINAL,
+    Deltas,
     Event,
     decode,
+    deltas,
     document_ending,
     ending,
     parse,
@@ -23,23 +24,23 @@ from eugpt_cli.output import Writer
 from eugpt_cli.report import Outcome
 from eugpt_cli.request import Request
 from eugpt_cli.retry import Patience, may_be_stored, pause, status_fault
-from eugpt_cli.sse import Decoder, TooLong
-from eugpt_cli.transport import Client, Response, Silence
+from eugpt_cli.sse import Decoder, Run, TooLong
+from eugpt_cli.transport import Client, Response
 from eugpt_cli.watch import Watch
+from eugpt_cli.wire import Silence
 
 BODY_LIMIT = 256 * 1024 * 1024
 ERROR_BODY_LIMIT = 64 * 1024
 NAMES_CONVERSATION = frozenset({"response.created", "response.completed"})  # also beside the response
 
 
-@dataclass(frozen=True)
-class Way:
+class Way(NamedTuple):
     """How requests are delivered: over which client, how patiently, and who watches."""
 
     client: Client
     silence: float
     patience: Patience
-    watch: Watch = field(default_factory=Watch)
+    watch: Watch = Watch()
     sleep: Callable[[float], None] = time.sleep
 
 
@@ -144,23 +145,29 @@ def _stream(response: Response, silence: Silence, writer: Writer, outcome: Outco
     )
 
 
-def _events(decoder: Decoder, chunk: bytes) -> tuple[list[Event], Event | None, EugptError | None]:
+def _events(decoder: Decoder, chunk: bytes) -> tuple[list[Event | Deltas], Event | None, EugptError | None]:
     """The events of one read up to the terminal one, that one, and what is wrong after the good ones."""
-    events: list[Event] = []
+    events: list[Event | Deltas] = []
     try:
-        for frame in decoder.feed(chunk):
-            data = frame.data.strip()
-            if not data or data == b"[DONE]":
-                continue
-            event = decode(frame.data)
+        for event in _decoded(decoder.runs(chunk)):
             events.append(event)
-            if event.type in TERMINAL:
+            if isinstance(event, Event) and event.type in TERMINAL:
                 return events, event, None
     except TooLong:
         return events, None, NotTheApi("the service sent an event over the size limit")
     except NotTheApi as error:
         return events, None, error
     return events, None, None
+
+
+def _decoded(runs: list[Run]) -> Iterator[Event | Deltas]:
+    for run in runs:
+        if many := deltas(run.data, run.length):
+            yield many
+            continue
+        for data in run.each():
+            if data.strip() not in (b"", b"[DONE]"):
+                yield decode(data)
 
 
 def _document(response: Response, writer: Writer, outcome: Outcome) -> None:
@@ -209,8 +216,8 @@ def _error_body(response: Response) -> bytes:
     return body
 
 
-def _learn(outcome: Outcome, event: Event, watch: Watch) -> None:
-    outcome.events += 1
+def _learn(outcome: Outcome, event: Event | Deltas, watch: Watch) -> None:
+    outcome.events += event.length
     outcome.first_at = outcome.first_at or time.monotonic()
     if event.type == "response.output_item.added" and (tool := tool_of(event.fields.get("item"))):
         outcome.tools.append(tool)

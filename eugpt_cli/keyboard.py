@@ -8,8 +8,6 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import Protocol
 
-from eugpt_cli.errors import InputError
-
 PASTE_SECONDS = 0.05
 
 
@@ -23,41 +21,66 @@ class Cancelled(Exception):
 
 class Keyboard(Protocol):
     def read(self, prompt: str) -> str:
-        """A message, which may have many lines. Raises End, Cancelled or InputError."""
+        """A message, which may have many lines. Raises End, Cancelled, or UnicodeDecodeError."""
 
 
-def open_keyboard(past: Sequence[str], words: Mapping[str, bool], *, plain: bool) -> Keyboard:
+def open_keyboard(
+    past: Sequence[str], words: Mapping[str, bool], size: Callable[[], tuple[int, int]], *, dumb: bool
+) -> Keyboard:
     """`past`: earlier messages, the oldest first. `words` are completed at the start, and whether a path follows.
 
-    `plain` does without prompt_toolkit.
+    A `dumb` terminal cannot move its cursor.
     """
-    return _Lines(past) if plain or not find_spec("prompt_toolkit") else _Editor(past, words)
+    if dumb:
+        return _Bare()
+    return _Editor(past, words, size) if find_spec("prompt_toolkit") else _readline(past) or _Bare()
 
 
-class _Lines:
-    """Line by line, with readline's editing where Python has it; lines that come at once are one paste."""
+class _Bare:
+    """What the terminal itself can do: a line at a time; lines that come at once are one paste."""
+
+    def __init__(self) -> None:
+        self._is_over = False
+
+    def read(self, prompt: str) -> str:
+        lines: list[str] = []
+        try:
+            while not self._is_over and (not lines or select.select([0], [], [], PASTE_SECONDS)[0]):
+                lines.append(input("" if lines else prompt))
+        except EOFError:
+            self._is_over = True
+        if lines:
+            return "\n".join(lines)
+        os.write(1, b"\n")
+        raise End
+
+
+def _readline(past: Sequence[str]) -> "_Readline | None":
+    """None where Python has none, or one that takes no paste in one piece."""
+    try:
+        import readline
+    except ImportError:
+        return None
+    return None if "libedit" in (readline.__doc__ or "") else _Readline(past)
+
+
+class _Readline:
+    """A line with editing and history, and a paste in one piece."""
 
     def __init__(self, past: Sequence[str]) -> None:
-        self._remember: Callable[[str], None] = lambda text: None
-        try:
-            import readline
-        except ImportError:
-            return
+        import readline
+
+        readline.parse_and_bind("set enable-bracketed-paste on")
         readline.set_auto_history(False)
-        for entry in past:
-            readline.add_history(entry)
         self._remember = readline.add_history
+        for entry in past:
+            self._remember(entry)
 
     def read(self, prompt: str) -> str:
         try:
-            lines = [input(prompt)]
-            while select.select([0], [], [], PASTE_SECONDS)[0]:
-                lines.append(input())
+            text = input(prompt)
         except EOFError:
             raise End from None
-        except UnicodeDecodeError:
-            raise InputError("what was typed is not UTF-8") from None
-        text = "\n".join(lines)
         if text:
             self._remember(text)
         return text
@@ -66,7 +89,7 @@ class _Lines:
 class _Editor:
     """Several lines, history with search, paste in one piece; Enter sends, Alt-Enter begins a new line."""
 
-    def __init__(self, past: Sequence[str], words: Mapping[str, bool]) -> None:
+    def __init__(self, past: Sequence[str], words: Mapping[str, bool], size: Callable[[], tuple[int, int]]) -> None:
         from prompt_toolkit import PromptSession
         from prompt_toolkit.completion import NestedCompleter, PathCompleter
         from prompt_toolkit.data_structures import Size
@@ -86,10 +109,6 @@ class _Editor:
         def new_line(event: KeyPressEvent) -> None:
             event.current_buffer.insert_text("\n")
 
-        def size() -> Size:
-            columns, rows = os.get_terminal_size(1)
-            return Size(rows, columns)
-
         terminal = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - lives as long as the session
         self._session: PromptSession[str] = PromptSession(
             history=InMemoryHistory(past),
@@ -104,7 +123,7 @@ class _Editor:
             enable_suspend=True,
             input=create_input(),
             # Without cursor position requests: their answers land on the command line of slow terminals.
-            output=Vt100_Output(terminal, size, enable_cpr=False),
+            output=Vt100_Output(terminal, lambda: Size(*reversed(size())), enable_cpr=False),
         )
 
     def read(self, prompt: str) -> str:
@@ -121,7 +140,7 @@ def unechoed() -> Iterator[None]:
     """What is typed in here does not mix with what is printed; it waits for the next message."""
     before = termios.tcgetattr(0)
     silent = before.copy()
-    silent[3] &= ~(termios.ECHO | termios.ICANON)
+    silent[3] &= ~termios.ECHO
     termios.tcsetattr(0, termios.TCSANOW, silent)
     try:
         yield

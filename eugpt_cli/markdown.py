@@ -1,7 +1,7 @@
 """Markdown for a terminal, a line at a time, so that it can be shown while it arrives.
 
-A line stays a line: no paragraph is filled anew and no code is wrapped, so that what is copied from the screen is what
-the model wrote. Colours are the terminal's own, and only those that can be read on dark and light ground.
+Prose is wrapped between words; code is left to the terminal, so that what is copied from it is what the model wrote.
+Colours are the terminal's own.
 """
 
 import io
@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-FENCE = re.compile(r"\s*(`{3,}|~{3,})\s*([\w+#.-]*)[^`]*")
+FENCE = re.compile(r"\s*(`{3,}|~{3,})\s*(([\w+#.-]*)[^`]*)")
 HEADING = re.compile(r" {0,3}(#{1,6})\s+(.*?)\s*#*\s*")
 RULE = re.compile(r" {0,3}([-*_])(?:\s*\1){2,}\s*")
 LEAD = re.compile(r"(\s*(?:>\s?)*\s*)(?:([-*+]|\d{1,9}[.)])(\s+))?")
@@ -33,12 +33,12 @@ CODE_CONTEXT = 200
 
 HEADINGS = {1: "bold underline", 2: "bold", 3: "bold"}
 INLINE = {"strong_open": "bold", "em_open": "italic", "s_open": "strike", "link_open": "underline"}
-TOKENS: Mapping[_TokenType, str] = {
+CODE = "magenta"
+TOKENS: Mapping[_TokenType, str] = {  # of the eight colours, these two can be read on black and on white
     Token.Keyword: "magenta",
-    Token.Name.Function: "blue",
-    Token.Name.Class: "blue",
-    Token.Literal.String: "green",
-    Token.Literal.Number: "cyan",
+    Token.Name.Function: "bold",
+    Token.Name.Class: "bold",
+    Token.Literal.String: "red",
     Token.Comment: "dim",
 }
 
@@ -88,11 +88,11 @@ class Markdown:
     def _line(self, line: str, width: int) -> Text:
         fence = FENCE.fullmatch(line)
         if self._fence:
-            ends = fence and not fence[2] and fence[1].startswith(self._fence)
+            ends = fence and not fence[2].strip() and fence[1].startswith(self._fence)
             return self._close() if ends else self._code_line(line)
         if fence:
-            self._fence, self._language = fence[1], fence[2]
-            return Text(f"─── {fence[2]}" if fence[2] else "───", style="dim")
+            self._fence, self._language = fence[1], fence[3]
+            return Text(f"─── {fence[2]}".rstrip(), style="dim")
         if RULE.fullmatch(line):
             return Text("─" * min(width, 40), style="dim")
         if heading := HEADING.fullmatch(line):
@@ -153,7 +153,7 @@ class Markdown:
                     yield f" ({links.pop()})", ["dim"]
             else:
                 content = token.content.replace(STAR, "*")
-                yield content, [*styles, "cyan"] if token.type == "code_inline" else list(styles)
+                yield content, [*styles, CODE] if token.type == "code_inline" else list(styles)
 
 
 def _bullet(mark: str) -> str:

@@ -154,7 +154,11 @@ ASK = (
     Option("extract", ("--extract",), "print only the first fenced block: code or code:LANG", metavar="code[:LANG]"),
     Option("partial", ("--partial",), "print what has arrived also on failure", kind="flag"),
 )
-CHAT = (Option("each_line", ("--each-line",), "each line of standard input is a turn, in order", kind="flag"),)
+CHAT = (
+    Option("each_line", ("--each-line",), "each line of standard input is a turn, in order", kind="flag"),
+    Option("plain", ("--plain",), "in a session, show answers without Markdown's styles", kind="flag", setting=True),
+    Option("no_history", ("--no-history",), "in a session, do not keep what you type", kind="flag", setting=True),
+)
 RAW_EVENTS = (
     Option("sse", ("--sse",), "pass the SSE bytes through untouched", kind="flag"),
     Option("type", ("--type",), "only events whose type matches", metavar="GLOB", many=True),

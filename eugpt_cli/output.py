@@ -1,18 +1,18 @@
 """Writers: events or a document in, bytes out. One is chosen at the start; the loop that feeds it is dull."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any, Protocol
 
 from eugpt_cli.errors import NotTheApi, Rejected
-from eugpt_cli.events import Event, Texts, document_text, member
+from eugpt_cli.events import Deltas, Event, Texts, document_text, one_line
 
 Write = Callable[[bytes], None]
 
 
 class Writer(Protocol):
-    def block(self, chunk: bytes, events: list[Event]) -> None:
+    def block(self, chunk: bytes, events: Sequence[Event | Deltas]) -> None:
         """One network read, and the events which it completed."""
 
     def document(self, document: Mapping[str, Any], raw: bytes) -> None: ...
@@ -41,10 +41,15 @@ class Text:
         self._half = ""  # the first half of a surrogate pair whose second half is in the next delta
         self._last = ""
 
-    def block(self, chunk: bytes, events: list[Event]) -> None:
-        text = self._texts.of(events)
-        if not text:
-            return
+    def block(self, chunk: bytes, events: Sequence[Event | Deltas]) -> None:
+        parts: list[str] = []
+        try:
+            for text in self._texts.of(events):
+                parts.append(text)
+        finally:  # an event that is not JSON does not hide those before it
+            self._add("".join(parts))
+
+    def _add(self, text: str) -> None:
         if self._live:
             self._show(text)
         else:
@@ -146,7 +151,7 @@ class Document:
         self._write = write
         self._raw = self._last = b""
 
-    def block(self, chunk: bytes, events: list[Event]) -> None:
+    def block(self, chunk: bytes, events: Sequence[Event | Deltas]) -> None:
         """A stream's document stands in its last event."""
         self._last = events[-1].raw if events else self._last
 
@@ -163,6 +168,27 @@ class Document:
         """All or nothing."""
 
 
+def member(raw: bytes, name: str) -> bytes:
+    """The bytes of one member's value in the JSON object `raw`, the last of several; b"" for none."""
+    import json
+
+    text = raw.decode("utf-8", "surrogateescape")
+    decoder = json.JSONDecoder(parse_int=str, parse_float=str)
+    found, at = "", _next(text, text.index("{") + 1)
+    while text[at] != "}":
+        key, end = decoder.raw_decode(text, at)
+        start = _next(text, end)
+        _, end = decoder.raw_decode(text, start)
+        found = text[start:end] if key == name else found
+        at = _next(text, end)
+    return found.encode("utf-8", "surrogateescape")
+
+
+def _next(text: str, at: int) -> int:
+    """Where the next key or value begins."""
+    return len(text) - len(text[at:].lstrip(" \t\r\n,:"))
+
+
 class Ndjson:
     """Every event's data as one line, as it came."""
 
@@ -170,8 +196,8 @@ class Ndjson:
         self._write = write
         self._types = types
 
-    def block(self, chunk: bytes, events: list[Event]) -> None:
-        lines = [one_line(event.raw) for event in events if self._wanted(event.type)]
+    def block(self, chunk: bytes, events: Sequence[Event | Deltas]) -> None:
+        lines = [event.lines() for event in events if self._wanted(event.type)]
         if lines:
             self._write(b"".join(lines))
 
@@ -188,18 +214,13 @@ class Ndjson:
         return not self._types or any(fnmatchcase(name, glob) for glob in self._types)
 
 
-def one_line(raw: bytes) -> bytes:
-    """The bytes and a newline; line ends inside are dropped, which JSON allows: they never stand in a string."""
-    return raw.replace(b"\r", b"").replace(b"\n", b"") + b"\n"
-
-
 class Sse:
     """The body's bytes, untouched."""
 
     def __init__(self, write: Write) -> None:
         self._write = write
 
-    def block(self, chunk: bytes, events: list[Event]) -> None:
+    def block(self, chunk: bytes, events: Sequence[Event | Deltas]) -> None:
         self._write(chunk)
 
     def document(self, document: Mapping[str, Any], raw: bytes) -> None:

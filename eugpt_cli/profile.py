@@ -6,8 +6,7 @@ Its keys are the settings of the catalogue by their long flags (`base-url` or `b
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from eugpt_cli.catalogue import COMMANDS
 from eugpt_cli.console import reason
@@ -16,12 +15,11 @@ from eugpt_cli.errors import ConfigError
 KEY_SOURCES = ("api_key_file", "api_key_command")
 
 
-@dataclass(frozen=True)
-class Profile:
+class Profile(NamedTuple):
     """One profile: its name, the settings by their names in the catalogue, and the file; empty where there is none."""
 
     name: str = "default"
-    values: Mapping[str, Any] = field(default_factory=dict)
+    values: Mapping[str, Any] = {}
     path: str | None = None
 
 

@@ -2,8 +2,7 @@
 
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -11,11 +10,11 @@ from eugpt_cli import __version__
 from eugpt_cli.settings import Target
 
 USER_AGENT = f"eugpt-cli/{__version__}"
+LONGEST_WORD = 100_000  # bytes; Linux takes 128 KiB for one argument of a command
 ACCEPT = {True: "text/event-stream", False: "application/json"}
 
 
-@dataclass(frozen=True)
-class Request:
+class Request(NamedTuple):
     """What is sent: where, the JSON body, and whether a stream is asked for."""
 
     target: Target
@@ -33,7 +32,9 @@ class Request:
 
 
 def compose(prompt: str | None, stdin: str | None, files: Sequence[tuple[str, str]]) -> str:
-    """Prompt, a blank line, stdin, and each file wrapped by its name."""
+    """Prompt, a blank line, stdin, and each file wrapped by its name; "" if there is no text in any of them."""
+    if not (prompt or stdin or any(text for _, text in files)):
+        return ""
     wrapped = [f'<file name="{_attribute(name)}">\n{text}\n</file>' for name, text in files]
     return "\n\n".join(part for part in (prompt, stdin, *wrapped) if part)
 
@@ -71,15 +72,19 @@ def build(
 
 def curl(request: Request) -> str:
     """A command for a POSIX shell that sends the same; the key stays a variable."""
+    body = request.body.decode()  # one line: all its line ends are escaped
+    if len(request.body) <= LONGEST_WORD:
+        data = f"--data-binary {shlex.quote(body)}"
+    else:
+        data = f"--data @- <<'EOF'\n{body}\nEOF"  # of standard input --data drops the line ends
     words = [
         "curl",
         *(["-N"] if request.stream else []),
-        "-sS",
+        "-gsS",
         shlex.quote(request.target.url),
         '-H "Authorization: Bearer $EUGPT_API_KEY"',
         "-H 'Content-Type: application/json'",
         f"-H 'Accept: {ACCEPT[request.stream]}'",
-        "--data-binary",
-        shlex.quote(request.body.decode()),
+        data,
     ]
     return " ".join(words)

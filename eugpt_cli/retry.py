@@ -1,9 +1,9 @@
 """Whether a fault is worth another attempt, how long to wait for it, and the fault that an HTTP status means."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
+from typing import NamedTuple
 
 from eugpt_cli.errors import AnswerError, EugptError, LostError, NotTheApi, OutOfTime, StatusError, Unreachable
 from eugpt_cli.events import envelope, parse
@@ -18,8 +18,7 @@ LONGEST_PAUSE = 8.0
 LONGEST_TOLD_PAUSE = 60.0  # for a Retry-After where --max-time sets no bound
 
 
-@dataclass(frozen=True)
-class Patience:
+class Patience(NamedTuple):
     """How often to try again, and how long there is for it: `left` tells the seconds until --max-time, or None."""
 
     retries: int

@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 from eugpt_cli import files, settings, turn
 from eugpt_cli.console import Console
-from eugpt_cli.errors import EugptError, OutOfTime, OutputError, Stopped
-from eugpt_cli.keyboard import Cancelled, End, open_keyboard, unechoed
+from eugpt_cli.errors import EugptError, InputError, OutOfTime, Stopped
+from eugpt_cli.keyboard import Cancelled, End, Keyboard, open_keyboard, unechoed
 from eugpt_cli.mask import Masked, Sink
 from eugpt_cli.output import Text, encode
 from eugpt_cli.past import Past
@@ -53,40 +53,48 @@ class Session:
         self._over = False
 
     def run(self) -> None:
-        """Raises Stopped for a signal that is no Ctrl-C, and OutOfTime or OutputError, which no message can mend."""
+        """Raises Stopped for a signal that is no Ctrl-C, and OutOfTime."""
         words = {word: command.path for word, command in COMMANDS.items()}
-        keyboard = open_keyboard(self._past.entries(), words, plain=self._dumb)
-        self._tell(f"{self._where() or 'a new conversation'} · /help")
+        keyboard = open_keyboard(self._past.entries(), words, self._console.size, dumb=self._dumb)
+        self._tell(f"{self._where()} · /help")
         while not self._over:
             try:
-                with self._console.interruptible():
-                    text = keyboard.read(PROMPT)
+                self._take(self._read(keyboard))
             except End:
-                self._console.note("")
                 break
-            except (Cancelled, Stopped) as stop:
-                _pass_on(stop)
-                self._console.note("")
+            except Cancelled:
                 continue
-            self._take(text)
-        where = self._where()
-        if where:
-            self._tell(f"{where}: eugpt chat -c {self._thread.name or self._thread.id}")
+            except OutOfTime:
+                raise
+            except EugptError as error:
+                self._console.error(error_json(error) if self._options.errors == "json" else error_text(error))
+        if self._thread.id:
+            self._tell(f"{self._where()} · eugpt chat -c {self._thread.name or self._thread.id}")
+
+    def _read(self, keyboard: Keyboard) -> str:
+        try:
+            with self._console.interruptible():
+                return keyboard.read(PROMPT)
+        except Stopped as stop:
+            _pass_on(stop)
+            self._console.error("")
+            raise Cancelled from None
+        except UnicodeDecodeError:
+            raise InputError("what was typed is not UTF-8") from None
 
     def _take(self, text: str) -> None:
-        word, _, rest = text.strip().partition(" ")
-        try:
-            if word in COMMANDS:
-                COMMANDS[word].run(self, rest.strip())
-            elif word.startswith("/") and "\n" not in text:
-                near = get_close_matches(word, COMMANDS, 1) or ["/help"]
-                self._tell(f"there is no {one_line(word)}; {near[0]} is near; a space before it makes it a message")
-            elif word:
-                self._say(text)
-        except (OutOfTime, OutputError):
-            raise
-        except EugptError as error:
-            self._fail(error)
+        if text.startswith("/") and "\n" not in text:
+            self._obey(*text.split(" ", 1))
+        elif text.strip():
+            self._say(text)
+
+    def _obey(self, word: str, rest: str = "") -> None:
+        command = COMMANDS.get(word)
+        if command:
+            command.run(self, rest.strip())
+            return
+        near = get_close_matches(word, COMMANDS, 1) or ["/help"]
+        self._tell(f"there is no {one_line(word)}; {near[0]} is near; a space before it makes it a message")
 
     def _say(self, text: str) -> None:
         text = files.text([os.fsencode(text), b"\n"], "the message")
@@ -110,6 +118,7 @@ class Session:
         else:
             sink.discard()
             if fault:
+                fault.hint = fault.hint or "/retry sends it again"
                 raise fault
             if not self._thread.id:
                 self._tell("the service named no conversation: the next message will not know of this one")
@@ -134,15 +143,14 @@ class Session:
         self._heard.append(text)
         return visible(text)
 
-    def _fail(self, error: EugptError) -> None:
-        self._console.error(error_json(error) if self._options.errors == "json" else error_text(error))
-
     def _tell(self, text: str) -> None:
         self._console.note(text if self._dumb else f"\x1b[2m{text}\x1b[0m")
 
     def _where(self) -> str:
         thread = self._thread
-        return f"conversation {' '.join(filter(None, (thread.name, thread.id)))}" if thread.stored else ""
+        if thread.id:
+            return f"conversation {thread.name} {thread.id}" if thread.name else f"conversation {thread.id}"
+        return f"new conversation {thread.name}" if thread.name else "new conversation"
 
     def _past_path(self) -> str | None:
         return self._thread.past if not self._options.no_history else None
@@ -153,7 +161,7 @@ class Session:
         self._tell("\n".join(f"{left:<{width}}  {right}" for left, right in (*rows, *KEYS)))
 
     def tell_id(self, rest: str) -> None:
-        self._tell(self._where() or "no conversation yet: the first message begins one")
+        self._tell(self._where())
 
     def name(self, rest: str) -> None:
         self._thread.call(rest)
@@ -187,9 +195,9 @@ class Session:
         self._over = True
 
 
-def _pass_on(stop: BaseException) -> None:
+def _pass_on(stop: Stopped) -> None:
     """Ctrl-C ends a message or an answer; any other signal ends the session."""
-    if isinstance(stop, Stopped) and stop.signum != signal.SIGINT:
+    if stop.signum != signal.SIGINT:
         raise stop
 
 

@@ -3,7 +3,6 @@
 import re
 from binascii import b2a_base64
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 
@@ -76,15 +75,15 @@ def _number(value: Any, span: Span, error: type[UsageError | ConfigError], sourc
     return number
 
 
-@dataclass(frozen=True)
 class Options:
     """The arguments and options of one command as resolved; each is an attribute by its name in the catalogue.
 
     `profile_values` are the profile's own, for those that are no option (the sources of the key).
     """
 
-    values: Mapping[str, Any]
-    profile_values: Mapping[str, Any] = field(default_factory=dict)
+    def __init__(self, values: Mapping[str, Any], profile_values: Mapping[str, Any] | None = None) -> None:
+        self.values = values
+        self.profile_values = profile_values or {}
 
     def __getattr__(self, name: str) -> Any:
         try:
@@ -93,8 +92,7 @@ class Options:
             raise AttributeError(name) from None
 
 
-@dataclass(frozen=True)
-class Target:
+class Target(NamedTuple):
     """Where requests go: scheme, host, port, and the path of the endpoint."""
 
     scheme: str
@@ -132,8 +130,7 @@ def target(base: str) -> Target:
     return Target(parts.scheme, host, port or (443 if parts.scheme == "https" else 80), f"{path}/responses")
 
 
-@dataclass(frozen=True)
-class Proxy:
+class Proxy(NamedTuple):
     """An HTTP proxy that is asked to CONNECT; `authorization` is the value of its header."""
 
     host: str
@@ -141,8 +138,7 @@ class Proxy:
     authorization: str | None = None
 
 
-@dataclass(frozen=True)
-class Route:
+class Route(NamedTuple):
     """The way to a target: through which proxy, and whose certificates to trust (neither: the system's)."""
 
     target: Target

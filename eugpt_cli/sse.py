@@ -1,10 +1,12 @@
 """Bytes in, frames out: a decoder for text/event-stream, after the WHATWG HTML standard, section 9.2.6."""
 
+import re
 from typing import NamedTuple
 
 BOM = b"\xef\xbb\xbf"
 BLANK = b"\n\n"
 DATA = b"data: "
+NAME = re.compile(rb"(?:event: ([^\n]+)\n)?data: ")
 LIMIT = 256 * 1024 * 1024
 RETRY_DIGITS = 18  # of milliseconds; more is no time, and Python refuses thousands
 
@@ -22,11 +24,15 @@ class Frame(NamedTuple):
 
 
 class Run(NamedTuple):
-    """Events that follow each other and share their name and id: the data of each."""
+    """`length` events that follow each other under one name and id; their data, one a line if they are many."""
 
     event: str
     id: str
-    data: list[bytes]
+    length: int
+    data: bytes
+
+    def each(self) -> list[bytes]:
+        return self.data.split(b"\n") if self.length > 1 else [self.data]
 
 
 class Decoder:
@@ -48,10 +54,10 @@ class Decoder:
         self._after_cr = False
 
     def feed(self, chunk: bytes) -> list[Frame]:
-        return [Frame(run.event, data, run.id) for run in self.runs(chunk) for data in run.data]
+        return [Frame(run.event, data, run.id) for run in self.runs(chunk) for data in run.each()]
 
     def runs(self, chunk: bytes) -> list[Run]:
-        """The same frames in runs. Events of one shape are cut by one split; all else goes line by line."""
+        """The same frames in runs. Events of one shape are taken apart by one replacement, all else line by line."""
         runs: list[Run] = []
         if not self._is_between_events():
             head, blank, chunk = chunk.partition(BLANK)
@@ -70,16 +76,16 @@ class Decoder:
 
     def _run(self, body: bytes) -> Run | None:
         """Whole events, if each is a data line after the same event line or none; their last blank line is cut off."""
-        name = body[: body.find(DATA)]
-        lines = name.count(b"\n")
-        if name and not (lines == 1 and name.startswith(b"event: ") and name.endswith(b"\n")):
+        start = body[: body.find(DATA)] + DATA
+        name = NAME.fullmatch(start)
+        if not name or not body.startswith(start) or b"\r" in body or len(body) > self._limit:
             return None
-        start = name + DATA
-        data = body[len(start) :].split(BLANK + start)
-        newlines = len(data) * (lines + 2) - 2  # that many belong to the shape: one more would stand in the data
-        if not body.startswith(start) or body.count(b"\n") != newlines or b"\r" in body or len(body) > self._limit:
+        between = BLANK + start
+        data = body[len(start) :].replace(between, b"\n")
+        count = (len(body) - len(start) - len(data)) // (len(between) - 1) + 1
+        if data.count(b"\n") != count - 1:  # there are lines of another kind
             return None
-        return Run(name[7:-1].decode("utf-8", "replace") or "message", self._id, data)
+        return Run(_text(name[1] or b"message"), self._id, count, data)
 
     def _read(self, chunk: bytes, runs: list[Run]) -> None:
         """Line by line."""
@@ -136,15 +142,19 @@ class Decoder:
         if name == b"data":
             self._append(value)
         elif name == b"event":
-            self._event = value.decode("utf-8", "replace")
+            self._event = _text(value)
         elif name == b"id" and b"\0" not in value:
-            self._id = value.decode("utf-8", "replace")
+            self._id = _text(value)
         elif name == b"retry" and value.isdigit() and len(value) <= RETRY_DIGITS:
             self.retry = int(value)
 
     def _dispatch(self, runs: list[Run]) -> None:
         if self._data:
-            runs.append(Run(self._event or "message", self._id, [b"\n".join(self._data)]))
+            runs.append(Run(self._event or "message", self._id, 1, b"\n".join(self._data)))
             self._data = []
             self._size = 0
         self._event = ""
+
+
+def _text(value: bytes) -> str:
+    return value.decode("utf-8", "replace")

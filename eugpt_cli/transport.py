@@ -1,186 +1,59 @@
 """The only file that knows httpx: requests over dialled sockets, foreign errors translated at this door."""
 
 import socket
-import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from typing import NamedTuple
 
-import httpcore
 import httpx
 
 from eugpt_cli.dial import Early, dial
-from eugpt_cli.errors import ConfigError, EugptError, Internal, NotTheApi, TimedOut, Truncated
+from eugpt_cli.errors import ConfigError, NotTheApi
 from eugpt_cli.mask import redact
 from eugpt_cli.request import Request
 from eugpt_cli.settings import Route
-
-LONGEST_WAIT = 1e6  # seconds; a socket takes 2**32 ms for none at all
-LONGEST_REST = 4.0  # seconds after which an idle connection is not trusted to be open any more
+from eugpt_cli.wire import Silence, Wire
 
 
-class Silence:
-    """How long the server may stay silent, counted in events: `beat` when one has come.
-
-    `sent`: the request, or a part of it, may have left.
-    """
-
-    def __init__(self, seconds: float) -> None:
-        self.sent = False
-        self._seconds = seconds
-        self.beat()
-
-    def beat(self) -> None:
-        self._until = time.monotonic() + self._seconds
-
-    def left(self) -> float:
-        left = self._until - time.monotonic()
-        if left <= 0:
-            raise TimedOut(f"the service has been silent for {self._seconds:g} s")
-        return min(left, LONGEST_WAIT)
-
-
-class _Stream(httpcore.NetworkStream):
-    """A socket as httpcore wants it, timed by the silence clock of a request instead of by single reads."""
-
-    def __init__(self, sock: socket.socket) -> None:
-        self._sock = sock
-
-    def begin(self, silence: Silence) -> None:
-        """A new request goes over this socket."""
-        self._silence = silence
-        self._first = True
-        self.at_end = False
-        self.is_http = True
-        silence.sent = True
-        silence.beat()
-
-    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        self._sock.settimeout(self._silence.left())
-        try:
-            data = self._sock.recv(max_bytes)
-        except TimeoutError:
-            self._silence.left()
-            raise TimedOut("the service has been silent for too long") from None
-        except OSError as error:
-            raise Truncated(f"the connection was cut: {(error.strerror or str(error)).lower()}") from None
-        if self._first and data:
-            self._first = False
-            self.is_http = data[:5] == b"HTTP/"[: len(data)]
-        self.at_end = not data
-        return data
-
-    def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        view = memoryview(buffer)
-        while view:
-            self._sock.settimeout(self._silence.left())
-            try:
-                view = view[self._sock.send(view) :]
-            except TimeoutError:
-                self._silence.left()
-            except OSError as error:  # httpcore then still reads the answer that a hasty server has sent
-                raise httpcore.WriteError(str(error)) from None
-            else:
-                self._silence.beat()
-
-    def close(self) -> None:
-        self._sock.close()
-
-    def is_open(self) -> bool:
-        """Whether an idle socket is still good: nothing to read, not even its end."""
-        self._sock.settimeout(0)
-        try:
-            self._sock.recv(1)
-        except OSError as error:
-            return isinstance(error, BlockingIOError) or type(error).__name__ == "SSLWantReadError"
-        return False
-
-
-class _Wire:
-    """One HTTP/1.1 connection over a socket that is already there."""
-
-    def __init__(self, sock: socket.socket, request: httpx.Request) -> None:
-        url = request.url
-        self.stream = _Stream(sock)
-        self.connection = httpcore.HTTP11Connection(
-            httpcore.Origin(url.raw_scheme, url.raw_host, url.port or {"http": 80, "https": 443}[url.scheme]),
-            self.stream,
-        )
-        self.rests_since = 0.0
-
-    def is_good(self) -> bool:
-        return time.monotonic() - self.rests_since < LONGEST_REST and self.stream.is_open()
-
-
-@dataclass
-class _Trip:
-    """One request on its way: its clock, and the wire it goes over."""
-
-    silence: Silence
-    wire: _Wire | None = None
-
-
-class _Wires(httpx.BaseTransport):
-    """Dials for each request, or takes a connection that has rested; keeps up to `keep` of them."""
+class _Wires:
+    """Connections that rest between requests, up to `keep` of them; a new one is dialled if none is good."""
 
     def __init__(self, connect: Callable[[], socket.socket], keep: int) -> None:
         self._connect = connect
-        self._resting: deque[_Wire] = deque(maxlen=keep)
+        self._resting: deque[Wire] = deque(maxlen=keep)
 
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        trip: _Trip = request.extensions["trip"]
-        trip.wire = wire = self._take() or _Wire(self._connect(), request)
-        wire.stream.begin(trip.silence)
-        url = request.url
-        response = wire.connection.handle_request(
-            httpcore.Request(
-                request.method,
-                httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path),
-                headers=request.headers.raw,
-                content=request.stream,
-            )
-        )
-        return httpx.Response(
-            response.status, headers=response.headers, stream=_Body(response), extensions=response.extensions
-        )
-
-    def _take(self) -> _Wire | None:
+    def take(self) -> Wire:
         while True:
             try:
                 wire = self._resting.pop()
             except IndexError:
-                return None
+                return Wire(self._connect())
             if wire.is_good():
                 return wire
-            wire.connection.close()
+            wire.close()
 
-    def give_back(self, wire: _Wire) -> None:
+    def give_back(self, wire: Wire) -> None:
         """A wire whose request has ended, well or not."""
-        if len(self._resting) < (self._resting.maxlen or 0) and wire.connection.is_idle():
-            wire.rests_since = time.monotonic()
+        if len(self._resting) < (self._resting.maxlen or 0) and wire.rest():
             self._resting.append(wire)
         else:
-            wire.connection.close()
+            wire.close()
 
     def close(self) -> None:
         while self._resting:
-            self._resting.pop().connection.close()
+            self._resting.pop().close()
 
 
 class _Body(httpx.SyncByteStream):
-    def __init__(self, response: httpcore.Response) -> None:
-        self._response = response
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces = pieces
 
     def __iter__(self) -> Iterator[bytes]:
-        return iter(self._response.iter_stream())
-
-    def close(self) -> None:
-        self._response.close()
+        return self._pieces
 
 
-@dataclass(frozen=True)
-class Response:
+class Response(NamedTuple):
     """Status, headers (any case), and the body in pieces as they come off the network."""
 
     status: int
@@ -232,46 +105,36 @@ class Client:
     @contextmanager
     def send(self, request: Request, silence: Silence) -> Iterator[Response]:
         """Sends, and hands out the response. Raises Unreachable before, LostError or NotTheApi after."""
-        trip = _Trip(silence)
+        message = self._message(request)
+        wire = self._wires.take()
         try:
-            with _translated(trip):
-                response = self._wires.handle_request(
-                    httpx.Request(
-                        "POST",
-                        request.target.url,
-                        content=request.body,
-                        headers=[*request.headers(self._key), ("Accept-Encoding", "identity")],
-                        extensions={"trip": trip},
-                    )
-                )
+            wire.send(message.method, message.url.raw_path, message.headers.raw, request.body, silence)
+            head = wire.response()
             silence.beat()
-            try:
-                yield Response(response.status_code, response.reason_phrase, response.headers, _chunks(response, trip))
-            finally:
-                response.close()
+            response = httpx.Response(
+                head.status_code,
+                headers=head.headers.raw_items(),
+                stream=_Body(wire.body()),
+                extensions={"reason_phrase": head.reason},
+            )
+            yield Response(response.status_code, response.reason_phrase, response.headers, _chunks(response))
         finally:
-            if trip.wire:
-                self._wires.give_back(trip.wire)
+            self._wires.give_back(wire)
+
+    def _message(self, request: Request) -> httpx.Request:
+        try:
+            return httpx.Request(
+                "POST",
+                request.target.url,
+                content=request.body,
+                headers=[*request.headers(self._key), ("Accept-Encoding", "identity")],
+            )
+        except (httpx.InvalidURL, UnicodeError) as error:  # an address or a domain name that cannot be
+            raise ConfigError(f"the base URL cannot be used: {str(error).lower()}") from None
 
 
-def _chunks(response: httpx.Response, trip: _Trip) -> Iterator[bytes]:
-    with _translated(trip):
-        yield from response.iter_bytes() if "content-encoding" in response.headers else response.iter_raw()
-
-
-@contextmanager
-def _translated(trip: _Trip) -> Iterator[None]:
+def _chunks(response: httpx.Response) -> Iterator[bytes]:
     try:
-        yield
-    except (httpcore.RemoteProtocolError, httpx.RemoteProtocolError) as error:
-        if trip.wire and trip.wire.stream.at_end and trip.wire.stream.is_http:
-            raise Truncated("the connection was cut before the answer was complete") from None
-        raise NotTheApi(f"the answer is not HTTP as it should be: {error}") from None
-    except (httpx.DecodingError, httpx.StreamError) as error:
+        yield from response.iter_bytes() if "content-encoding" in response.headers else response.iter_raw()
+    except httpx.DecodingError as error:
         raise NotTheApi(f"the answer cannot be decoded: {error}") from None
-    except EugptError:
-        raise
-    except (httpx.InvalidURL, UnicodeError) as error:  # an address or a domain name that cannot be
-        raise ConfigError(f"the base URL cannot be used: {str(error).lower()}") from None
-    except (httpcore.ProtocolError, httpx.HTTPError) as error:
-        raise Internal(f"the request could not be made: {error}") from None

@@ -173,7 +173,10 @@ class Line:
             self._client.close()
 
     def _open(self) -> "Client":
-        """The client; the first time it connects while httpx is being imported."""
+        """The client; the first time it connects while httpx is being imported.
+
+        No connection is used twice: one that the service is just closing would leave a turn with an unknown outcome.
+        """
         if self._client is None:
             from eugpt_cli.dial import Early
 
@@ -181,7 +184,7 @@ class Line:
             early = Early(self._route, seconds)
             from eugpt_cli.transport import Client
 
-            self._client = Client(self._route, self.secret, connect_timeout=seconds, keep=1, early=early)
+            self._client = Client(self._route, self.secret, connect_timeout=seconds, early=early)
         return self._client
 
     def _tell_wait(self) -> None:

@@ -59,6 +59,7 @@ class Shell:
 
     def __init__(self, name: str, home: Path) -> None:
         self.name = name
+        self._home = home
         self._started = home / "started"
         command, *arguments = ARGV[program(name)]
         self._child: Any = pexpect.spawn(
@@ -95,8 +96,8 @@ class Shell:
     def offers(self, line: str) -> dict[str, str]:
         """What a TAB after the line shows: each word and its description. Fish is asked what it would show."""
         if self.name == "fish":
-            shown = self._type(f"complete -C {_fish_quoted(line)}\n").partition("\n")[2].partition("⏎")[0]
-            return dict(row.partition("\t")[::2] for row in shown.splitlines())
+            self._type(f"complete -C {_fish_quoted(line)} >offered\n")
+            return dict(row.partition("\t")[::2] for row in (self._home / "offered").read_text().splitlines())
         self._child.send(f"{line}\t")  # nothing may follow yet: zsh shows no list while there are keys to read
         for _ in ("as it is typed", "under the list"):
             self._child.expect_exact(f"> {line}")

@@ -10,7 +10,7 @@ FLOORS = [
     {"__init__"},
     {"errors", "sse", "options", "mask", "roff"},
     {"events", "settings", "catalogue", "terminal", "locks"},
-    {"request", "retry", "output", "report", "console", "dial", "screen", "markdown", "keyboard", "past"},
+    {"request", "retry", "output", "report", "console", "dial", "wire", "screen", "markdown", "keyboard", "past"},
     {"files", "transport", "profile"},
     {"sinks", "key", "watch", "conversations"},
     {"exchange", "thread"},
@@ -29,7 +29,7 @@ BATCH = [
 ]
 DOORS = {
     "httpx": {"transport"},
-    "httpcore": {"transport"},
+    "h11": {"wire"},
     "typer": {"cli"},
     "aiohttp": {"local"},
     "pydantic": {"local"},

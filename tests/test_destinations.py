@@ -111,7 +111,7 @@ BAD_DESTINATIONS = [
 ]
 
 
-@pytest.mark.parametrize("command", ["ask", "stream", "raw-events"])
+@pytest.mark.parametrize("command", ["ask", "stream"])
 @pytest.mark.parametrize(("redirection", "options", "code", "says", "requests"), BAD_DESTINATIONS)
 def test_bad_destinations(
     tmp_path: Path, command: str, redirection: str, options: str, code: int, says: str, requests: int
@@ -176,7 +176,7 @@ FAILURES = [
 ]
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", ["ask", "stream"])
 @pytest.mark.parametrize(("script", "code"), FAILURES, ids=lambda value: str(value)[:40])
 def test_failures_leave_the_old_file(tmp_path: Path, command: str, script: bytes, code: int) -> None:
     target = tmp_path / "answer"
@@ -201,14 +201,19 @@ def test_a_full_disk_leaves_the_old_file(tmp_path: Path) -> None:
     assert names(tmp_path) == {"answer"}
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-@pytest.mark.parametrize("signum", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP], ids=lambda s: s.name)
+@pytest.mark.parametrize(
+    ("command", "signum"),
+    [
+        *((command, signal.SIGKILL) for command in COMMANDS),
+        *(("stream", signum) for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)),
+    ],
+)
 def test_killed_in_the_middle(tmp_path: Path, command: str, signum: signal.Signals) -> None:
     arrived = threading.Event()
 
     def script(connection: socket.socket) -> None:
         event = chunk(sse(json.dumps({"type": "response.output_text.delta", "delta": "x" * 100_000})))
-        connection.sendall(SSE_HEAD + event * 200)  # more than sockets buffer: most of it has been read by then
+        connection.sendall(SSE_HEAD + event * 100)  # more than sockets buffer: most of it has been read by then
         arrived.set()
         connection.recv(1)
 

@@ -4,6 +4,7 @@ import json
 import os
 import socket
 import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 
 from .program import EUGPT, KEY, eugpt, shell
 from .rawserver import http, serving, stream
-from .test_wire import DOCUMENT, EVENTS
+from .test_wire import DOCUMENT, EVENTS, UUID
 
 HELLO = (0, b"Hello\n", b"")
 COMMANDS = ["ask", "stream", "chat", "raw-events"]
@@ -89,6 +90,16 @@ def test_a_file_whose_name_is_no_text(tmp_path: Path) -> None:
             assert (bad.returncode, bad.stdout, bad.stderr.count(b"\n")) == (31, b"", 1)
             assert b"\x1b" not in bad.stderr
     assert json.loads(server.received[0].body)["input"].endswith("\ninside\n</file>")
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="its ulimit -v limits nothing")
+def test_too_little_memory_or_too_few_files_are_no_defect() -> None:
+    with serving(http(DOCUMENT)) as server:
+        memory = shell("head -c 250000000 /dev/zero | tr '\\0' a | { ulimit -v 200000; eugpt ask; }")
+        files = [shell(f"ulimit -n {n}; eugpt ask -I x -c {UUID}", base_url=server.base_url) for n in range(5, 9)]
+    assert (memory.returncode, memory.stdout) == (30, b"")
+    assert memory.stderr.startswith(b"eugpt: config: this machine allows too little for this: no more memory\n")
+    assert not any(run.returncode == 1 or b"defect" in run.stderr for run in files), files
 
 
 def at_once(arguments: list[list[str]], base_url: str) -> list[tuple[int, bytes, bytes]]:

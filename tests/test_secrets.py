@@ -78,8 +78,7 @@ ECHOES: dict[str, Script] = {
 FORMS = (
     "ask x -v --partial --meta meta",
     "ask x --json -o answer --errors json --meta meta",
-    "ask x --extract code",
-    "stream x -v --errors json --retries 1",
+    "stream x -v --errors json",
     f"chat x -c {UUID} --meta meta -o answer",
     "raw-events x --trailer",
     "raw-events x --sse -v --errors json",
@@ -156,9 +155,8 @@ MISTAKES = [
 
 
 @pytest.mark.parametrize(("arguments", "env", "code"), MISTAKES, ids=lambda value: str(value)[:40])
-@pytest.mark.parametrize("form", ["text", "json"])
-def test_mistakes(arguments: list[str], env: dict[str, str | None], code: int, form: str) -> None:
-    env = {"EUGPT_ERRORS": form, "EUGPT_DEBUG": "1", **env}
+def test_mistakes(arguments: list[str], env: dict[str, str | None], code: int) -> None:
+    env = {"EUGPT_DEBUG": "1", **env}
     run = eugpt(*arguments, base_url="http://127.0.0.1:1", env=env)
     assert run.returncode == code, run
     assert KEY.encode() not in run.stdout + run.stderr

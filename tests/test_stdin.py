@@ -50,6 +50,10 @@ KINDS: list[tuple[str, str, str | None]] = [
     ("eugpt ask -I <in", "sum", "sum"),
     ("eugpt ask -I <in", "", None),
     ("printf 'doc\\n' | eugpt ask -f -", "sum", 'sum\n\n<file name="-">\ndoc\n</file>'),
+    ("eugpt ask -f empty", "sum", 'sum\n\n<file name="empty">\n\n</file>'),
+    ("eugpt ask -f empty -f in", "", '<file name="empty">\n\n</file>\n\n<file name="in">\nfile\n</file>'),
+    ("eugpt ask -f empty -f /dev/null", "", None),
+    ("eugpt ask -f - <&-", "", None),
 ]
 
 

@@ -122,13 +122,14 @@ def test_an_error_line_that_nobody_reads_does_not_hold_the_end(signum: signal.Si
         assert pipe.read().strip(b".") == b""
 
 
-def test_curl_sends_the_same() -> None:
+@pytest.mark.parametrize("text", [b"it's", b"'$HOME' `id`\\n\nEOF\n" * 20_000], ids=["short", "long"])
+def test_curl_sends_the_same(text: bytes) -> None:
     with serving(http(DOCUMENT)) as server:
-        shown = eugpt("ask", "it's", "--curl", base_url=server.base_url, env={"EUGPT_API_KEY": None})
-        subprocess.run(
-            ["sh", "-c", shown.stdout], env={"PATH": os.defpath, "EUGPT_API_KEY": KEY}, check=True, capture_output=True
-        )
-        eugpt("ask", "it's", base_url=server.base_url)
+        url = f"{server.base_url}/[1-2]"
+        shown = eugpt("ask", "--curl", base_url=url, env={"EUGPT_API_KEY": None}, stdin=text)
+        env = {"PATH": os.defpath, "EUGPT_API_KEY": KEY}
+        subprocess.run(["sh"], input=shown.stdout, env=env, check=True, capture_output=True)
+        eugpt("ask", base_url=url, stdin=text)
     curl, ours = server.received
     assert (curl.path, curl.body, curl.headers["authorization"]) == (
         ours.path,

@@ -1,13 +1,13 @@
 """What an item has come to, as one line of NDJSON, and what is asked of the place where such rows go."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import orjson
 
 from eugpt_cli.batch.items import Item
 from eugpt_cli.errors import EugptError
-from eugpt_cli.events import Event, Texts, document_text
+from eugpt_cli.events import Deltas, Event, Texts, document_text
 from eugpt_cli.mask import MASK, SHORTEST
 from eugpt_cli.output import encode
 from eugpt_cli.report import Outcome, error_fields
@@ -47,8 +47,8 @@ class Answer:
         self.text = ""
         self.response: Mapping[str, Any] | None = None
 
-    def block(self, chunk: bytes, events: list[Event]) -> None:
-        self._parts.append(self._texts.of(events))
+    def block(self, chunk: bytes, events: Sequence[Event | Deltas]) -> None:
+        self._parts.extend(self._texts.of(events))
 
     def document(self, document: Mapping[str, Any], raw: bytes) -> None:
         self._parts.append(document_text(document))
