@@ -5,16 +5,17 @@ import select
 import signal
 import stat
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from types import FrameType
+from typing import NoReturn
 
 from eugpt_cli.errors import InputError, OutOfTime, OutputError, Stopped
 from eugpt_cli.mask import redact
 
 IDLE_NOTE_SECONDS = 3.0
 LAST_WORDS_SECONDS = 2.0
-ALARM_AGAIN_SECONDS = 0.1  # Python overlooks a signal that comes just before a system call, until the next one
+BEAT_SECONDS = 0.25  # Python overlooks a signal that comes just before a system call, until the next one comes
 READ_SIZE = 1 << 16
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _came: set[int] = set()  # the signals since they are listened to
@@ -98,6 +99,8 @@ class Console:
         for signum in SIGNALS:
             if signal.getsignal(signum) is not signal.SIG_IGN:
                 signal.signal(signum, _stop)
+        signal.signal(signal.SIGALRM, self._beat)
+        self._wind()
         yield
 
     @contextmanager
@@ -121,18 +124,35 @@ class Console:
         """From now on the whole run takes at most so long: then OutOfTime is raised wherever it stands."""
         if seconds is not None:
             self._deadline = time.monotonic() + seconds
-            signal.signal(signal.SIGALRM, _out_of_time)
-            signal.setitimer(signal.ITIMER_REAL, seconds, ALARM_AGAIN_SECONDS)
+            self._wind()
 
     def hurry(self) -> None:
         """Under --max-time, what is still to be said must not wait for ever for somebody to read it."""
         if self._deadline is not None:
-            left = self._deadline - time.monotonic()
-            signal.setitimer(signal.ITIMER_REAL, max(left, LAST_WORDS_SECONDS), ALARM_AGAIN_SECONDS)
+            self._deadline = max(self._deadline, time.monotonic() + LAST_WORDS_SECONDS)
+            self._wind()
 
     def left(self) -> float | None:
         """Seconds until the limit, None without one."""
         return None if self._deadline is None else self._deadline - time.monotonic()
+
+    def _wind(self) -> None:
+        """The alarm goes at the limit, and until then now and then: nothing waits long with a signal overlooked."""
+        left = self.left()
+        first = BEAT_SECONDS if left is None else min(max(left, 0.001), BEAT_SECONDS)
+        signal.setitimer(signal.ITIMER_REAL, first, BEAT_SECONDS)
+
+    def _beat(self, signum: int, frame: FrameType | None) -> None:
+        left = self.left()
+        if left is not None and left <= 0:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            raise OutOfTime("--max-time has passed")
+        self._wind()
+
+    def become(self, path: str, arguments: Sequence[str]) -> NoReturn:
+        """Another program takes the place of this one; an alarm would outlive us, and end it. Raises OSError."""
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        os.execv(path, [path, *arguments])  # noqa: S606
 
     def leave(self, code: int) -> None:
         """Ends the process now; nothing of ours is buffered."""
@@ -204,8 +224,3 @@ def _stop(signum: int, frame: FrameType | None) -> None:
 def _interrupt(signum: int, frame: FrameType | None) -> None:
     signal.signal(signum, signal.SIG_IGN)
     raise Stopped(signum)
-
-
-def _out_of_time(signum: int, frame: FrameType | None) -> None:
-    signal.setitimer(signal.ITIMER_REAL, 0)
-    raise OutOfTime("--max-time has passed")

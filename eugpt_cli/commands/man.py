@@ -21,7 +21,7 @@ def run(options: Options, console: Console) -> int:
     if console.is_terminal(1):
         man = shutil.which("man", path=console.environ.get("PATH"))
         if man and isinstance(page, Path):
-            os.execv(man, [man, str(page)])  # noqa: S606 - man takes the place of this process
+            console.become(man, [str(page)])
         width = os.get_terminal_size(1).columns or WIDTH
     console.write(roff.text(page.read_text("utf-8"), width).encode())
     return 0
