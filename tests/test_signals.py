@@ -1,6 +1,5 @@
 """Signals end the process by the signal itself, wherever it stands, after it has cleaned up. Section 6."""
 
-import contextlib
 import fcntl
 import json
 import os
