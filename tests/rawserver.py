@@ -141,6 +141,7 @@ def reset_after(data: bytes) -> Script:
     """Sends `data`, then cuts the connection with a RST."""
 
     def script(connection: socket.socket) -> None:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # a RST drops what is not yet sent
         connection.sendall(data)
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         connection.close()
