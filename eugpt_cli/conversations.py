@@ -216,11 +216,9 @@ def state_folder(environ: Mapping[str, str]) -> str | None:
 
 def _made(folder: str) -> str:
     """The folder, made with those above it, each for this user alone."""
-    try:
-        os.mkdir(folder, 0o700)
-    except FileExistsError:
-        pass
-    except FileNotFoundError:
-        _made(os.path.dirname(folder))
-        return _made(folder)
+    with suppress(FileExistsError):
+        try:
+            os.mkdir(folder, 0o700)
+        except FileNotFoundError:
+            os.mkdir(os.path.join(_made(os.path.dirname(folder)), os.path.basename(folder)), 0o700)
     return folder

@@ -152,10 +152,11 @@ def test_waiting_is_said_on_a_terminal(home: dict[str, str]) -> None:
         holder.communicate()
 
 
-@pytest.mark.parametrize("broken", ["no home", "a file in the way"])
-def test_where_no_lock_can_be_had_it_goes_on_without(broken: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("home", [None, "file", "link-to-nothing"])
+def test_where_no_lock_can_be_had_it_goes_on_without(home: str | None, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
-    env: dict[str, str | None] = {} if broken == "no home" else {"HOME": str(tmp_path / "file")}
+    (tmp_path / "link-to-nothing").symlink_to("unmounted")
+    env: dict[str, str | None] = {"HOME": str(tmp_path / home)} if home else {}
     with serving(WHOLE) as server:
         quiet = eugpt("stream", "-c", ID, "x", env=env, base_url=server.base_url)
         told = eugpt("stream", "-c", ID, "x", "-v", env=env, base_url=server.base_url)
