@@ -30,6 +30,7 @@ class Console:
         self.errors: str | None = None
         self.quiet = False
         self._deadline: float | None = None
+        self._beats = True
         self._closed = {fd for fd in (0, 1, 2) if not _is_open(fd)}
         for _ in self._closed:  # a socket must not land on a standard stream's number
             os.open(os.devnull, os.O_RDWR)
@@ -138,9 +139,20 @@ class Console:
 
     def _wind(self) -> None:
         """The alarm goes at the limit, and until then now and then: nothing waits long with a signal overlooked."""
-        left = self.left()
-        first = BEAT_SECONDS if left is None else min(max(left, 0.001), BEAT_SECONDS)
+        waits = [max(left, 0.001)] if (left := self.left()) is not None else []
+        first = min([*waits, BEAT_SECONDS] if self._beats else waits, default=0.0)
         signal.setitimer(signal.ITIMER_REAL, first, BEAT_SECONDS)
+
+    @contextmanager
+    def still(self) -> Iterator[None]:
+        """In here only the limit rings: an event loop sees signals by itself, and complains of one while it closes."""
+        self._beats = False
+        self._wind()
+        try:
+            yield
+        finally:
+            self._beats = True
+            self._wind()
 
     def _beat(self, signum: int, frame: FrameType | None) -> None:
         left = self.left()

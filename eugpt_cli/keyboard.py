@@ -3,8 +3,8 @@
 import os
 import select
 import termios
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from importlib.util import find_spec
 from typing import Protocol
 
@@ -19,21 +19,27 @@ class Cancelled(Exception):
     """The user has thrown away what they were typing (Ctrl-C)."""
 
 
+class World(Protocol):
+    """What is needed of the console."""
+
+    def size(self) -> tuple[int, int]: ...
+
+    def still(self) -> AbstractContextManager[None]: ...
+
+
 class Keyboard(Protocol):
     def read(self, prompt: str) -> str:
         """A message, which may have many lines. Raises End, Cancelled, or UnicodeDecodeError."""
 
 
-def open_keyboard(
-    past: Sequence[str], words: Mapping[str, bool], size: Callable[[], tuple[int, int]], *, dumb: bool
-) -> Keyboard:
+def open_keyboard(past: Sequence[str], words: Mapping[str, bool], world: World, *, dumb: bool) -> Keyboard:
     """`past`: earlier messages, the oldest first. `words` are completed at the start, and whether a path follows.
 
     A `dumb` terminal cannot move its cursor.
     """
     if dumb:
         return _Bare()
-    return _Editor(past, words, size) if find_spec("prompt_toolkit") else _readline(past) or _Bare()
+    return _Editor(past, words, world) if find_spec("prompt_toolkit") else _readline(past) or _Bare()
 
 
 class _Bare:
@@ -89,7 +95,7 @@ class _Readline:
 class _Editor:
     """Several lines, history with search, paste in one piece; Enter sends, Alt-Enter begins a new line."""
 
-    def __init__(self, past: Sequence[str], words: Mapping[str, bool], size: Callable[[], tuple[int, int]]) -> None:
+    def __init__(self, past: Sequence[str], words: Mapping[str, bool], world: World) -> None:
         from prompt_toolkit import PromptSession
         from prompt_toolkit.completion import NestedCompleter, PathCompleter
         from prompt_toolkit.data_structures import Size
@@ -99,6 +105,7 @@ class _Editor:
         from prompt_toolkit.output.vt100 import Vt100_Output
         from prompt_toolkit.shortcuts import CompleteStyle
 
+        self._still = world.still
         keys = KeyBindings()
 
         @keys.add("enter")
@@ -123,12 +130,13 @@ class _Editor:
             enable_suspend=True,
             input=create_input(),
             # Without cursor position requests: their answers land on the command line of slow terminals.
-            output=Vt100_Output(terminal, lambda: Size(*reversed(size())), enable_cpr=False),
+            output=Vt100_Output(terminal, lambda: Size(*reversed(world.size())), enable_cpr=False),
         )
 
     def read(self, prompt: str) -> str:
         try:
-            return self._session.prompt([("bold", prompt)])
+            with self._still():
+                return self._session.prompt([("bold", prompt)])
         except EOFError:
             raise End from None
         except KeyboardInterrupt:

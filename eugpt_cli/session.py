@@ -56,7 +56,7 @@ class Session:
     def run(self) -> None:
         """Raises Stopped for a signal that is no Ctrl-C, and OutOfTime."""
         words = {word: command.path for word, command in COMMANDS.items()}
-        keyboard = open_keyboard(self._past.entries(), words, self._console.size, dumb=self._dumb)
+        keyboard = open_keyboard(self._past.entries(), words, self._console, dumb=self._dumb)
         near = self._thread.near
         self._note(" · ".join([self._where(), *([f"near it: {', '.join(near)}"] if near else []), "/help"]))
         while not self._over:

@@ -128,7 +128,7 @@ def test_a_flag_in_a_profile_is_true_or_false(tmp_path: Path) -> None:
         path.write_text(f"[profile.default]\nplain = {value}\n")
         run = eugpt("chat", "hi", "--dry-run", env={"XDG_CONFIG_HOME": str(tmp_path)})
         assert run.returncode == code
-    assert run.stderr == b"eugpt: config: plain in the profile is true or false, not 'yes'\n"
+    assert run.stderr.decode() == f"eugpt: config: {path}, line 2: plain is true or false, not 'yes'\n"
 
 
 def test_what_earlier_lines_have_shown_does_not_forbid_another_attempt(home: Env) -> None:

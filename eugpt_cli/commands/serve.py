@@ -26,7 +26,8 @@ def run(options: Options, console: Console) -> int:
     except ModuleNotFoundError as error:
         raise ConfigError(f"serve needs the package {error.name}", hint="pip install 'eugpt-cli[serve]'") from None
     try:
-        return server.run(_config(options, console), options.command, console.environ, console.out, console.note)
+        with console.still():
+            return server.run(_config(options, console), options.command, console.environ, console.out, console.note)
     except server.ServeError as error:
         if error.exit_code is None:
             raise ConfigError(error.message, hint=error.hint) from None
