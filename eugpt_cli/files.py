@@ -111,6 +111,16 @@ def expand(path: str, environ: Mapping[str, str]) -> str:
     return os.path.join(environ.get("HOME", "/"), path[2:]) if path.startswith("~/") else path
 
 
+def made(folder: str) -> str:
+    """The folder, made with those above it, each for this user alone."""
+    with contextlib.suppress(FileExistsError):
+        try:
+            os.mkdir(folder, 0o700)
+        except FileNotFoundError:
+            os.mkdir(os.path.join(made(os.path.dirname(folder)), os.path.basename(folder)), 0o700)
+    return folder
+
+
 def replace(path: str, data: bytes, mode: int = 0o600) -> None:
     """A small file of ours, replaced whole. Raises OutputError."""
     new = Replacement(path, mode)

@@ -302,6 +302,19 @@ def test_what_was_typed_is_kept_for_the_arrow_keys(kit: Env, tmp_path: Path) -> 
     assert not past.exists()
 
 
+def test_the_first_thing_kept_makes_the_folders_for_this_user_alone(home: Env, tmp_path: Path) -> None:
+    with serving(answer("ok")) as server, Terminal("chat", base_url=server.base_url, env=home) as terminal:
+        terminal.prompt()
+        terminal.say("one")
+        terminal.until(lambda: after_ok(terminal, "one"))
+        terminal.prompt()
+        terminal.type("\x04")
+        terminal.end()
+    folders = [folder for folder in (tmp_path / "state").rglob("*") if folder.is_dir()]
+    assert {stat.S_IMODE(folder.stat().st_mode) for folder in (tmp_path / "state", *folders)} == {0o700}
+    assert len(folders) > 1
+
+
 def after_ok(terminal: Terminal, message: str) -> bool:
     lines = terminal.lines()
     return f"> {message}" in lines and "ok" in lines[lines.index(f"> {message}") :]
