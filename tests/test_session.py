@@ -147,7 +147,8 @@ def test_answers_on_a_screen(kit: Env, size: tuple[int, int]) -> None:
     assert asked(server) == [("one", None), ("two", ID), ("three", ID)]
 
 
-def test_ctrl_c_stops_an_answer_and_keeps_the_session(kit: Env) -> None:
+def test_ctrl_c_stops_an_answer_and_keeps_the_session(kit: Env, tmp_path: Path) -> None:
+    saved = tmp_path / "saved"
     halves = Halves("half a line", "never")
     with serving(halves, answer("whole")) as server, Terminal("chat", base_url=server.base_url, env=kit) as terminal:
         terminal.prompt()
@@ -157,6 +158,9 @@ def test_ctrl_c_stops_an_answer_and_keeps_the_session(kit: Env) -> None:
         assert halves.left.wait(60)
         terminal.prompt()
         assert after(terminal.lines(), "one") == ["half a line", "stopped"]
+        terminal.say(f"/save {saved}")
+        terminal.until("broke off")
+        terminal.prompt()
         terminal.type("\x03")
         terminal.until(lambda: terminal.lines()[-2:] == [">", ">"])
         terminal.say("two")
