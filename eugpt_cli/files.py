@@ -52,6 +52,8 @@ def pieces(path: str) -> Iterator[bytes]:
                 yield piece
     except OSError as error:
         raise InputError(f"{path} cannot be read: {reason(error)}") from None
+    except ValueError:  # of names separated by NULs, for one
+        raise InputError(f"{path!r} cannot be read: a name holds no NUL") from None
 
 
 def lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
