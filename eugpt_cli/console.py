@@ -173,7 +173,8 @@ class Console:
     def die(self, signum: int) -> None:
         """Ends the process by the signal itself, so that shells and their loops see it."""
         signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signum, signal.SIG_DFL)
+        with suppress(OSError):  # SIGKILL has no handler that could be taken away
+            signal.signal(signum, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signum})
         os.kill(os.getpid(), signum)
         os._exit(128 + signum)

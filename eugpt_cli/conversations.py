@@ -144,7 +144,7 @@ class Conversations:
         """
         held = None
         try:
-            path = os.path.join(_made(os.path.join(self.folder, "locks")), key.lower())
+            path = os.path.join(files.made(os.path.join(self.folder, "locks")), key.lower())
             held = acquire(path, wait)
         except (OSError, ConfigError) as error:
             why = error.message if isinstance(error, ConfigError) else reason(error)
@@ -162,7 +162,9 @@ class Conversations:
     def _writing(self) -> Iterator[None]:
         try:
             lock = os.open(
-                os.path.join(_made(self.folder), "conversations.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
+                os.path.join(files.made(self.folder), "conversations.lock"),
+                os.O_RDWR | os.O_CREAT | os.O_CLOEXEC,
+                0o600,
             )
         except OSError as error:
             raise ConfigError(f"the names in {self.folder} cannot be changed: {reason(error)}") from None
@@ -212,13 +214,3 @@ def state_folder(environ: Mapping[str, str]) -> str | None:
         home = environ.get("HOME")
         base = os.path.join(home, ".local", "state") if home else ""
     return os.path.join(base, "eugpt") if base else None
-
-
-def _made(folder: str) -> str:
-    """The folder, made with those above it, each for this user alone."""
-    with suppress(FileExistsError):
-        try:
-            os.mkdir(folder, 0o700)
-        except FileNotFoundError:
-            os.mkdir(os.path.join(_made(os.path.dirname(folder)), os.path.basename(folder)), 0o700)
-    return folder

@@ -52,6 +52,8 @@ def pieces(path: str) -> Iterator[bytes]:
                 yield piece
     except OSError as error:
         raise InputError(f"{path} cannot be read: {reason(error)}") from None
+    except ValueError:  # of names separated by NULs, for one
+        raise InputError(f"{path!r} cannot be read: a name holds no NUL") from None
 
 
 def lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
@@ -109,6 +111,16 @@ def exists(path: str) -> bool:
 def expand(path: str, environ: Mapping[str, str]) -> str:
     """A path of the configuration file: `~/` is the home folder."""
     return os.path.join(environ.get("HOME", "/"), path[2:]) if path.startswith("~/") else path
+
+
+def made(folder: str) -> str:
+    """The folder, made with those above it, each for this user alone."""
+    with contextlib.suppress(FileExistsError):
+        try:
+            os.mkdir(folder, 0o700)
+        except FileNotFoundError:
+            os.mkdir(os.path.join(made(os.path.dirname(folder)), os.path.basename(folder)), 0o700)
+    return folder
 
 
 def replace(path: str, data: bytes, mode: int = 0o600) -> None:

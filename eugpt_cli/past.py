@@ -5,6 +5,8 @@ from collections.abc import Callable
 
 import orjson
 
+from eugpt_cli.files import made
+
 KEPT = 1000
 
 
@@ -35,7 +37,7 @@ class Past:
         lines = b"".join(orjson.dumps(text) + b"\n" for text in self._waiting)
         self._waiting.clear()
         try:
-            os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
+            made(os.path.dirname(path))
             descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
             try:
                 os.write(descriptor, lines)

@@ -102,6 +102,9 @@ def _check(values: Mapping[str, Any], source: _Source, profile: str) -> None:
     """Raises ConfigError for a setting that there is not, or whose value does not fit."""
     options = {option.name: option for command in COMMANDS for option in command.options if option.setting}
     _known(values, options.keys() | KEY_SOURCES, source, profile)
+    for name, value in values.items():
+        if isinstance(value, str) and "\0" in value:
+            raise ConfigError(f"{source.place(name, profile)}: {name} holds a NUL")
     for name in values.keys() & options.keys():
         settings.checked(options[name], values[name], ConfigError, f"{source.place(name, profile)}: {name}")
 

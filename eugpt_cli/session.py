@@ -51,6 +51,7 @@ class Session:
         self._past = Past(self._past_path)
         self._draft: Draft | None = None
         self._heard: list[str] = []
+        self._broke_off = False
         self._over = False
 
     def run(self) -> None:
@@ -123,6 +124,7 @@ class Session:
         if fault:
             fault.hint = fault.hint or "/retry sends it again"
             raise fault
+        self._broke_off = False
         if not self._thread.id:
             self._note("the service named no conversation: the next message will not know of this one")
 
@@ -137,6 +139,7 @@ class Session:
 
     def _writer(self, sink: Sink) -> Text:
         self._heard = []
+        self._broke_off = True
         return Text(sink.write, self._hear, live=True)
 
     def _hear(self, text: str) -> str:
@@ -184,6 +187,8 @@ class Session:
         path = files.expand(rest, self._console.environ)
         with turn.opened(path, self._console, self._line.secret) as sink:
             sink.write(encode("".join(self._heard)))
+        if self._broke_off:
+            self._note(f"{one_line(rest)} holds an answer that broke off")
 
     def attach(self, rest: str) -> None:
         path = files.expand(rest, self._console.environ)

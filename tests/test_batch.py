@@ -90,6 +90,10 @@ def test_lines_and_files(tmp_path: Path) -> None:
             assert [found[path]["output_text"] for path in paths] == ["<text of a>", "<text of b>", None]
             assert found[paths[2]]["error"]["exit"] == 31
             assert run.returncode == 90
+        torn = eugpt("batch", "--files", base_url=server.base_url, stdin="\0".join(paths).encode())
+        [row] = rows(torn.stdout)
+        assert (torn.returncode, row["error"]["exit"]) == (90, 31)
+        assert row["error"]["message"].endswith("a name holds no NUL")
 
 
 def test_files_go_with_every_item(tmp_path: Path) -> None:

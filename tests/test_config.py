@@ -96,6 +96,7 @@ def test_path() -> None:
         ),
         ("timeout = \n", "config.toml is not TOML: invalid value (at line 4, column 11)"),
         ("instructions = true\n", "config.toml, line 4: instructions wants a text, not True"),
+        ('api-key-file = "a\\u0000b"\n', "config.toml, line 4: api_key_file holds a NUL"),
         ("timeout = 'long'\n", "config.toml, line 4: timeout wants a number of seconds above 0, not 'long'"),
         (
             "[profile.other]\ntimeout = 'long'\n[ profile . 'mine' ]\n'retries' = 1\ntimeout = true\n",

@@ -147,7 +147,8 @@ def test_answers_on_a_screen(kit: Env, size: tuple[int, int]) -> None:
     assert asked(server) == [("one", None), ("two", ID), ("three", ID)]
 
 
-def test_ctrl_c_stops_an_answer_and_keeps_the_session(kit: Env) -> None:
+def test_ctrl_c_stops_an_answer_and_keeps_the_session(kit: Env, tmp_path: Path) -> None:
+    saved = tmp_path / "saved"
     halves = Halves("half a line", "never")
     with serving(halves, answer("whole")) as server, Terminal("chat", base_url=server.base_url, env=kit) as terminal:
         terminal.prompt()
@@ -157,6 +158,9 @@ def test_ctrl_c_stops_an_answer_and_keeps_the_session(kit: Env) -> None:
         assert halves.left.wait(60)
         terminal.prompt()
         assert after(terminal.lines(), "one") == ["half a line", "stopped"]
+        terminal.say(f"/save {saved}")
+        terminal.until("broke off")
+        terminal.prompt()
         terminal.type("\x03")
         terminal.until(lambda: terminal.lines()[-2:] == [">", ">"])
         terminal.say("two")
@@ -300,6 +304,19 @@ def test_what_was_typed_is_kept_for_the_arrow_keys(kit: Env, tmp_path: Path) -> 
     assert [said for said, _ in asked(server)] == ["one", "two", "three", "one"]
     eugpt("conversation", "forget", "work", env=kit)
     assert not past.exists()
+
+
+def test_the_first_thing_kept_makes_the_folders_for_this_user_alone(home: Env, tmp_path: Path) -> None:
+    with serving(answer("ok")) as server, Terminal("chat", base_url=server.base_url, env=home) as terminal:
+        terminal.prompt()
+        terminal.say("one")
+        terminal.until(lambda: after_ok(terminal, "one"))
+        terminal.prompt()
+        terminal.type("\x04")
+        terminal.end()
+    folders = [folder for folder in (tmp_path / "state").rglob("*") if folder.is_dir()]
+    assert {stat.S_IMODE(folder.stat().st_mode) for folder in (tmp_path / "state", *folders)} == {0o700}
+    assert len(folders) > 1
 
 
 def after_ok(terminal: Terminal, message: str) -> bool:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from .program import EUGPT, environment, start
+from .program import EUGPT, environment, eugpt, start
 from .rawserver import SSE_HEAD, chunk, held_open, http, serving, sse, stream
 from .test_wire import EVENTS
 
@@ -225,3 +225,8 @@ def test_a_closed_pipe_leaves_no_file_behind(tmp_path: Path) -> None:
         assert run.communicate(timeout=60)[1] == b""
     assert (run.returncode, json.loads(meta.read_text())["exit"]) == (-signal.SIGPIPE, 141)
     assert [path.name for path in tmp_path.iterdir()] == ["meta"]
+
+
+def test_serve_ends_as_its_command_did_also_where_that_was_killed() -> None:
+    run = eugpt("serve", "--", "sh", "-c", "kill -9 $$")
+    assert (run.returncode, run.stdout, run.stderr) == (-signal.SIGKILL, b"", b"")
