@@ -1,5 +1,7 @@
 """What several files of tests share; at the end of a run, which were left out for want of other people's clients."""
 
+import os
+
 import hypothesis
 import pytest
 
@@ -21,3 +23,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line(
             f"not collected: {', '.join(names)} (.ci/clients FOLDER, then EUGPT_TEST_CLIENTS=FOLDER, brings them)"
         )
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Two a core: the tests mostly wait for processes."""
+    return 2 * (os.cpu_count() or 1)
