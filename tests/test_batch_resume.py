@@ -130,6 +130,12 @@ def test_a_line_spoilt_by_hand(done: tuple[Path, Path]) -> None:
     assert lines[6] not in kept
 
 
+def test_a_file_without_rows_is_somebody_elses(done: tuple[Path, Path]) -> None:
+    done[1].write_bytes(b"Dear Ada,\n{}\nyours")
+    code, server = resume(*done)
+    assert (code, server.received, done[1].read_bytes()) == (2, [], b"Dear Ada,\n{}\nyours")
+
+
 def test_a_failure_that_a_killed_run_has_made_good_is_dropped(done: tuple[Path, Path]) -> None:
     lines = done[1].read_bytes().splitlines(keepends=True)
     failed = lines[2].replace(b'"ok":true', b'"ok":false')

@@ -44,6 +44,8 @@ class Ledger:
         if self._size and not resume:
             raise UsageError(f"{path} is not empty", hint="go on with it by --resume, or remove it first")
         with self._worded():
+            if self._size and not any(_begins_a_row(line) or _row(line) for _, line in self._lines()):
+                raise UsageError(f"{path} holds no rows of a batch", hint="give -o another file")
             self._recover()
         self._start = self._size
 
@@ -111,7 +113,7 @@ class Ledger:
 
     def _repair(self, offset: int, line: bytes) -> bool:
         """A last line without its end: a whole row gets it, half a row goes, and what is none of ours is kept."""
-        half = line.startswith(ROW_START[: len(line)]) and _row(line) is None
+        half = _begins_a_row(line) and _row(line) is None
         if half:
             os.ftruncate(self._fd, offset)
         else:
@@ -192,6 +194,10 @@ def _locked(path: str) -> int:
             if os.path.samestat(os.stat(path), os.fstat(fd)):
                 return fd
         os.close(fd)  # the other run has put a new file in its place meanwhile
+
+
+def _begins_a_row(line: bytes) -> bool:
+    return line.startswith(ROW_START[: len(line)])
 
 
 def _row(line: bytes) -> dict[str, Any] | None:
