@@ -30,7 +30,7 @@ class Console:
         self.errors: str | None = None
         self.quiet = False
         self._deadline: float | None = None
-        self._beats = True
+        self._beats = False
         self._closed = {fd for fd in (0, 1, 2) if not _is_open(fd)}
         for _ in self._closed:  # a socket must not land on a standard stream's number
             os.open(os.devnull, os.O_RDWR)
@@ -101,6 +101,7 @@ class Console:
             if signal.getsignal(signum) is not signal.SIG_IGN:
                 signal.signal(signum, _stop)
         signal.signal(signal.SIGALRM, self._beat)
+        self._beats = True
         self._wind()
         yield
 
@@ -146,12 +147,12 @@ class Console:
     @contextmanager
     def still(self) -> Iterator[None]:
         """In here only the limit rings: an event loop sees signals by itself, and complains of one while it closes."""
-        self._beats = False
+        before, self._beats = self._beats, False
         self._wind()
         try:
             yield
         finally:
-            self._beats = True
+            self._beats = before
             self._wind()
 
     def _beat(self, signum: int, frame: FrameType | None) -> None:
