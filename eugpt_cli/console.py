@@ -105,6 +105,10 @@ class Console:
         self._wind()
         yield
 
+    def came(self) -> Stopped | None:
+        """The first signal since they are listened to, also if its exception was lost on the way."""
+        return next(map(Stopped, _came), None)
+
     @contextmanager
     def interruptible(self) -> Iterator[None]:
         """Only in here does SIGINT raise Stopped, and once; afterwards it is ignored."""

@@ -85,6 +85,8 @@ class Session:
             _pass_on(stop)
             self._console.error("")
             raise Cancelled from None
+        except (KeyboardInterrupt, SystemError):  # what readline makes of two signals at once
+            raise self._console.came() or Cancelled from None
         except UnicodeDecodeError:
             raise InputError("what was typed is not UTF-8") from None
 

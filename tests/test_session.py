@@ -356,6 +356,16 @@ def test_other_signals_end_it_and_leave_the_terminal_well(end: signal.Signals, m
         assert terminal.cooked
 
 
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGHUP], ids=lambda end: end.name)
+def test_a_signal_that_comes_with_an_alarm_is_not_lost(end: signal.Signals, kit: Env) -> None:
+    """Readline runs the handler of the second signal over the exception of the first."""
+    with serving(answer("ok")) as server, Terminal("chat", base_url=server.base_url, env=kit) as terminal:
+        terminal.prompt()
+        for signum in (signal.SIGSTOP, end, signal.SIGALRM, signal.SIGCONT):
+            terminal.kill(signum)
+        assert terminal.end() == (None, end)
+
+
 def test_a_dumb_terminal_gets_no_escapes(home: Env) -> None:
     env = home | {"TERM": "dumb"}
     with serving(answer("**ok**", TOOL)) as server, Terminal("chat", base_url=server.base_url, env=env) as terminal:
