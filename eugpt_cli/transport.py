@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import httpx
 
+from eugpt_cli import http1
 from eugpt_cli.dial import Early, dial
 from eugpt_cli.errors import ConfigError, NotTheApi
 from eugpt_cli.mask import redact
@@ -108,12 +109,12 @@ class Client:
         message = self._message(request)
         wire = self._wires.take()
         try:
-            wire.send(message.method, message.url.raw_path, message.headers.raw, request.body, silence)
-            head = wire.response()
+            wire.send(message, silence)
+            head = wire.head()
             silence.beat()
             response = httpx.Response(
-                head.status_code,
-                headers=head.headers.raw_items(),
+                head.status,
+                headers=head.headers,
                 stream=_Body(wire.body()),
                 extensions={"reason_phrase": head.reason},
             )
@@ -121,16 +122,13 @@ class Client:
         finally:
             self._wires.give_back(wire)
 
-    def _message(self, request: Request) -> httpx.Request:
+    def _message(self, request: Request) -> bytes:
+        headers = [*request.headers(self._key), ("Accept-Encoding", "identity")]
         try:
-            return httpx.Request(
-                "POST",
-                request.target.url,
-                content=request.body,
-                headers=[*request.headers(self._key), ("Accept-Encoding", "identity")],
-            )
+            message = httpx.Request("POST", request.target.url, content=request.body, headers=headers)
         except (httpx.InvalidURL, UnicodeError) as error:  # an address or a domain name that cannot be
             raise ConfigError(f"the base URL cannot be used: {str(error).lower()}") from None
+        return http1.request(b"POST", message.url.raw_path, message.headers.raw, request.body)
 
 
 def _chunks(response: httpx.Response) -> Iterator[bytes]:

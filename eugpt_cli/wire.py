@@ -1,23 +1,16 @@
-"""One HTTP/1.1 connection, spoken by h11 over a socket that is already there.
-
-Not httpcore's, because that hands on every chunk by itself: here all chunks of one network read come as one piece.
-"""
+"""One HTTP/1.1 connection over a socket that is already there, timed by the silence clock of its request."""
 
 import contextlib
-import re
 import select
 import socket
 import ssl
 import time
 from collections.abc import Iterator
 
-import h11
-
-from eugpt_cli.errors import EugptError, Internal, NotTheApi, TimedOut, Truncated
+from eugpt_cli import http1
+from eugpt_cli.errors import TimedOut, Truncated
 
 READ_SIZE = 1 << 17
-HEAD_LIMIT = 100 * 1024
-QUOTED = re.compile(r"""bytearray\(b(['"])(.*?)\1\)|\bb(['"])(.*?)\3""")  # bytes as the words of h11 tell them
 BLOCKED = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 LONGEST_WAIT = 1e6  # seconds; a socket takes 2**32 ms for none at all
 LONGEST_REST = 4.0  # seconds after which an idle connection is not trusted to be open any more
@@ -45,30 +38,21 @@ class Silence:
 
 
 class Wire:
-    """One HTTP/1.1 connection over a socket that is already there, timed by the silence clock of its request."""
+    """One request after the other, each with an answer of its own."""
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
-        self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=HEAD_LIMIT)
         self.rests_since = 0.0
 
-    def send(self, method: str, path: bytes, headers: list[tuple[bytes, bytes]], body: bytes, silence: Silence) -> None:
-        """Head and body at once. A server may answer and close before it has read them: then its answer counts."""
+    def send(self, request: bytes, silence: Silence) -> None:
+        """All at once. A server may answer and close before it has read it: then its answer counts."""
         self._silence = silence
-        self._first = True
-        self._at_end = False
-        self._is_http = True
-        self._head: h11.Response | None = None
+        self._answer = http1.Answer()
         self._is_sent = False
         silence.sent = True
         silence.beat()
-        try:
-            head = h11.Request(method=method, target=path, headers=headers)
-            parts = [self._http.send(event) or b"" for event in (head, h11.Data(body), h11.EndOfMessage())]
-        except h11.LocalProtocolError as error:
-            raise Internal(f"the request could not be made: {error}") from None
         with contextlib.suppress(OSError):
-            self._write(b"".join(parts))
+            self._write(request)
 
     def _write(self, data: bytes) -> None:
         """All of it, or as much as the server takes before it answers: it need not read the rest."""
@@ -81,8 +65,8 @@ class Wire:
             except BLOCKED:
                 self._wait()
                 with contextlib.suppress(*BLOCKED):
-                    self._feed(self._sock.recv(READ_SIZE))
-                if self._answered():
+                    self._take(self._sock.recv(READ_SIZE))
+                if self._answer.head():
                     return
         self._is_sent = True
 
@@ -92,43 +76,20 @@ class Wire:
         poll.register(self._sock, select.POLLIN | select.POLLOUT)
         poll.poll(self._silence.left() * 1000)
 
-    def _answered(self) -> h11.Response | None:
-        while self._head is None and (event := self._next()) is not h11.NEED_DATA:
-            self._head = event if isinstance(event, h11.Response) else None
-        return self._head
-
-    def response(self) -> h11.Response:
+    def head(self) -> http1.Head:
         """The final status and headers. Raises LostError or NotTheApi, as all that follows does."""
-        while not (head := self._answered()):
+        while not (head := self._answer.head()):
             self._receive()
         return head
 
     def body(self) -> Iterator[bytes]:
         """One piece a network read, however many chunks it brought."""
         while True:
-            pieces: list[bytes] = []
-            fault: EugptError | None = None
-            try:
-                while isinstance(event := self._next(), h11.Data):
-                    pieces.append(event.data)
-            except EugptError as error:
-                fault = error
-            if pieces:
-                yield b"".join(pieces)
-            if fault:
-                raise fault
-            if event is not h11.NEED_DATA:
+            while piece := self._answer.body():
+                yield piece
+            if self._answer.ended:
                 return
             self._receive()
-
-    def _next(self) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
-        try:
-            return self._http.next_event()
-        except h11.RemoteProtocolError as error:
-            if self._at_end and self._is_http:
-                raise Truncated("the connection was cut before the answer was complete") from None
-            words = QUOTED.sub(r"\2\4", str(error))
-            raise NotTheApi(f"the answer is not HTTP as it should be: {words}") from None
 
     def _receive(self) -> None:
         self._sock.settimeout(self._silence.left())
@@ -139,23 +100,18 @@ class Wire:
             raise TimedOut("the service has been silent for too long") from None
         except OSError as error:
             raise Truncated(f"the connection was cut: {(error.strerror or str(error)).lower()}") from None
-        self._feed(data)
+        self._take(data)
 
-    def _feed(self, data: bytes) -> None:
-        if self._first and data:
-            self._first = False
-            self._is_http = data[:5] == b"HTTP/"[: len(data)]
-        self._at_end = not data
-        self._http.receive_data(data)
+    def _take(self, data: bytes) -> None:
+        if data:
+            self._answer.receive(data)
+        else:
+            self._answer.close()
 
     def rest(self) -> bool:
         """Whether it can wait for another request: this one has ended well, and the server keeps it open."""
-        ended = {self._http.our_state, self._http.their_state} == {h11.DONE}
-        if not self._is_sent or not ended or self._http.trailing_data[0]:
-            return False
-        self._http.start_next_cycle()
         self.rests_since = time.monotonic()
-        return True
+        return self._is_sent and self._answer.may_be_followed
 
     def is_good(self) -> bool:
         """Whether a wire that has rested can be used: nothing to read, not even its end."""

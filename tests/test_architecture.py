@@ -9,7 +9,7 @@ HOUSE = Path(eugpt_cli.__file__).parent
 FLOORS = [
     {"__init__"},
     {"errors", "sse", "options", "mask", "roff"},
-    {"events", "settings", "catalogue", "terminal", "locks"},
+    {"events", "settings", "catalogue", "terminal", "locks", "http1"},
     {"request", "retry", "output", "report", "console", "dial", "wire", "screen", "markdown", "keyboard"},
     {"files", "transport", "profile"},
     {"sinks", "key", "watch", "conversations", "past"},
@@ -29,7 +29,6 @@ BATCH = [
 ]
 DOORS = {
     "httpx": {"transport"},
-    "h11": {"wire"},
     "typer": {"cli"},
     "aiohttp": {"local"},
     "pydantic": {"local"},

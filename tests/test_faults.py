@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from .program import KEY, eugpt
-from .rawserver import SSE_HEAD, Script, chunk, http, reset_after, serving, sse, stream
+from .rawserver import SSE_HEAD, Script, chunk, held_open, http, reset_after, serving, sse, stream
 
 DELTA = '{"type":"response.output_text.delta","delta":"Hel"}'
 CREATED = '{"type":"response.created","response":{"id":"r","status":"in_progress"}}'
@@ -124,7 +124,7 @@ FAULTS = [
         b"HTTP/2 200 it's \x01\r\n\r\n",
         63,
         "not_the_api",
-        "it should be: illegal status line: HTTP/2 200",
+        "it should be: its status line is HTTP/2 200",
     ),
 ]
 
@@ -149,6 +149,13 @@ def test_fault(fault: Fault, command: str) -> None:
         told = fault.script if isinstance(fault.script, bytes) else SSE_HEAD + SSE_BODY
         assert all(json.dumps(event, separators=(",", ":")).encode() in told for event in shown)
         assert (DELTA in run.stdout.decode()) == (b"Hel" in told)
+
+
+@pytest.mark.parametrize("begin", [b"SSH-2.0-OpenSSH_9.2\r\n", b"HTTP/1.1 101 Switching Protocols\r\n\r\n"])
+def test_what_is_no_http_is_told_without_waiting_for_its_end(begin: bytes) -> None:
+    with serving(held_open(begin)) as server:
+        run = eugpt("ask", "hello", "--timeout", "5", base_url=server.base_url)
+    assert run.returncode == 63, run
 
 
 ENVELOPES = [

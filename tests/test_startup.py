@@ -15,11 +15,11 @@ HEAVY = {"aiohttp", "click", "httpcore", "httpx", "orjson", "pydantic", "rich", 
 # fmt: off
 WAY = {
     "__main__", "catalogue", "cli", "commands", "console", "conversations", "dial", "errors", "events", "exchange",
-    "files", "key", "locks", "mask", "options", "output", "profile", "report", "request", "retry", "settings",
+    "files", "http1", "key", "locks", "mask", "options", "output", "profile", "report", "request", "retry", "settings",
     "sinks", "sse", "terminal", "thread", "transport", "turn", "watch", "wire",
 }
 # fmt: on
-NEVER = {"aiohttp", "click", "pydantic", "rich", "sqlite3"}
+NEVER = {"aiohttp", "click", "h11", "httpcore", "pydantic", "rich", "sqlite3"}
 
 
 def loaded(*arguments: str, base_url: str = "") -> set[str]:
@@ -68,7 +68,7 @@ def test_an_answer_loads_its_own_command_and_what_a_request_needs(command: str) 
     with serving(http(DOCUMENT)) as server:
         modules = loaded(command, "x", base_url=server.base_url)
     assert len(server.received) == 1
-    assert {"httpx", "h11", "orjson"} <= modules
+    assert {"httpx", "orjson"} <= modules
     assert roots(modules) & NEVER == set()
     assert ours(modules) == {f"eugpt_cli.{name}" for name in {*WAY, f"commands.{command.replace('-', '_')}"}}
 
