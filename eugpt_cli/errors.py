@@ -99,7 +99,7 @@ class EugptError(Exception):
     `message` is one lower-case line; `hint` the command that helps. The other facts are filled in by whoever
     knows them on the way up: `http_status`, `type`, `code` and `detail` as the server said them, `retry_after`
     in seconds, `final` if trying again cannot help as it may with others of its kind, `attempts` made, `request_id`
-    and `conversation_id` as the server named them.
+    and `conversation_id` as the server named them, `stored` if the turn may stand in its conversation all the same.
     """
 
     kind: ClassVar[ExitCode] = ExitCode.INTERNAL
@@ -125,6 +125,7 @@ class EugptError(Exception):
         self.detail = detail
         self.retry_after = retry_after
         self.final = False
+        self.stored = False
         self.attempts = 0
         self.request_id: str | None = None
         self.conversation_id: str | None = None

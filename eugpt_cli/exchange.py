@@ -105,7 +105,8 @@ def _complete(fault: EugptError, outcome: Outcome, stored: bool) -> None:
     fault.attempts = outcome.attempts
     fault.request_id = outcome.request_id
     fault.conversation_id = outcome.conversation_id
-    if stored and outcome.sent and may_be_stored(fault):
+    fault.stored = stored and outcome.sent and may_be_stored(fault)
+    if fault.stored:
         where = f"conversation {fault.conversation_id}" if fault.conversation_id else "a new conversation"
         fault.message += f"; the turn may have been stored in {where}"
 

@@ -1,11 +1,13 @@
 """`eugpt batch`: the forms of the input, the rows, and what the options do to both."""
 
 import json
+import signal
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.batches import by_id, ndjson, numbered, rows, rows_of
+from tests.batches import by_id, ndjson, numbered, rows, rows_of, start
 from tests.manyserver import Body, Reply, document, echo, refusal, serving
 from tests.program import KEY, eugpt
 
@@ -151,6 +153,7 @@ def test_the_summary(tmp_path: Path) -> None:
         "ok": 9,
         "failed": 1,
         "skipped": 0,
+        "left": 0,
         "kinds": {"bad_request": 1},
         "tokens": {"input_tokens": 18, "output_tokens": 27, "total_tokens": 45},
     }
@@ -197,6 +200,7 @@ def test_dry_run_and_curl_need_neither_key_nor_network() -> None:
         (["-f", "-"], 2, "standard input is asked for twice"),
         (["a", "b"], 2, "one FILE at a time"),
         (["--files", "--lines"], 2, "do not go together"),
+        (["--max-errors", "0"], 2, "--max-errors is at least 1"),
         (["--resume"], 2, "--resume goes on with a file"),
         (["--shard", "0/3"], 2, "--shard wants K/N"),
         (["--shard", "4/3"], 2, "--shard wants K/N"),
@@ -229,6 +233,22 @@ def test_no_input_at_all() -> None:
     run = eugpt("batch")
     assert (run.returncode, run.stdout) == (2, b"")
     assert b"nothing to send" in run.stderr
+
+
+def test_a_reader_that_leaves_is_told_nothing() -> None:
+    with serving() as server:
+        run = start("--lines", "-", base_url=server.base_url, stdin=subprocess.PIPE)
+        assert run.stdin
+        assert run.stdout
+        assert run.stderr
+        run.stdin.write(b"first\n")
+        run.stdin.flush()
+        assert b"<first>" in run.stdout.readline()
+        run.stdout.close()
+        with run.stdin:
+            run.stdin.write(b"second\n")
+        assert (run.wait(60), run.stderr.read()) == (-signal.SIGPIPE, b"")
+        run.stderr.close()
 
 
 def test_a_full_disk() -> None:

@@ -1,5 +1,6 @@
 """A batch that fails, is killed, finds its output spoilt: in the end every item has one row, and none ran in vain."""
 
+import json
 import os
 import random
 import signal
@@ -17,6 +18,7 @@ FULL = bool(os.environ.get("EUGPT_TEST_FULL"))  # the sizes of the promise, in m
 ITEMS = 2000 if FULL else 300
 KILLS = 20 if FULL else 6
 JOBS = 8
+UUID = "8f14e45f-ceea-467a-a4ed-a9e9a5cb16ee"
 
 FAULTS = {"server_error": refusal(500), "truncated": cut_stream(), "bad_request": refusal(400)}
 
@@ -143,6 +145,32 @@ def test_a_failure_that_a_killed_run_has_made_good_is_dropped(done: tuple[Path, 
     code, server = resume(*done)
     assert (code, server.received) == (0, [])
     assert done[1].read_bytes() == b"".join(lines)
+
+
+def test_a_turn_that_may_be_stored_is_not_sent_again(tmp_path: Path) -> None:
+    source, output = tmp_path / "items", tmp_path / "rows"
+    items = [{"custom_id": text, "input": text, "conversation_id": UUID} for text in ("cut", "bad", "ok")]
+    source.write_bytes(ndjson([*items, {"custom_id": "alone", "input": "alone"}]))
+    faults = {"cut": cut_stream(), "alone": cut_stream(), "bad": refusal(400)}
+    arguments = ["batch", str(source), "-o", str(output), "--retries", "0", "--resume"]
+    with serving(lambda body: faults.get(body["input"]) or echo(body)) as server:
+        assert eugpt(*arguments, base_url=server.base_url).returncode == 90
+        before = by_id(rows_of(output))
+        assert {name for name, row in before.items() if row.get("may_be_stored")} == {"cut"}
+
+        server.answer = echo
+        server.received.clear()
+        run = eugpt(*arguments, "--summary", str(tmp_path / "summary"), base_url=server.base_url)
+        assert (run.returncode, sorted(server.inputs())) == (90, ["alone", "bad"])
+        assert b"eugpt: partial: 1 turn of an earlier run has failed" in run.stderr
+        assert b"--retry-unsafe" in run.stderr
+        assert json.loads((tmp_path / "summary").read_text())["left"] == 1
+        assert by_id(rows_of(output))["cut"] == before["cut"]
+
+        server.received.clear()
+        assert eugpt(*arguments, "--retry-unsafe", base_url=server.base_url).returncode == 0
+        assert server.inputs() == ["cut"]
+    assert all(row["ok"] for row in by_id(rows_of(output)).values())
 
 
 def test_a_changed_prompt_runs_again(done: tuple[Path, Path]) -> None:

@@ -35,6 +35,7 @@ class Ledger:
         self._write_lock = Lock()
         self._done = array("Q")
         self._failed: dict[int, int] = {}  # an id whose last row is a failed one, and where that is
+        self._unsure: set[int] = set()  # an id and its request, where a failed turn may have been stored
         self._stale = 0
         self._last_line = 0
         self._in_order = True
@@ -54,6 +55,9 @@ class Ledger:
         wanted = _mark(item.custom_id, item.line, item.digest)
         place = bisect_left(self._done, wanted)
         return place < len(self._done) and self._done[place] == wanted
+
+    def may_be_stored(self, item: Item) -> bool:
+        return _mark(item.custom_id, item.line, item.digest) in self._unsure
 
     def expect(self, item: Item) -> None:
         """The order is made when the run ends, so that a kill loses nothing that has been answered."""
@@ -104,10 +108,13 @@ class Ledger:
             custom_id, number = row.get("custom_id"), row.get("line")
             name = _mark(custom_id, number)
             self._stale += self._failed.pop(name, None) is not None
+            request = _mark(custom_id, number, row.get("request"))
             if row["ok"]:
-                done.append(_mark(custom_id, number, row.get("request")))
+                done.append(request)
             else:
                 self._failed[name] = offset
+            if row.get("may_be_stored"):
+                self._unsure.add(request)
         self._size = os.fstat(self._fd).st_size
         self._done = _sorted(done)
 

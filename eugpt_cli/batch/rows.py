@@ -21,6 +21,9 @@ class Rows(Protocol):
     def is_done(self, item: Item) -> bool:
         """Whether the row of an earlier run is there."""
 
+    def may_be_stored(self, item: Item) -> bool:
+        """Whether an earlier run has failed with this turn in a way that may have stored it."""
+
     def expect(self, item: Item) -> None:
         """This item comes next."""
 
@@ -81,6 +84,8 @@ def maker(full: bool, secret: str) -> MakeRow:
             "line": item.line,
             "request": item.digest,
         }
+        if fault and fault.stored:
+            fields["may_be_stored"] = True
         if full:
             fields["response"] = answer.response
         line = _line(fields)

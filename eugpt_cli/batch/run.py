@@ -86,6 +86,8 @@ class Run:
         for item in mine:
             if self._rows.is_done(item):
                 self.tally.skipped += 1
+            elif self._rows.may_be_stored(item) and not self._options.retry_unsafe:
+                self.tally.left += 1
             else:
                 self._rows.expect(item)
                 yield item
@@ -108,8 +110,14 @@ class Run:
 
     def _verdict(self) -> EugptError | None:
         tally = self.tally
-        if self._crew.verdict or not tally.failed:
+        if self._crew.verdict or not (tally.failed or tally.left):
             return self._crew.verdict
+        if not tally.failed:
+            what = "1 turn of an earlier run has" if tally.left == 1 else f"{tally.left} turns of an earlier run have"
+            return Partial(
+                f"{what} failed and may have been stored: not sent again",
+                hint="look into the conversation, or send such turns again with --retry-unsafe",
+            )
         why = "; stopped by --max-errors" if self._crew.stopped.is_set() else ""
         return Partial(
             f"{tally.failed} of {tally.done} items failed: {tally.failures()}{why}",

@@ -24,6 +24,9 @@ class Stream:
     def is_done(self, item: Item) -> bool:
         return False
 
+    def may_be_stored(self, item: Item) -> bool:
+        return False
+
     def expect(self, item: Item) -> None:
         """This item is the next in order."""
         if self._ordered:

@@ -23,6 +23,7 @@ class Tally:
         self.ok = 0
         self.failed = 0
         self.skipped = 0
+        self.left = 0  # failed before, and not sent again, since the turn may have been stored
 
     @property
     def done(self) -> int:
@@ -57,6 +58,7 @@ class Tally:
             "ok": self.ok,
             "failed": self.failed,
             "skipped": self.skipped,
+            "left": self.left,
             "kinds": dict(self.kinds.most_common()),
             "tokens": dict(self.tokens) or None,
             "seconds": round(seconds, 3),
@@ -69,6 +71,8 @@ class Tally:
         parts = [f"{self.done} items in {seconds:.1f} s: {self.ok} ok, {self.failed} failed"]
         if self.skipped:
             parts.append(f"{self.skipped} done before")
+        if self.left:
+            parts.append(f"{self.left} left alone")
         if self.done:
             parts.append(f"p50 {self.percentile(0.50)} s, p95 {self.percentile(0.95)} s")
         if self.tokens:

@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from functools import lru_cache, partial
+from signal import SIGPIPE
 from typing import Any
 
 import orjson
@@ -34,6 +35,8 @@ MOST_JOBS = 1000
 def run(options: Options, console: Console) -> int:
     if not 1 <= options.jobs <= MOST_JOBS:
         raise UsageError(f"--jobs is from 1 to {MOST_JOBS}, not {options.jobs}")
+    if options.max_errors is not None and options.max_errors < 1:
+        raise UsageError(f"--max-errors is at least 1, not {options.max_errors}")
     share = shard(options.shard, console.environ)
     source = _source(options, console)
     names = Conversations(console.environ, console.note, console.error if options.verbose else None)
@@ -70,7 +73,8 @@ def _go(
     batch = Run(options, console, client, rows, mine, source.share)
     end = batch.run(options.timeout or turn.DOCUMENT_SILENCE, lambda name: names.lock(name, Wait(options.lock_wait)))
     seconds = time.monotonic() - started
-    console.note(f"eugpt: batch: {batch.tally.told(seconds)}")
+    if not (isinstance(end, Stopped) and end.signum == SIGPIPE):
+        console.note(f"eugpt: batch: {batch.tally.told(seconds)}")
     code = exit_code(end)
     return end, {"outcome": code.label, "exit": code.number, **batch.tally.summary(seconds)}
 
