@@ -77,6 +77,12 @@ def test_bad_words(words: list[str], code: int, says: str, hint: str, home: Env,
     assert names.read_bytes() == before
 
 
+def test_a_name_that_somebody_has_written_into_the_file(home: Env, names: Path) -> None:
+    assert eugpt("conversation", "name", "work", ID, env=home).returncode == 0
+    names.write_bytes(names.read_bytes().replace(b"work", b"a\\u001b[2J\\nb"))
+    assert eugpt("conversation", "list", env=home).stdout.decode() == f"a\\x1b[2J b  {ID}\n"
+
+
 @pytest.mark.parametrize("env", [{}, {"HOME": ""}, {"XDG_STATE_HOME": "relative"}], ids=str)
 def test_without_a_home_names_are_a_setting_that_is_missing(env: Env) -> None:
     run = eugpt("conversation", "list", env=env)

@@ -9,6 +9,7 @@ from eugpt_cli.console import Console
 from eugpt_cli.conversations import Conversations
 from eugpt_cli.errors import UsageError
 from eugpt_cli.settings import Options
+from eugpt_cli.terminal import one_line
 
 
 class Action(NamedTuple):
@@ -38,8 +39,9 @@ def _list(options: Options, console: Console, conversations: Conversations) -> N
 
         console.out(orjson.dumps([{"name": name, **entry} for name, entry in entries.items()]).decode())
         return
-    width = max(map(len, entries), default=0)
-    console.write("".join(f"{name:<{width}}  {entry['id']}\n" for name, entry in entries.items()).encode())
+    names = {name: one_line(name) for name in entries}  # somebody may have edited the file
+    width = max(map(len, names.values()), default=0)
+    console.write("".join(f"{names[name]:<{width}}  {entry['id']}\n" for name, entry in entries.items()).encode())
 
 
 def _name(options: Options, console: Console, conversations: Conversations) -> None:
