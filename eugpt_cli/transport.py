@@ -29,10 +29,13 @@ class _Wires:
             try:
                 wire = self._resting.pop()
             except IndexError:
-                return Wire(self._connect())
+                return self.new()
             if wire.is_good():
                 return wire
             wire.close()
+
+    def new(self) -> Wire:
+        return Wire(self._connect())
 
     def give_back(self, wire: Wire) -> None:
         """A wire whose request has ended, well or not."""
@@ -105,9 +108,13 @@ class Client:
 
     @contextmanager
     def send(self, request: Request, silence: Silence) -> Iterator[Response]:
-        """Sends, and hands out the response. Raises Unreachable before, LostError or NotTheApi after."""
+        """Sends, and hands out the response. Raises Unreachable before, LostError or NotTheApi after.
+
+        A turn of a conversation gets a new connection: one that the service is just closing would leave it with an
+        unknown outcome.
+        """
         message = self._message(request)
-        wire = self._wires.take()
+        wire = self._wires.new() if request.conversation_id else self._wires.take()
         try:
             wire.send(message, silence)
             head = wire.head()

@@ -173,10 +173,7 @@ class Line:
             self._client.close()
 
     def _open(self) -> "Client":
-        """The client; the first time it connects while httpx is being imported.
-
-        No connection is used twice: one that the service is just closing would leave a turn with an unknown outcome.
-        """
+        """The client; the first time it connects while httpx is being imported."""
         if self._client is None:
             from eugpt_cli.dial import Early
 

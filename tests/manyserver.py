@@ -49,6 +49,7 @@ class Many:
     answer: Callable[[Body], Reply]
     port: int = 0
     received: list[Body] = field(default_factory=list)
+    peers: list[Any] = field(default_factory=list)  # the client's address at each request
     under_way: int = 0
     most: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -96,6 +97,7 @@ class _Handler(BaseHTTPRequestHandler):
         many = self.many
         with many.lock:
             many.received.append(body)
+            many.peers.append(self.client_address)
             many.under_way += 1
             many.most = max(many.most, many.under_way)
         try:

@@ -235,6 +235,17 @@ def test_no_input_at_all() -> None:
     assert b"nothing to send" in run.stderr
 
 
+def test_a_turn_of_a_conversation_gets_a_connection_of_its_own() -> None:
+    items = [{"input": text} for text in "abc"]
+    with serving() as server:
+        assert eugpt("batch", "-j1", base_url=server.base_url, stdin=ndjson(items)).returncode == 0
+        assert len(set(server.peers)) == 1
+        server.peers.clear()
+        turns = [{**item, "conversation_id": UUID} for item in items]
+        assert eugpt("batch", "-j1", base_url=server.base_url, stdin=ndjson(turns)).returncode == 0
+        assert len(set(server.peers)) == 3
+
+
 def test_a_reader_that_leaves_is_told_nothing() -> None:
     with serving() as server:
         run = start("--lines", "-", base_url=server.base_url, stdin=subprocess.PIPE)
