@@ -199,7 +199,7 @@ class Session:
 
     def instruct(self, rest: str) -> None:
         if rest:
-            self._given["instructions"] = turn.instructions(rest)
+            self._given["instructions"] = None if rest == "-" else turn.instructions(rest)
         self._tell(one_line(self._given["instructions"] or "no instructions"))
 
     def quit(self, rest: str) -> None:
@@ -219,7 +219,7 @@ COMMANDS = {
     "/retry": Command(Session.retry, "", "send the last message again"),
     "/save": Command(Session.save, "FILE", "write the last answer to a file", path=True),
     "/file": Command(Session.attach, "PATH", "put a text file into the next message", path=True),
-    "/instructions": Command(Session.instruct, "TEXT", "system prompt from now on; @FILE reads it", path=False),
+    "/instructions": Command(Session.instruct, "TEXT", "system prompt from now on; @FILE reads it, - is none"),
     "/quit": Command(Session.quit, "", "end the session; so does Ctrl-D"),
 }
 KEYS = (

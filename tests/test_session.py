@@ -258,9 +258,11 @@ def test_the_words_with_a_slash(home: Env, tmp_path: Path) -> None:
         (f"/save {tmp_path}/none/x", "eugpt: output: "),
         (f"/save {saved}", ""),
         ("/id", f"conversation mine {ID}"),
+        ("/instructions -", "no instructions"),
+        ("two", "and so on"),
         ("/help", "Alt-Enter"),
     ]
-    scripts = (answer("**answer**\x1b"),)
+    scripts = (answer("**answer**\x1b"), answer("and so on"))
     with serving(*scripts) as server, Terminal("chat", base_url=server.base_url, env=home, size=(250, 50)) as terminal:
         for number, (message, says) in enumerate(steps, 1):
             terminal.prompt()
@@ -272,7 +274,8 @@ def test_the_words_with_a_slash(home: Env, tmp_path: Path) -> None:
         terminal.say("/quit")
         assert terminal.end() == (0, None)
         assert f"conversation mine {ID} · eugpt chat -c mine" in terminal.lines()
-    body = json.loads(server.received[0].body)
+    body, second = (json.loads(received.body) for received in server.received)
+    assert "instructions" not in second
     assert body["input"] == f' /one\n\n<file name="{tmp_path}/notes">\nfacts\n</file>'
     assert body["instructions"] == "be brief"
     assert saved.read_text() == "**answer**\x1b\n"
