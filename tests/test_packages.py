@@ -4,7 +4,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tarfile
 import zipfile
 from pathlib import Path
 
@@ -55,8 +54,8 @@ def test_the_wheel(packages: dict[str, Path]) -> None:
 
 def test_the_same_sources_give_the_same_bytes(packages: dict[str, Path], tmp_path: Path) -> None:
     copy = tmp_path / "copy"
-    with tarfile.open(packages["sdist"]) as sdist:
-        sdist.extractall(copy, filter="data")
+    copy.mkdir()
+    subprocess.run(["tar", "-xf", packages["sdist"], "-C", copy], check=True)
     (sources,) = copy.iterdir()
     (sources / "PKG-INFO").unlink()  # the one file that the first build has added
     for path in sources.rglob("*"):

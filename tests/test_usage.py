@@ -3,6 +3,7 @@
 import json
 import os
 import select
+import shutil
 import signal
 import socket
 import subprocess
@@ -125,6 +126,7 @@ def test_an_error_line_that_nobody_reads_does_not_hold_the_end(signum: signal.Si
         assert pipe.read().strip(b".") == b""
 
 
+@pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed")
 @pytest.mark.parametrize("text", [b"it's", b"'$HOME' `id`\\n\nEOF\n" * 20_000], ids=["short", "long"])
 def test_curl_sends_the_same(text: bytes) -> None:
     with serving(http(DOCUMENT)) as server:
