@@ -10,6 +10,7 @@ import pytest
 
 from .program import KEY, eugpt
 from .rawserver import SSE_HEAD, Script, chunk, held_open, http, reset_after, serving, sse, stream
+from .test_wire import DOCUMENT
 
 DELTA = '{"type":"response.output_text.delta","delta":"Hel"}'
 CREATED = '{"type":"response.created","response":{"id":"r","status":"in_progress"}}'
@@ -223,6 +224,27 @@ def test_an_answer_that_comes_before_all_is_sent(early: bytes) -> None:
         run = eugpt("ask", base_url=server.base_url, stdin=b"x" * 30_000_000)
         left.set()
     assert (run.returncode, run.stderr) == (40, b"eugpt: bad_request: too much (HTTP 413)\n")
+
+
+def test_a_connection_that_has_not_taken_the_whole_request_takes_no_other() -> None:
+    answered = threading.Event()
+
+    def early(connection: socket.socket) -> None:
+        connection.recv(65536)
+        connection.sendall(http(b'{"detail":"too much"}', status="413 X"))
+        answered.wait(60)
+
+    def second(connection: socket.socket) -> None:
+        connection.recv(65536)
+        connection.sendall(http(DOCUMENT))
+        answered.set()
+
+    items = b'{"input":"%s"}\n{"input":"x"}\n' % (b"x" * 20_000_000)
+    with serving(early, second, deaf=True) as server:
+        run = eugpt("batch", "-j1", base_url=server.base_url, stdin=items)
+    rows = [json.loads(line) for line in run.stdout.splitlines()]
+    assert [row["error"] and row["error"]["kind"] for row in rows] == ["bad_request", None]
+    assert server.connections == 2
 
 
 def test_unreachable() -> None:

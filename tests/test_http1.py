@@ -99,6 +99,7 @@ ANSWERS: dict[bytes, tuple[bytes, str, bool]] = {
     OK + b"X: a\r\n  folded\r\n\tline\r\n\r\n": (b"", "complete", False),
     b"HTTP/1.1 200\nX: a\n\nhello": (b"hello", "complete", False),
     b"HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\n": (b"", "complete", True),
+    b"HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n": (b"", "complete", True),
     b"HTTP/1.1 204 No Content\r\n\r\nhello": (b"", "complete", False),
     b"HTTP/1.1 100 Continue\r\nX: y\r\n\r\nHTTP/1.1 103 Early\r\n\r\n" + OK + b"\r\nhi": (b"hi", "complete", False),
     b"HTTP/1.1 101 Switching\r\n\r\n": (b"", "it switches to another protocol", False),
@@ -202,3 +203,5 @@ def test_a_line_that_would_not_stay_one(name: bytes, value: bytes) -> None:
         request(b"POST", b"/", [(name, value)], b"")
     with pytest.raises(Internal):
         request(b"POST", b"/ HTTP/1.1\r\nA: " + value, [], b"")
+    with pytest.raises(Internal):
+        request(b"POST", "/\xe9".encode(), [], b"")
