@@ -79,7 +79,7 @@ def _attempt(
     way.watch.sending(request)
     silence = Silence(way.silence)
     try:
-        with way.client.send(request, silence) as response:
+        with way.client.send(request, silence, fresh=stored or outcome.attempts > 1) as response:
             outcome.answered_at = time.monotonic()
             outcome.http_status = response.status
             outcome.request_id = response.headers.get("x-request-id")

@@ -17,7 +17,7 @@ LINE_END = re.compile(rb"\r?\n")
 FOLD = re.compile(rb"\r?\n[ \t]+")
 STATUS = re.compile(rb"HTTP/1\.(\d) ([1-9]\d\d)(?: ([^\0\n\r\f\v]*))?")
 FIELD = re.compile(rb"([-!#$%&'*+.^_`|~0-9a-zA-Z]+):([^\0\n\r\f\v]*)")
-SIZE = re.compile(rb"\r\n([0-9A-Fa-f]{1,20})(?:;[^\n]*)?[ \t]*\r\n")
+SIZE = re.compile(rb"\r\n([0-9A-Fa-f]{1,20})(?:;[^\n]*|[ \t]*)\r\n")
 SWITCHING = 101
 EMPTY = frozenset({204, 304})  # statuses without a body
 
@@ -45,19 +45,22 @@ class Head(NamedTuple):
 
 
 class Answer:
-    """The answer to one request. `receive` what has come, `close` when nothing more will; then ask.
+    """The answer to one request. `receive` what has come, b"" for the end of the connection; then ask.
 
-    All but `receive` raise NotTheApi for what is no HTTP, `close` also Truncated.
+    What asks for the head or the body raises NotTheApi for what is no HTTP, and Truncated where the connection has
+    ended too early. Their words quote no line that may not be whole: the key in it is masked only where it is.
     """
 
     def __init__(self) -> None:
         self._head: Head | None = None
         self._data = b""  # what has come, and has not been looked at
         self._start = bytearray()  # an unfinished head
+        self._closed = False
         self._body: _Chunked | _Sized | _Open = _Sized(0)
 
     def receive(self, data: bytes) -> None:
         self._data += data
+        self._closed = not data
 
     def head(self) -> Head | None:
         """The final one; those of an interim answer (1xx) are passed over."""
@@ -68,6 +71,8 @@ class Answer:
             if head.status >= 200:
                 self._body = _framing(head)
                 self._head = head
+        if self._head is None and self._closed:
+            raise _cut()
         return self._head
 
     def _block(self) -> bytes | None:
@@ -76,7 +81,7 @@ class Answer:
         self._start += self._data
         self._data = b""
         if self._start[: len(BEGIN)] != BEGIN[: len(self._start)]:
-            raise _no_http("it begins with", bytes(self._start[:40]))
+            raise NotTheApi("the answer is not HTTP", hint="check the base URL")
         if end := BLANK.search(self._start, seen):
             block = bytes(self._start[: end.start()]).removesuffix(b"\r")
             self._data = bytes(self._start[end.end() :])
@@ -89,24 +94,34 @@ class Answer:
     def body(self) -> bytes:
         """What has come of the body, as one piece; b"" for nothing. What is wrong is raised after all that is good."""
         data, self._data = self._data, b""
-        return self._body.take(data)
+        piece = self._body.take(data)
+        if self._closed and not piece and not self._body.close():
+            raise _cut()
+        return piece
 
     @property
     def ended(self) -> bool:
         """Whether the body is complete."""
         return self._head is not None and self._body.ended
 
-    def close(self) -> None:
-        """The connection has ended. Raises Truncated if the answer has not."""
-        if self._head is None or not self._body.close():
-            raise Truncated("the connection was cut before the answer was complete")
+    def is_final(self) -> bool:
+        """Whether the rest of the request can change nothing: it is refused, or the connection has ended."""
+        head = self.head()
+        return head is not None and (self._closed or head.status >= 300)
 
     @property
     def may_be_followed(self) -> bool:
         """Whether there can be another answer on this connection: it stays open, and nothing is left on it."""
-        if not self._head or not self._body.clean or self._data or not self._head.minor:
+        head = self._head
+        if not head or not head.minor or not self._body.clean or self._data or self._closed:
             return False
-        return b"close" not in map(bytes.lower, self._head.values(b"connection"))
+        if head.values(b"transfer-encoding") and head.values(b"content-length"):
+            return False
+        return b"close" not in map(bytes.lower, head.values(b"connection"))
+
+
+def _cut() -> Truncated:
+    return Truncated("the connection was cut before the answer was complete")
 
 
 def _no_http(what: str, data: bytes = b"") -> NotTheApi:
@@ -123,7 +138,7 @@ def _parsed(block: bytes) -> Head:
     for line in LINE_END.split(FOLD.sub(b" ", rest)) if rest else ():
         field = FIELD.fullmatch(line)
         if not field:
-            raise _no_http("a header line of it is", line)
+            raise _no_http("a header line cannot be read")
         headers.append((field[1], field[2].strip(b" \t")))
     return Head(int(status[1]), int(status[2]), status[3] or b"", headers)
 
@@ -166,7 +181,7 @@ class _Chunked:
     def _check(self, rest: bytes) -> None:
         """Raises NotTheApi unless it may yet become the line before a chunk."""
         if rest[:2] != b"\r\n"[: len(rest)] or b"\n" in rest[2:] or len(rest) > SIZE_LIMIT:
-            raise _no_http("the line before a chunk is", rest[:SIZE_LIMIT].strip().partition(b"\n")[0])
+            raise _no_http("the size of a chunk cannot be read")
 
     def close(self) -> bool:
         return self.ended

@@ -107,14 +107,14 @@ class Client:
         return self._early.pop().take() if self._early else dial(self._route, self._connect_timeout)
 
     @contextmanager
-    def send(self, request: Request, silence: Silence) -> Iterator[Response]:
+    def send(self, request: Request, silence: Silence, *, fresh: bool = False) -> Iterator[Response]:
         """Sends, and hands out the response. Raises Unreachable before, LostError or NotTheApi after.
 
-        A turn of a conversation gets a new connection: one that the service is just closing would leave it with an
-        unknown outcome.
+        A `fresh` connection has carried no other request, and carries none after this one: where the service is just
+        closing one, the outcome of what is sent over it is unknown.
         """
         message = self._message(request)
-        wire = self._wires.new() if request.conversation_id else self._wires.take()
+        wire = self._wires.new() if fresh else self._wires.take()
         try:
             wire.send(message, silence)
             head = wire.head()
@@ -127,7 +127,10 @@ class Client:
             )
             yield Response(response.status_code, response.reason_phrase, response.headers, _chunks(response))
         finally:
-            self._wires.give_back(wire)
+            if fresh:
+                wire.close()
+            else:
+                self._wires.give_back(wire)
 
     def _message(self, request: Request) -> bytes:
         headers = [*request.headers(self._key), ("Accept-Encoding", "identity")]

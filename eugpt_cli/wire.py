@@ -17,7 +17,7 @@ LONGEST_REST = 4.0  # seconds after which an idle connection is not trusted to b
 
 
 class Silence:
-    """How long the server may stay silent, counted in events: `beat` when one has come.
+    """How long the server may stay silent, counted in events: `beat` when one has come. Raises TimedOut.
 
     `sent`: the request, or a part of it, may have left.
     """
@@ -33,8 +33,11 @@ class Silence:
     def left(self) -> float:
         left = self._until - time.monotonic()
         if left <= 0:
-            raise TimedOut(f"the service has been silent for {self._seconds:g} s")
+            raise self.over()
         return min(left, LONGEST_WAIT)
+
+    def over(self) -> TimedOut:
+        return TimedOut(f"the service has been silent for {self._seconds:g} s")
 
 
 class Wire:
@@ -55,7 +58,7 @@ class Wire:
             self._write(request)
 
     def _write(self, data: bytes) -> None:
-        """All of it, or as much as the server takes before it answers: it need not read the rest."""
+        """All of it, or as much as the server takes before it refuses it or leaves: it need not read the rest."""
         view = memoryview(data)
         self._sock.settimeout(0)
         while view:
@@ -65,8 +68,8 @@ class Wire:
             except BLOCKED:
                 self._wait()
                 with contextlib.suppress(*BLOCKED):
-                    self._take(self._sock.recv(READ_SIZE))
-                if self._answer.head():
+                    self._answer.receive(self._sock.recv(READ_SIZE))
+                if self._answer.is_final():
                     return
         self._is_sent = True
 
@@ -74,7 +77,8 @@ class Wire:
         """Until something can be written or read, or for as long as the server may be silent."""
         poll = select.poll()
         poll.register(self._sock, select.POLLIN | select.POLLOUT)
-        poll.poll(self._silence.left() * 1000)
+        if not poll.poll(self._silence.left() * 1000):
+            raise self._silence.over()
 
     def head(self) -> http1.Head:
         """The final status and headers. Raises LostError or NotTheApi, as all that follows does."""
@@ -96,17 +100,10 @@ class Wire:
         try:
             data = self._sock.recv(READ_SIZE)
         except TimeoutError:
-            self._silence.left()
-            raise TimedOut("the service has been silent for too long") from None
+            raise self._silence.over() from None
         except OSError as error:
             raise Truncated(f"the connection was cut: {(error.strerror or str(error)).lower()}") from None
-        self._take(data)
-
-    def _take(self, data: bytes) -> None:
-        if data:
-            self._answer.receive(data)
-        else:
-            self._answer.close()
+        self._answer.receive(data)
 
     def rest(self) -> bool:
         """Whether it can wait for another request: this one has ended well, and the server keeps it open."""

@@ -10,7 +10,7 @@ import pytest
 
 from .program import KEY, eugpt
 from .rawserver import SSE_HEAD, Script, chunk, held_open, http, reset_after, serving, sse, stream
-from .test_wire import DOCUMENT
+from .test_wire import DOCUMENT, EVENTS
 
 DELTA = '{"type":"response.output_text.delta","delta":"Hel"}'
 CREATED = '{"type":"response.created","response":{"id":"r","status":"in_progress"}}'
@@ -224,6 +224,43 @@ def test_an_answer_that_comes_before_all_is_sent(early: bytes) -> None:
         run = eugpt("ask", base_url=server.base_url, stdin=b"x" * 30_000_000)
         left.set()
     assert (run.returncode, run.stderr) == (40, b"eugpt: bad_request: too much (HTTP 413)\n")
+
+
+def test_another_attempt_does_not_rely_on_another_old_connection() -> None:
+    def once(connection: socket.socket) -> None:
+        connection.sendall(http(DOCUMENT))
+        connection.recv(65536)  # the second request, which gets no answer
+
+    with serving(once) as server:
+        run = eugpt("batch", "--lines", "-j4", "--retries", "1", base_url=server.base_url, stdin=b"x\n" * 16)
+    assert run.returncode == 0, run
+
+
+def test_a_success_that_begins_before_all_is_sent_gets_the_rest() -> None:
+    read = 0
+
+    def script(connection: socket.socket) -> None:
+        nonlocal read
+        connection.recv(1000)
+        connection.sendall(SSE_HEAD)
+        while read < 29_999_000:
+            read += len(connection.recv(1 << 20))
+        connection.sendall(chunk(sse(*EVENTS)) + b"0\r\n\r\n")
+
+    with serving(script, deaf=True) as server:
+        run = eugpt("stream", base_url=server.base_url, stdin=b"x" * 30_000_000)
+    assert (run.returncode, run.stdout, run.stderr) == (0, b"Hello\n", b"")
+
+
+def test_a_service_that_reads_nothing_is_silent() -> None:
+    def script(connection: socket.socket) -> None:
+        left.wait(60)
+
+    left = threading.Event()
+    with serving(script, deaf=True) as server:
+        run = eugpt("ask", "--timeout", "1", "--retries", "0", base_url=server.base_url, stdin=b"x" * 30_000_000)
+        left.set()
+    assert (run.returncode, run.stderr) == (61, b"eugpt: timeout: the service has been silent for 1 s\n")
 
 
 def test_a_connection_that_has_not_taken_the_whole_request_takes_no_other() -> None:

@@ -35,7 +35,9 @@ def read(*pieces: bytes, closed: bool = True) -> Seen:
                 while part := answer.body():
                     body += part
         if not answer.ended and closed:
-            answer.close()
+            answer.receive(b"")
+            answer.head()
+            answer.body()
     except EugptError as error:
         end = f"{type(error).__name__}: {error.message}"
     return Seen(head, body, end, answer.may_be_followed)
@@ -78,11 +80,12 @@ ANSWERS: dict[bytes, tuple[bytes, str, bool]] = {
     CHUNKED + b"5\r\nhel": (b"hel", "Truncated", False),
     CHUNKED + b"5": (b"", "Truncated", False),
     CHUNKED: (b"", "Truncated", False),
-    CHUNKED + b"5\r\nhello!\r\n": (b"hello", "the line before a chunk is !", False),
-    CHUNKED + b"5\r\nhello\r\nzz\r\n": (b"hello", "the line before a chunk is zz", False),
-    CHUNKED + b"5\nhello": (b"", "the line before a chunk is 5", False),
-    CHUNKED + b"-1\r\n": (b"", "the line before a chunk is -1", False),
-    CHUNKED + b"5;" + b"x" * SIZE_LIMIT: (b"", "the line before a chunk is 5;xx", False),
+    CHUNKED + b"5\r\nhello!\r\n": (b"hello", "the size of a chunk cannot be read", False),
+    CHUNKED + b"5\r\nhello\r\nzz\r\n": (b"hello", "the size of a chunk cannot be read", False),
+    CHUNKED + b"5\nhello": (b"", "the size of a chunk cannot be read", False),
+    CHUNKED + b"-1\r\n": (b"", "the size of a chunk cannot be read", False),
+    CHUNKED + b"5;" + b"x" * SIZE_LIMIT: (b"", "the size of a chunk cannot be read", False),
+    CHUNKED + b"5;" + b" " * 60_000: (b"", "the size of a chunk cannot be read", False),
     OK + b"Content-Length: 5\r\n\r\nhello": (b"hello", "complete", True),
     OK + b"content-length:5, 5\r\nContent-Length: 5\r\n\r\nhello": (b"hello", "complete", True),
     OK + b"Content-Length: 5\r\n\r\nhello!": (b"hello", "complete", False),
@@ -94,7 +97,7 @@ ANSWERS: dict[bytes, tuple[bytes, str, bool]] = {
     OK + b"Content-Length: -5\r\n\r\n": (b"", "its length is -5", False),
     OK + b"Content-Length: " + b"9" * 21 + b"\r\n\r\n": (b"", "its length is 999", False),
     OK + b"Transfer-Encoding: gzip, chunked\r\n\r\n": (b"", "its transfer coding is gzip, chunked", False),
-    OK + b"Content-Length: 1\r\nTransfer-Encoding: Chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n": (b"hi", "complete", True),
+    OK + b"Content-Length: 1\r\nTransfer-Encoding: Chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n": (b"hi", "complete", False),
     OK + b"\r\nhello": (b"hello", "complete", False),
     OK + b"X: a\r\n  folded\r\n\tline\r\n\r\n": (b"", "complete", False),
     b"HTTP/1.1 200\nX: a\n\nhello": (b"hello", "complete", False),
@@ -105,15 +108,15 @@ ANSWERS: dict[bytes, tuple[bytes, str, bool]] = {
     b"HTTP/1.1 101 Switching\r\n\r\n": (b"", "it switches to another protocol", False),
     b"HTTP/2 200 OK\r\n\r\n": (b"", "its status line is HTTP/2 200 OK", False),
     b"HTTP/1.1 20 OK\r\n\r\n": (b"", "its status line is HTTP/1.1 20 OK", False),
-    OK + b"no colon\r\n\r\n": (b"", "a header line of it is no colon", False),
-    OK + b" X: y\r\n\r\n": (b"", "a header line of it is  X: y", False),
-    OK + b"X: a\0b\r\n\r\n": (b"", "a header line of it is X: a\0b", False),
+    OK + b"no colon\r\n\r\n": (b"", "a header line cannot be read", False),
+    OK + b" X: y\r\n\r\n": (b"", "a header line cannot be read", False),
+    OK + b"X: a\0b\r\n\r\n": (b"", "a header line cannot be read", False),
     OK + b"X: y": (b"", "Truncated", False),
     OK + b"X: " + b"y" * HEAD_LIMIT: (b"", "its head does not end", False),
     b"HT": (b"", "Truncated", False),
     b"": (b"", "Truncated", False),
-    b"SSH-2.0-OpenSSH_9.2": (b"", "it begins with S", False),
-    b"\r\nHTTP/1.1 200 OK\r\n\r\n": (b"", "it begins with", False),
+    b"SSH-2.0-OpenSSH_9.2": (b"", "the answer is not HTTP", False),
+    b"\r\nHTTP/1.1 200 OK\r\n\r\n": (b"", "the answer is not HTTP", False),
 }
 
 
@@ -166,6 +169,8 @@ def test_it_sees_what_h11_sees(start: bytes, text: bytes) -> None:
     if ours.end == "complete" != theirs.end:  # h11 wants trailers, and in order; the RFC counts the last chunk
         ours = ours._replace(end=theirs.end)
         assert b"chunked" in text.lower()
+    if b"chunked" in text.lower() and b"content-length" in text.lower():  # section 6.3 wants such a connection closed
+        ours, theirs = ours._replace(followed=False), theirs._replace(followed=False)
     if b"," in text:  # h11 tells a list of equal lengths as one
         ours, theirs = ours._replace(head=None), theirs._replace(head=None)
     assert ours == theirs
