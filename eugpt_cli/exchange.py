@@ -66,7 +66,7 @@ def deliver(
         while (wait := _attempt(request, way, make_writer(), outcome, stored, shown)) is not None:
             way.sleep(wait)
     except EugptError as fault:
-        _complete(fault, outcome, stored)
+        complete(fault, outcome)
         raise
 
 
@@ -88,7 +88,7 @@ def _attempt(
         return None
     except EugptError as fault:
         fault.message = way.client.masked(fault.message)
-        outcome.sent = outcome.sent or silence.sent
+        outcome.stored = outcome.stored or (stored and silence.sent and may_be_stored(fault))
         wait = pause(
             way.patience, fault, attempts=outcome.attempts, stored=stored, shown=shown(), jitter=random.random()
         )
@@ -100,12 +100,12 @@ def _attempt(
         return wait
 
 
-def _complete(fault: EugptError, outcome: Outcome, stored: bool) -> None:
-    """Fills in what only this place knows."""
+def complete(fault: EugptError, outcome: Outcome) -> None:
+    """Fills in what the fault itself does not know of its request."""
     fault.attempts = outcome.attempts
     fault.request_id = outcome.request_id
     fault.conversation_id = outcome.conversation_id
-    fault.stored = stored and outcome.sent and may_be_stored(fault)
+    fault.stored = outcome.stored
     if fault.stored:
         where = f"conversation {fault.conversation_id}" if fault.conversation_id else "a new conversation"
         fault.message += f"; the turn may have been stored in {where}"

@@ -180,7 +180,7 @@ BATCH = (
     Option("resume", ("--resume",), "go on with the output: skip what has succeeded, run the rest", kind="flag"),
     Option("ordered", ("--ordered",), "rows in the order of the input", kind="flag"),
     Option("full", ("--full",), "rows with the whole response document", kind="flag"),
-    Option("max_errors", ("--max-errors",), "stop when so many items have failed", kind="number", metavar="N"),
+    Option("max_errors", ("--max-errors",), "stop when so many items have failed", kind="count", metavar="N"),
     Option(
         "shard",
         ("--shard",),

@@ -22,7 +22,7 @@ class Outcome:
     events: int = 0
     tools: list[str] = field(default_factory=list)
     usage: Any = None
-    sent: bool = False
+    stored: bool = False  # an attempt has failed, and its turn may stand in the conversation all the same
     started: float = field(default_factory=time.monotonic)
     answered_at: float | None = None
     first_at: float | None = None
@@ -31,7 +31,7 @@ class Outcome:
         """Another request begins; `started` stays the start of the run."""
         self.again()
         self.attempts = 0
-        self.sent = False
+        self.stored = False
         self.usage = self.conversation_id = None
 
     def again(self) -> None:

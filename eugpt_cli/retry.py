@@ -52,17 +52,22 @@ def _worth(fault: EugptError, shown: bool, guarded: bool) -> bool:
     if isinstance(fault, Unreachable):
         return not fault.final
     if isinstance(fault, StatusError):
-        if not fault.in_stream and fault.status in (429, 503) and fault.retry_after is not None:
-            return True
-        return fault.status >= 500 and not shown and not guarded
+        return _is_turned_away(fault) or (fault.status >= 500 and not shown and not guarded)
     return isinstance(fault, LostError) and not shown and not guarded
+
+
+def _is_turned_away(fault: StatusError) -> bool:
+    """Whether the service has not taken the request, and says when to come back."""
+    return not fault.in_stream and fault.status in (429, 503) and fault.retry_after is not None
 
 
 def may_be_stored(fault: EugptError) -> bool:
     """Whether a turn that failed so, after it was sent, may stand in its conversation all the same."""
     if isinstance(fault, StatusError):
-        return fault.status >= 500 or fault.in_stream
-    return isinstance(fault, LostError | OutOfTime | AnswerError | NotTheApi)
+        return fault.in_stream or (fault.status >= 500 and not _is_turned_away(fault))
+    if isinstance(fault, NotTheApi):
+        return fault.http_status is None  # a redirect has taken nothing
+    return isinstance(fault, LostError | OutOfTime | AnswerError)
 
 
 def retry_after(value: str | None, now: float) -> float | None:

@@ -30,6 +30,7 @@ NUMBERS = {
     "seconds": Span(float, DECIMAL, 1e-6, 1e9, "a number of seconds above 0"),
     "wait": Span(float, DECIMAL, 0, 1e9, "a number of seconds from 0"),
     "number": Span(int, DIGITS, 0, 1e9, "a whole number from 0"),
+    "count": Span(int, DIGITS, 1, 1e9, "a whole number from 1"),
 }
 
 

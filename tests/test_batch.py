@@ -200,7 +200,7 @@ def test_dry_run_and_curl_need_neither_key_nor_network() -> None:
         (["-f", "-"], 2, "standard input is asked for twice"),
         (["a", "b"], 2, "one FILE at a time"),
         (["--files", "--lines"], 2, "do not go together"),
-        (["--max-errors", "0"], 2, "--max-errors is at least 1"),
+        (["--max-errors", "0"], 2, "--max-errors wants a whole number from 1"),
         (["--resume"], 2, "--resume goes on with a file"),
         (["--shard", "0/3"], 2, "--shard wants K/N"),
         (["--shard", "4/3"], 2, "--shard wants K/N"),

@@ -10,7 +10,7 @@ from zlib import crc32
 
 import pytest
 
-from tests.batches import by_id, ndjson, numbered, rows_of, start, until
+from tests.batches import by_id, ndjson, numbered, rows, rows_of, start, until
 from tests.manyserver import Body, Many, Reply, cut_stream, document, echo, refusal, serving
 from tests.program import eugpt
 
@@ -162,7 +162,7 @@ def test_a_turn_that_may_be_stored_is_not_sent_again(tmp_path: Path) -> None:
         server.received.clear()
         run = eugpt(*arguments, "--summary", str(tmp_path / "summary"), base_url=server.base_url)
         assert (run.returncode, sorted(server.inputs())) == (90, ["alone", "bad"])
-        assert b"eugpt: partial: 1 turn of an earlier run has failed" in run.stderr
+        assert b"eugpt: partial: 1 turn of an earlier run may have been stored, and left alone\n" in run.stderr
         assert b"--retry-unsafe" in run.stderr
         assert json.loads((tmp_path / "summary").read_text())["left"] == 1
         assert by_id(rows_of(output))["cut"] == before["cut"]
@@ -171,6 +171,72 @@ def test_a_turn_that_may_be_stored_is_not_sent_again(tmp_path: Path) -> None:
         assert eugpt(*arguments, "--retry-unsafe", base_url=server.base_url).returncode == 0
         assert server.inputs() == ["cut"]
     assert all(row["ok"] for row in by_id(rows_of(output)).values())
+
+
+CUT, BAD = {"x": cut_stream()}, {"x": refusal(400), "y": refusal(400)}
+FORGETFUL = {
+    "two of one id": [("xy", BAD | CUT, "", "xy"), ("xy", BAD, "", "y"), ("xy", {}, "", "y"), ("xy", {}, "", "")],
+    "changed and back": [("x", CUT, "", "x"), ("y", BAD, "", "y"), ("x", {}, "", "")],
+    "sent again and refused": [("x", CUT, "", "x"), ("x", BAD, "--retry-unsafe", "x"), ("x", {}, "", "")],
+    "sent again and answered": [("x", CUT, "", "x"), ("x", {}, "--retry-unsafe", "x"), ("x", CUT, "", "")],
+}
+
+
+@pytest.mark.parametrize("name", FORGETFUL)
+def test_that_a_turn_may_be_stored_is_not_forgotten(tmp_path: Path, name: str) -> None:
+    source = tmp_path / "items"
+    for prompts, faults, flag, sent in FORGETFUL[name]:
+        source.write_bytes(ndjson({"custom_id": "same", "input": text, "conversation_id": UUID} for text in prompts))
+        with serving(lambda body, faults=faults: faults.get(body["input"]) or echo(body)) as server:  # type: ignore[misc]
+            more = [flag] if flag else []
+            run = eugpt(
+                "batch", str(source), "-o", str(tmp_path / "rows"), "--resume", "--retries", "0", "-j1", *more,
+                base_url=server.base_url,
+            )  # fmt: skip
+        assert "".join(server.inputs()) == sent, (prompts, run)
+    assert run.returncode == (0 if "answered" in name else 90)
+
+
+@pytest.mark.parametrize("signals", [0, 2], ids=["--max-time", "a second SIGINT"])
+def test_a_run_that_ends_at_once_tells_of_the_turns_under_way(tmp_path: Path, signals: int) -> None:
+    source, output = tmp_path / "items", tmp_path / "rows"
+    turns = [{"custom_id": f"turn {n}", "input": f"{n}", "conversation_id": f"{n}{UUID[1:]}"} for n in range(3)]
+    source.write_bytes(ndjson([*turns, {"custom_id": "alone", "input": "alone"}, {"custom_id": "quick", "input": "q"}]))
+    held = threading.Event()
+
+    def answer(body: Body) -> Reply:
+        if body["input"] != "q":
+            held.wait(60)
+        return echo(body)
+
+    with serving(answer) as server:
+        limit = [] if signals else ["--max-time", "2"]
+        run = start(str(source), "-o", str(output), *limit, base_url=server.base_url)
+        until(lambda: len(server.received) == 5 and b"quick" in output.read_bytes())
+        for n in range(signals):
+            run.send_signal(signal.SIGINT)
+            if not n:
+                assert run.stderr
+                assert b"stopping" in run.stderr.readline()
+        run.communicate(timeout=60)
+        assert run.returncode == (-signal.SIGINT if signals else 61)
+        found = by_id(rows_of(output))
+        marked = {name for name, row in found.items() if row.get("may_be_stored")}
+        assert marked == {"turn 0", "turn 1", "turn 2"}
+        assert "may have been stored in conversation 0" in found["turn 0"]["error"]["message"]
+        assert found.keys() == marked | {"quick"}
+        held.set()
+        server.received.clear()
+        again = eugpt("batch", str(source), "-o", str(output), "--resume", base_url=server.base_url)
+        assert (again.returncode, server.inputs()) == (90, ["alone"])
+        assert b"3 left alone" in again.stderr
+
+
+def test_a_turn_that_was_never_sent_cannot_be_stored(tmp_path: Path) -> None:
+    item = ndjson([{"custom_id": "a", "input": "x", "conversation_id": UUID}])
+    run = eugpt("batch", "--retries", "0", base_url="http://127.0.0.1:1/v1", stdin=item)
+    (row,) = rows(run.stdout)
+    assert (row["error"]["kind"], "may_be_stored" in row) == ("unreachable", False)
 
 
 def test_a_changed_prompt_runs_again(done: tuple[Path, Path]) -> None:

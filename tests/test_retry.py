@@ -261,6 +261,9 @@ STORED: list[tuple[Script, bool]] = [
     (status(401), False),
     (status(404), False),
     (status(429), False),
+    (http(b"{}", status="503 X", extra="Retry-After: 9999\r\n"), False),
+    (http(b"", status="302 Found", extra="Location: /\r\n"), False),
+    (http(b"<html>", kind="text/html"), True),
 ]
 
 
@@ -273,6 +276,13 @@ def test_a_turn_that_may_have_been_stored_is_told(script: Script, may_be: bool) 
     assert inside.returncode == alone.returncode
     assert (b"may have been stored" in inside.stderr) == may_be
     assert b"may have been stored" not in alone.stderr
+
+
+def test_what_another_attempt_ends_with_does_not_hide_what_the_first_may_have_done() -> None:
+    with serving(stream(CREATED), status(400)) as server:
+        run = eugpt("ask", "x", "-c", UUID, "--retry-unsafe", base_url=server.base_url)
+    assert (run.returncode, len(server.received)) == (40, 2)
+    assert b"words; the turn may have been stored in conversation" in run.stderr
 
 
 def test_a_turn_in_a_conversation_is_posted_once_by_every_command() -> None:

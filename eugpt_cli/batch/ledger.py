@@ -1,14 +1,14 @@
 """The output file: whole rows appended, what a killed run left put right, and what is done known without asking again.
 
 The rule for readers: the last row of an id counts. A failed row that a later one of the same id replaces is dropped
-when the run ends; a successful one never is.
+when the run ends, unless its turn may be stored and no good row says otherwise; a successful one never is.
 """
 
 import fcntl
 import os
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from hashlib import blake2b
 from heapq import merge
@@ -36,6 +36,7 @@ class Ledger:
         self._done = array("Q")
         self._failed: dict[int, int] = {}  # an id whose last row is a failed one, and where that is
         self._unsure: set[int] = set()  # an id and its request, where a failed turn may have been stored
+        self._turns: dict[int, tuple[Item, Callable[[], bytes]]] = {}  # under way, by their lines
         self._stale = 0
         self._last_line = 0
         self._in_order = True
@@ -57,24 +58,33 @@ class Ledger:
         return place < len(self._done) and self._done[place] == wanted
 
     def may_be_stored(self, item: Item) -> bool:
-        return _mark(item.custom_id, item.line, item.digest) in self._unsure
+        return bool(self._unsure) and _mark(item.custom_id, item.line, item.digest) in self._unsure
 
     def expect(self, item: Item) -> None:
         """The order is made when the run ends, so that a kill loses nothing that has been answered."""
 
+    def begin(self, item: Item, unfinished: Callable[[], bytes]) -> None:
+        self._turns[item.line] = item, unfinished
+
     def write(self, item: Item, row: bytes) -> None:
         with self._write_lock:
-            try:
-                write(self._fd, row, self._path)
-            except OutputError:
-                with suppress(OSError):
-                    os.ftruncate(self._fd, self._size)
-                raise
-            self._size += len(row)
-            self._dirty = True
-            self._notice_order(item.line)
-            if self._failed and self._failed.pop(_mark(item.custom_id, item.line), None) is not None:
-                self._stale += 1
+            self._write(item, row)
+
+    def _write(self, item: Item, row: bytes) -> None:
+        try:
+            write(self._fd, row, self._path)
+        except OutputError:
+            with suppress(OSError):
+                os.ftruncate(self._fd, self._size)
+            raise
+        self._size += len(row)
+        self._dirty = True
+        self._turns.pop(item.line, None)
+        self._notice_order(item.line)
+        if self._failed and self._failed.pop(_mark(item.custom_id, item.line), None) is not None:
+            self._stale += 1
+        if self.may_be_stored(item) and (_row(row) or {}).get("ok"):
+            self._unsure.discard(_mark(item.custom_id, item.line, item.digest))
 
     def release(self) -> None:
         """No row waits here."""
@@ -93,7 +103,10 @@ class Ledger:
                 self._rewrite()
 
     def seal(self, seconds: float) -> None:
-        self._write_lock.acquire(timeout=seconds)
+        if self._write_lock.acquire(timeout=seconds):
+            with suppress(OutputError):  # which is why it ends
+                for item, unfinished in list(self._turns.values()):
+                    self._write(item, unfinished())
         self.sync()
 
     def _recover(self) -> None:
@@ -111,9 +124,10 @@ class Ledger:
             request = _mark(custom_id, number, row.get("request"))
             if row["ok"]:
                 done.append(request)
+                self._unsure.discard(request)
             else:
                 self._failed[name] = offset
-            if row.get("may_be_stored"):
+            if row.get("may_be_stored") is True:
                 self._unsure.add(request)
         self._size = os.fstat(self._fd).st_size
         self._done = _sorted(done)
@@ -162,13 +176,16 @@ class Ledger:
             row = _row(line)
             if row is not None:
                 number = _line(row)
-                name = _mark(row.get("custom_id"), row.get("line"))
-                if not row["ok"] and offset < self._start and self._failed.get(name) != offset:
+                if not row["ok"] and offset < self._start and self._is_replaced(row, offset):
                     continue
             lines.append(number)
             offsets.append(offset)
             sizes.append(len(line))
         return lines, offsets, sizes
+
+    def _is_replaced(self, row: dict[str, Any], offset: int) -> bool:
+        name = (row.get("custom_id"), row.get("line"))
+        return self._failed.get(_mark(*name)) != offset and _mark(*name, row.get("request")) not in self._unsure
 
     @contextmanager
     def _worded(self) -> Iterator[None]:

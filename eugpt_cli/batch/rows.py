@@ -27,6 +27,9 @@ class Rows(Protocol):
     def expect(self, item: Item) -> None:
         """This item comes next."""
 
+    def begin(self, item: Item, unfinished: Callable[[], bytes]) -> None:
+        """A turn of a conversation is being sent; `unfinished` makes its row, should the run end before the answer."""
+
     def write(self, item: Item, row: bytes) -> None: ...
 
     def release(self) -> None:

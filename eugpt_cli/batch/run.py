@@ -101,28 +101,28 @@ class Run:
 
     def _drain(self) -> None:
         self._crew.stop()
-        if left := self._feed.running:
-            self._console.note(
-                f"eugpt: batch: stopping; {left} under way are waited for; the signal again ends it at once"
-            )
         with self._console.signals():
+            if left := self._feed.running:
+                self._console.note(
+                    f"eugpt: batch: stopping; {left} under way are waited for; the signal again ends it at once"
+                )
             self._crew.wait()
 
     def _verdict(self) -> EugptError | None:
         tally = self.tally
         if self._crew.verdict or not (tally.failed or tally.left):
             return self._crew.verdict
-        if not tally.failed:
-            what = "1 turn of an earlier run has" if tally.left == 1 else f"{tally.left} turns of an earlier run have"
-            return Partial(
-                f"{what} failed and may have been stored: not sent again",
-                hint="look into the conversation, or send such turns again with --retry-unsafe",
-            )
-        why = "; stopped by --max-errors" if self._crew.stopped.is_set() else ""
-        return Partial(
-            f"{tally.failed} of {tally.done} items failed: {tally.failures()}{why}",
-            hint="the same command with -o FILE --resume runs only what has not succeeded",
-        )
+        what = []
+        if tally.failed:
+            why = "; stopped by --max-errors" if self._crew.stopped.is_set() else ""
+            what.append(f"{tally.failed} of {tally.done} items failed: {tally.failures()}{why}")
+        if tally.left:
+            turns = "1 turn" if tally.left == 1 else f"{tally.left} turns"
+            what.append(f"{turns} of an earlier run may have been stored, and left alone")
+        hint = "the same command with -o FILE --resume runs only what has not succeeded"
+        if tally.failed == tally.unsure:
+            hint = "look into the conversations; --retry-unsafe sends such turns again"
+        return Partial("; ".join(what), hint=hint)
 
     def _beat(self) -> None:
         self._progress.beat()

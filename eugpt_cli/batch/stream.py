@@ -27,6 +27,9 @@ class Stream:
     def may_be_stored(self, item: Item) -> bool:
         return False
 
+    def begin(self, item: Item, unfinished: Callable[[], bytes]) -> None:
+        """Nobody can resume it."""
+
     def expect(self, item: Item) -> None:
         """This item is the next in order."""
         if self._ordered:

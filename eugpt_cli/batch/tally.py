@@ -23,6 +23,7 @@ class Tally:
         self.ok = 0
         self.failed = 0
         self.skipped = 0
+        self.unsure = 0  # failed now, and the turn may have been stored
         self.left = 0  # failed before, and not sent again, since the turn may have been stored
 
     @property
@@ -36,6 +37,7 @@ class Tally:
             else:
                 self.failed += 1
                 self.kinds[fault.exit.label] += 1
+                self.unsure += fault.stored
             self._seconds[round(math.log(max(seconds, 1e-6)) * STEPS)] += 1
             if isinstance(usage, Mapping):
                 for name in TOKENS:

@@ -4,14 +4,15 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from threading import Event
 
 from eugpt_cli.batch.items import Item
 from eugpt_cli.batch.pace import Pace
 from eugpt_cli.batch.rows import Answer, MakeRow, Rows
 from eugpt_cli.batch.tally import Tally
-from eugpt_cli.errors import Busy, EugptError, LocalError, StatusError
-from eugpt_cli.exchange import Way, deliver
+from eugpt_cli.errors import Busy, EugptError, LocalError, StatusError, Truncated
+from eugpt_cli.exchange import Way, complete, deliver
 from eugpt_cli.report import Outcome
 from eugpt_cli.request import Request
 from eugpt_cli.retry import Patience, fits
@@ -49,11 +50,12 @@ class Worker(Watch):
         self._slot: int | None = None
         self._item: Item | None = None
         self._fault: EugptError | None = None
+        self._outcome = Outcome()
         self._answer = Answer()
 
     def __call__(self, item: Item) -> None:
         """Raises LocalError: no other item can do better."""
-        outcome = Outcome()
+        outcome = self._outcome = Outcome()
         fault = item.fault
         self._answer = Answer()
         if item.request:
@@ -72,6 +74,16 @@ class Worker(Watch):
         self._shop.rows.write(item, self._shop.make_row(item, outcome, self._answer, fault, seconds))
         self._shop.tally.count(fault, seconds, outcome.usage)
         self._shop.ended(fault)
+
+    def sending(self, request: Request) -> None:
+        if self._item and request.conversation_id:
+            self._shop.rows.begin(self._item, partial(self._unfinished, self._item, self._outcome))
+
+    def _unfinished(self, item: Item, outcome: Outcome) -> bytes:
+        outcome.stored = True
+        fault = Truncated("the run ended before the answer was complete")
+        complete(fault, outcome)
+        return self._shop.make_row(item, outcome, Answer(), fault, time.monotonic() - outcome.started)
 
     def again(self, fault: EugptError, pause: float) -> None:
         self._fault = fault

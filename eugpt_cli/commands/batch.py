@@ -35,8 +35,6 @@ MOST_JOBS = 1000
 def run(options: Options, console: Console) -> int:
     if not 1 <= options.jobs <= MOST_JOBS:
         raise UsageError(f"--jobs is from 1 to {MOST_JOBS}, not {options.jobs}")
-    if options.max_errors is not None and options.max_errors < 1:
-        raise UsageError(f"--max-errors is at least 1, not {options.max_errors}")
     share = shard(options.shard, console.environ)
     source = _source(options, console)
     names = Conversations(console.environ, console.note, console.error if options.verbose else None)
