@@ -142,7 +142,8 @@ def _call(command: Command, console: Console, /, **params: Any) -> int:
     from eugpt_cli import settings
 
     given: dict[str, Any] = {name: list(value) if isinstance(value, tuple) else value for name, value in params.items()}
-    module = importlib.import_module(f"eugpt_cli.commands.{command.module}")
+    with console.held_back():
+        module = importlib.import_module(f"eugpt_cli.commands.{command.module}")
     if not command.resolved:
         return int(module.run(settings.Options(given), console))
     profile: Mapping[str, Any] = {}
@@ -170,8 +171,10 @@ def _fail(error: EugptError, argv: Sequence[str], console: Console) -> int:
     from eugpt_cli.report import error_json, error_text
 
     form = console.errors or _errors(argv, console.environ)
+    with console.held_back():
+        line = error_json(error) if form == "json" else error_text(error)
     with suppress(OutOfTime):  # the reader of stderr keeps it waiting
-        console.error(error_json(error) if form == "json" else error_text(error))
+        console.error(line)
     return error.exit.number
 
 

@@ -4,6 +4,7 @@ import os
 import select
 import signal
 import stat
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -31,6 +32,7 @@ class Console:
         self.quiet = False
         self._deadline: float | None = None
         self._beats = False
+        self._lost: BaseException | None = None
         self._closed = {fd for fd in (0, 1, 2) if not _is_open(fd)}
         for _ in self._closed:  # a socket must not land on a standard stream's number
             os.open(os.devnull, os.O_RDWR)
@@ -97,13 +99,29 @@ class Console:
     def signals(self) -> Iterator[None]:
         """SIGINT, SIGTERM and SIGHUP raise Stopped in here; one that is ignored (nohup) stays ignored."""
         _came.clear()
+        before = {signum: signal.getsignal(signum) for signum in SIGNALS}
         for signum in SIGNALS:
-            if signal.getsignal(signum) is not signal.SIG_IGN:
+            if before[signum] is not signal.SIG_IGN:
                 signal.signal(signum, _stop)
         signal.signal(signal.SIGALRM, self._beat)
+        sys.unraisablehook = self._unraisable
         self._beats = True
         self._wind()
         yield
+        for signum in SIGNALS:
+            signal.signal(signum, before[signum])
+
+    @contextmanager
+    def held_back(self) -> Iterator[None]:
+        """Signals come only after it: modules do not bear their exceptions while they load, and orjson crashes.
+
+        A thread that is started in here never sees one.
+        """
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {*SIGNALS, signal.SIGALRM})
+        try:
+            yield
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     def came(self) -> Stopped | None:
         """The first signal since they are listened to, also if its exception was lost on the way."""
@@ -159,7 +177,16 @@ class Console:
             self._beats = before
             self._wind()
 
+    def _unraisable(self, told: "sys.UnraisableHookArgs") -> None:
+        """What a signal raised where nothing can be raised, in a destructor, is raised again in a moment."""
+        if isinstance(told.exc_value, Stopped | OutOfTime):
+            self._lost = told.exc_value
+            signal.setitimer(signal.ITIMER_REAL, 0.001)
+
     def _beat(self, signum: int, frame: FrameType | None) -> None:
+        if self._lost:
+            lost, self._lost = self._lost, None
+            raise lost
         left = self.left()
         if left is not None and left <= 0:
             signal.setitimer(signal.ITIMER_REAL, 0)

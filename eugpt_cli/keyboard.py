@@ -2,13 +2,17 @@
 
 import os
 import select
+import signal
 import termios
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from importlib.util import find_spec
 from typing import Protocol
 
+from eugpt_cli.errors import Stopped
+
 PASTE_SECONDS = 0.05
+ENDS = (signal.SIGTERM, signal.SIGHUP)  # Ctrl-C only clears what was typed
 
 
 class End(Exception):
@@ -134,13 +138,30 @@ class _Editor:
         )
 
     def read(self, prompt: str) -> str:
+        """Raises Stopped, too."""
+        before = {signum: signal.getsignal(signum) for signum in ENDS}
         try:
             with self._still():
-                return self._session.prompt([("bold", prompt)])
+                return self._session.prompt([("bold", prompt)], pre_run=self._listen)
         except EOFError:
             raise End from None
         except KeyboardInterrupt:
             raise Cancelled from None
+        finally:
+            for signum, handler in before.items():
+                signal.signal(signum, handler)
+
+    def _listen(self) -> None:
+        """The event loop is told of signals, since it swallows what they raise."""
+        import asyncio
+
+        for signum in ENDS:
+            if signal.getsignal(signum) is not signal.SIG_IGN:
+                asyncio.get_running_loop().add_signal_handler(signum, self._stop, signum)
+
+    def _stop(self, signum: int) -> None:
+        with suppress(Exception):  # it is ending already
+            self._session.app.exit(exception=Stopped(signum))
 
 
 @contextmanager

@@ -178,8 +178,9 @@ class Line:
             from eugpt_cli.dial import Early
 
             seconds = self._options.connect_timeout
-            early = Early(self._route, seconds)
-            from eugpt_cli.transport import Client
+            with self._console.held_back():
+                early = Early(self._route, seconds)
+                from eugpt_cli.transport import Client
 
             self._client = Client(self._route, self.secret, connect_timeout=seconds, early=early)
         return self._client

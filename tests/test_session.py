@@ -346,7 +346,7 @@ def test_the_use_of_a_tool_is_shown_and_goes_away(kit: Env) -> None:
         assert after(terminal.lines(), "one") == ["found"]
 
 
-@pytest.mark.parametrize("moment", ["prompt", "answer"])
+@pytest.mark.parametrize("moment", ["prompt", "typing", "answer"])
 @pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGHUP], ids=lambda end: end.name)
 def test_other_signals_end_it_and_leave_the_terminal_well(end: signal.Signals, moment: str, kit: Env) -> None:
     with serving(Halves("half", "")) as server, Terminal("chat", base_url=server.base_url, env=kit) as terminal:
@@ -354,6 +354,8 @@ def test_other_signals_end_it_and_leave_the_terminal_well(end: signal.Signals, m
         if moment == "answer":
             terminal.say("one")
             terminal.until("half")
+        if moment == "typing":
+            terminal.type("typing this quickly now")
         terminal.kill(end)
         assert terminal.end() == (None, end)
         assert terminal.cooked

@@ -7,6 +7,7 @@ import signal
 import socket
 import struct
 import subprocess
+import sys
 import termios
 import time
 from collections.abc import Callable, Iterator
@@ -15,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from .program import EUGPT, environment, eugpt, start
+from .program import EUGPT, KEY, environment, eugpt, start
 from .rawserver import SSE_HEAD, chunk, held_open, http, serving, sse, stream
 from .test_wire import EVENTS
 
@@ -225,6 +226,41 @@ def test_a_closed_pipe_leaves_no_file_behind(tmp_path: Path) -> None:
         assert run.communicate(timeout=60)[1] == b""
     assert (run.returncode, json.loads(meta.read_text())["exit"]) == (-signal.SIGPIPE, 141)
     assert [path.name for path in tmp_path.iterdir()] == ["meta"]
+
+
+CRASH = """
+import os, signal, sys
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name == "json":
+            os.kill(os.getpid(), signal.SIGTERM)
+sys.meta_path.insert(0, Finder())
+from eugpt_cli.__main__ import main
+sys.argv = ["eugpt", "ask", "-I", "x"]
+main()
+"""
+DESTRUCTOR = """
+import os, signal, time
+from eugpt_cli.console import Console
+class Last:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGTERM)
+console = Console()
+last = Last()
+try:
+    with console.signals():
+        del last
+        time.sleep(60)
+except BaseException as stopped:
+    console.die(stopped.signum)
+"""
+
+
+@pytest.mark.parametrize("code", [CRASH, DESTRUCTOR], ids=["while orjson loads", "in a destructor"])
+def test_a_signal_where_its_exception_does_harm_or_is_lost(code: str) -> None:
+    env = {"EUGPT_API_KEY": KEY, "EUGPT_BASE_URL": "http://127.0.0.1:1/v1"}
+    run = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, timeout=60, check=False)
+    assert (run.returncode, run.stderr) == (-signal.SIGTERM, b"")
 
 
 def test_serve_ends_as_its_command_did_also_where_that_was_killed() -> None:
