@@ -2,11 +2,11 @@
 
 import errno
 import importlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from itertools import pairwise, takewhile
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 import typer
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
@@ -20,10 +20,21 @@ from eugpt_cli.options import Option
 
 LIMITS = {errno.EMFILE: "open files", errno.ENFILE: "open files", errno.ENOMEM: "memory"}
 
-MISTAKES = {
-    "unexpected extra": "a prompt of several words is quoted",
-    "No such option: --model ": "the service chooses the model, --meta tells which",
-}
+
+class Mistake(NamedTuple):
+    """What is wrong by these words of Typer's, in these commands, and what to do about it."""
+
+    words: str
+    says: str
+    paths: Container[str]
+
+
+PROMPTED = {f"eugpt {row.name}" for row in COMMANDS if any(argument.name == "prompt" for argument in row.arguments)}
+MISTAKES = (
+    Mistake("unexpected extra", "a prompt of several words is quoted", PROMPTED),
+    Mistake("No such option: --model ", "the service chooses the model, --meta tells which", PROMPTED),
+    Mistake("No such option", "options stand after the command", {"eugpt"}),
+)
 
 
 def main(argv: Sequence[str]) -> NoReturn:
@@ -163,7 +174,7 @@ def _usage(error: typer.TyperException) -> UsageError:
     context = getattr(error, "ctx", None)
     path = context.command_path if context else "eugpt"
     message = " ".join(error.format_message().split()).rstrip(".")
-    more = "".join(f"; {says}" for words, says in MISTAKES.items() if words in message)
+    more = "".join(f"; {mistake.says}" for mistake in MISTAKES if mistake.words in message and path in mistake.paths)
     return UsageError(message[:1].lower() + message[1:], hint=f"{path} --help{more}")
 
 

@@ -14,6 +14,8 @@ from eugpt_cli.errors import ConfigError, Unreachable
 from eugpt_cli.settings import Proxy, Route, Target
 
 HEAD_LIMIT = 16 * 1024
+PLAIN = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE")  # how OpenSSL tells of what is no TLS
+NO_TLS = "what answers there speaks no TLS; a service on this machine may have an http:// address"
 STATUS_LINE = re.compile(rb"HTTP/1\.\d +([1-9]\d\d)(?: |\r|$)")
 
 
@@ -83,6 +85,9 @@ def _secure(sock: socket.socket, context: ssl.SSLContext, target: Target, clock:
         )
     except TimeoutError:
         problem = clock.over(missing)
+    except ssl.SSLError as error:
+        words = (error.reason or str(error)).replace("_", " ").lower()
+        problem = Unreachable(f"{missing}: {words}", hint=NO_TLS if error.reason in PLAIN else None)
     except OSError as error:
         problem = Unreachable(f"{missing}: {(error.strerror or str(error)).lower()}")
     except BaseException:
@@ -174,7 +179,7 @@ def _check_answer(answer: bytes, proxy: Proxy) -> None:
 def connect(host: str, port: int, clock: Clock, who: str = "") -> socket.socket:
     """A socket to the first address that takes it. Raises Unreachable."""
     missing = f"no connection to {who}{host}:{port}"
-    addresses = resolve(host, port, clock)
+    addresses = resolve(host, port, clock, who)
     problem = Unreachable(f"{missing}: no address")
     for n, (family, kind, proto, _, address) in enumerate(addresses):
         try:
@@ -198,7 +203,7 @@ def connect(host: str, port: int, clock: Clock, who: str = "") -> socket.socket:
     raise problem
 
 
-def resolve(host: str, port: int, clock: Clock) -> list[Any]:
+def resolve(host: str, port: int, clock: Clock, who: str = "") -> list[Any]:
     """getaddrinfo in a thread: it can neither be interrupted nor bounded otherwise. Raises Unreachable."""
     found: list[Any] = []
     failure: list[OSError] = []
@@ -212,9 +217,9 @@ def resolve(host: str, port: int, clock: Clock) -> list[Any]:
 
     worker = threading.Thread(target=look_up, daemon=True)
     worker.start()
-    worker.join(clock.left(f"no address for {host}"))
+    worker.join(clock.left(f"no address for {who}{host}"))
     if failure:
-        raise Unreachable(f"no address for {host}: {(failure[0].strerror or '').lower()}")
+        raise Unreachable(f"no address for {who}{host}: {(failure[0].strerror or '').lower()}")
     if worker.is_alive():
-        raise clock.over(f"no address for {host}")
+        raise clock.over(f"no address for {who}{host}")
     return found

@@ -32,6 +32,10 @@ class World(Protocol):
 
 
 class Keyboard(Protocol):
+    """`keys` are those of its own, and what they do."""
+
+    keys: Sequence[tuple[str, str]]
+
     def read(self, prompt: str) -> str:
         """A message, which may have many lines. Raises End, Cancelled, or UnicodeDecodeError."""
 
@@ -48,6 +52,8 @@ def open_keyboard(past: Sequence[str], words: Mapping[str, bool], world: World, 
 
 class _Bare:
     """What the terminal itself can do: a line at a time; lines that come at once are one paste."""
+
+    keys: Sequence[tuple[str, str]] = ()
 
     def __init__(self) -> None:
         self._is_over = False
@@ -77,6 +83,8 @@ def _readline(past: Sequence[str]) -> "_Readline | None":
 class _Readline:
     """A line with editing and history, and a paste in one piece."""
 
+    keys: Sequence[tuple[str, str]] = ()
+
     def __init__(self, past: Sequence[str]) -> None:
         import readline
 
@@ -98,6 +106,8 @@ class _Readline:
 
 class _Editor:
     """Several lines, history with search, paste in one piece; Enter sends, Alt-Enter begins a new line."""
+
+    keys: Sequence[tuple[str, str]] = (("Alt-Enter", "a new line in a message"),)
 
     def __init__(self, past: Sequence[str], words: Mapping[str, bool], world: World) -> None:
         from prompt_toolkit import PromptSession

@@ -13,6 +13,7 @@ from eugpt_cli import settings
 from eugpt_cli.catalogue import COMMANDS
 from eugpt_cli.console import reason
 from eugpt_cli.errors import ConfigError
+from eugpt_cli.options import Option
 
 KEY_SOURCES = ("api_key_file", "api_key_command")
 
@@ -65,6 +66,8 @@ def load(environ: Mapping[str, str], wanted: str | None) -> Profile:
     if not isinstance(named, str) or not isinstance(profiles, dict | None):
         raise ConfigError(f"{path}: default_profile is a name and profile a table: [profile.{wanted or 'default'}]")
     source = _Source(str(path), text)
+    for key in document.keys() & (_options().keys() | KEY_SOURCES):
+        raise ConfigError(f"{source.place(key)}: {key} belongs into a profile: put [profile.default] above it")
     _known(document, {"profile", "default_profile"}, source)
     name = wanted or named
     values = (profiles or {}).get(name)
@@ -100,13 +103,17 @@ def _parse(text: str, path: str) -> dict[str, Any]:
 
 def _check(values: Mapping[str, Any], source: _Source, profile: str) -> None:
     """Raises ConfigError for a setting that there is not, or whose value does not fit."""
-    options = {option.name: option for command in COMMANDS for option in command.options if option.setting}
+    options = _options()
     _known(values, options.keys() | KEY_SOURCES, source, profile)
     for name, value in values.items():
         if isinstance(value, str) and "\0" in value:
             raise ConfigError(f"{source.place(name, profile)}: {name} holds a NUL")
     for name in values.keys() & options.keys():
         settings.checked(options[name], values[name], ConfigError, f"{source.place(name, profile)}: {name}")
+
+
+def _options() -> dict[str, Option]:
+    return {option.name: option for command in COMMANDS for option in command.options if option.setting}
 
 
 def _known(keys: Iterable[str], known: Set[str], source: _Source, profile: str | None = None) -> None:

@@ -8,7 +8,7 @@ from eugpt_cli.events import envelope, parse
 
 HINTS = {
     401: "check the key in EUGPT_API_KEY; keys are made in Settings → API Keys",
-    404: "check the conversation or project id",
+    404: "check the base URL, and the conversation or project id",
     429: "the token limit is reached; wait for it to reset",
 }
 FIRST_PAUSE = 0.5

@@ -57,7 +57,7 @@ class Session:
     def run(self) -> None:
         """Raises Stopped for a signal that is no Ctrl-C, and OutOfTime."""
         words = {word: command.path for word, command in COMMANDS.items()}
-        keyboard = open_keyboard(self._past.entries(), words, self._console, dumb=self._dumb)
+        keyboard = self._keyboard = open_keyboard(self._past.entries(), words, self._console, dumb=self._dumb)
         near = self._thread.near
         self._note(" · ".join([self._where(), *([f"near it: {', '.join(near)}"] if near else []), "/help"]))
         while not self._over:
@@ -124,7 +124,8 @@ class Session:
             if not self._options.no_history:
                 self._past.save()
         if fault:
-            fault.hint = fault.hint or "/retry sends it again"
+            twice = ", and then it may stand twice" if fault.stored else ""
+            fault.hint = fault.hint or f"/retry sends it again{twice}"
             raise fault
         self._broke_off = False
         if not self._thread.id:
@@ -167,7 +168,7 @@ class Session:
     def help(self, rest: str) -> None:
         rows = [(f"{word} {command.takes}".rstrip(), command.help) for word, command in COMMANDS.items()]
         width = max(len(row[0]) for row in rows)
-        self._tell("\n".join(f"{left:<{width}}  {right}" for left, right in (*rows, *KEYS)))
+        self._tell("\n".join(f"{left:<{width}}  {right}" for left, right in (*rows, *self._keyboard.keys, *KEYS)))
 
     def tell_id(self, rest: str) -> None:
         self._tell(self._where())
@@ -222,7 +223,4 @@ COMMANDS = {
     "/instructions": Command(Session.instruct, "TEXT", "system prompt from now on; @FILE reads it, - is none"),
     "/quit": Command(Session.quit, "", "end the session; so does Ctrl-D"),
 }
-KEYS = (
-    ("Alt-Enter", "a new line in a message"),
-    ("Ctrl-C", "stop an answer; clear a message"),
-)
+KEYS = (("Ctrl-C", "stop an answer; clear a message"),)

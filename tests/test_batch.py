@@ -246,6 +246,21 @@ def test_a_turn_of_a_conversation_gets_a_connection_of_its_own() -> None:
         assert len(set(server.peers)) == 3
 
 
+@pytest.mark.parametrize(
+    ("status", "items", "hint"),
+    [
+        (401, b'{"input":"a"}\n', b"hint: check the key in EUGPT_API_KEY; "),
+        (200, b"a prompt\nanother\n", b"hint: each line is a JSON object; --lines takes a prompt a line"),
+        (400, b'{"input":"a"}\n', b"hint: the same command with -o FILE --resume "),
+    ],
+)
+def test_what_helps_where_all_have_failed(status: int, items: bytes, hint: bytes) -> None:
+    with serving(lambda body: refusal(status)) as server:
+        run = eugpt("batch", base_url=server.base_url, stdin=items)
+    assert run.returncode == 90
+    assert run.stderr.splitlines()[-1].startswith(hint)
+
+
 def test_a_reader_that_leaves_is_told_nothing() -> None:
     with serving() as server:
         run = start("--lines", "-", base_url=server.base_url, stdin=subprocess.PIPE)

@@ -117,6 +117,13 @@ def test_a_broken_file_is_refused_with_file_line_and_the_nearest_key(home: Path,
     assert eugpt("ask", "Hello", env={"XDG_CONFIG_HOME": str(home)}).stderr == run.stderr
 
 
+def test_a_setting_outside_of_any_profile(home: Path) -> None:
+    (home / "eugpt/config.toml").write_text("# mine\ntimeout = 5\n")
+    run = eugpt("ask", "Hello", env={"XDG_CONFIG_HOME": str(home)})
+    says = "config.toml, line 2: timeout belongs into a profile: put [profile.default] above it\n"
+    assert (run.returncode, run.stderr.decode().endswith(says)) == (30, True)
+
+
 def test_exit_codes_are_the_enum() -> None:
     rows = [line.split(maxsplit=2) for line in eugpt("exit-codes").stdout.decode().splitlines()]
     assert [(int(number), label) for number, label, _ in rows] == [(code.number, code.label) for code in ExitCode]

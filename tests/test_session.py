@@ -216,7 +216,7 @@ def test_a_failed_turn_can_be_sent_again(kit: Env) -> None:
         terminal.prompt()
         assert after(terminal.lines(), "two") == [
             f"eugpt: unavailable: down; the turn may have been stored in conversation {ID} (HTTP 503)",
-            "hint: /retry sends it again",
+            "hint: /retry sends it again, and then it may stand twice",
         ]
         terminal.type("\x04")
         assert terminal.end() == (0, None)
@@ -281,6 +281,17 @@ def test_the_words_with_a_slash(home: Env, tmp_path: Path) -> None:
     assert saved.read_text() == "**answer**\x1b\n"
     listed = json.loads(eugpt("conversation", "list", "--json", env=home).stdout)
     assert [(entry["name"], entry["id"]) for entry in listed] == [("mine", ID), ("taken", OTHER)]
+
+
+def test_help_tells_of_the_keys_that_there_are(kit: Env) -> None:
+    with (
+        serving(answer("ok")) as server,
+        Terminal("chat", base_url=server.base_url, env=kit, size=(100, 40)) as terminal,
+    ):
+        terminal.prompt()
+        terminal.say("/help")
+        terminal.until("Ctrl-C")
+        assert ("Alt-Enter" in "\n".join(terminal.lines())) != is_bare(kit)
 
 
 def test_what_was_typed_is_kept_for_the_arrow_keys(kit: Env, tmp_path: Path) -> None:

@@ -57,6 +57,19 @@ def test_bad_input(arguments: list[str], env: dict[str, str | None], code: int, 
     assert (run.stdout, server.received) == (b"", [])
 
 
+HINTS = [
+    (["ask", "a", "b"], "hint: eugpt ask --help; a prompt of several words is quoted"),
+    (["config", "timeout"], "hint: eugpt config --help"),
+    (["--profile", "work", "ask", "a"], "hint: eugpt --help; options stand after the command"),
+    (["ask", "--model", "x"], "hint: eugpt ask --help; the service chooses the model, --meta tells which"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "hint"), HINTS, ids=lambda value: str(value)[:40])
+def test_the_hint_after_a_mistake(arguments: list[str], hint: str) -> None:
+    assert eugpt(*arguments).stderr.decode().splitlines()[1] == hint
+
+
 def test_prompt_stdin_and_files(tmp_path: Path) -> None:
     notes = tmp_path / "notes.md"
     notes.write_bytes(b"\xef\xbb\xbfbody\n\n")

@@ -18,6 +18,10 @@ from eugpt_cli.retry import Patience
 from eugpt_cli.settings import Options
 from eugpt_cli.transport import Client
 
+HINTS = {  # where all that has failed has failed by it
+    "unauthorized": "check the key in EUGPT_API_KEY; then --resume runs what has failed",
+    "input": "each line is a JSON object; --lines takes a prompt a line, --files the name of a file",
+}
 SYNC_SECONDS = 0.7  # counted in beats, so that it is never more than one
 LAST_WRITE_SECONDS = 2.0  # that a run which ends at once waits for a row that is being written
 
@@ -122,6 +126,8 @@ class Run:
         hint = "the same command with -o FILE --resume runs only what has not succeeded"
         if tally.failed == tally.unsure:
             hint = "look into the conversations; --retry-unsafe sends such turns again"
+        elif len(tally.kinds) == 1:
+            hint = HINTS.get(next(iter(tally.kinds)), hint)
         return Partial("; ".join(what), hint=hint)
 
     def _beat(self) -> None:

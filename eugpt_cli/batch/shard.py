@@ -57,6 +57,8 @@ def _number(environ: Mapping[str, str], name: str | None, default: int | None) -
     text = environ.get(name) if name else None
     if text is None and default is not None:
         return default
-    if text is None or not re.fullmatch(r"\d{1,9}", text, re.ASCII):
+    if text is None:
+        raise ConfigError(f"--shard auto: {name} is not set")
+    if not re.fullmatch(r"\d{1,9}", text, re.ASCII):
         raise ConfigError(f"--shard auto: {name} is not a number: {text!r}")
     return int(text)
