@@ -70,7 +70,7 @@ def build(
     return Request(target, orjson.dumps(body), stream, conversation_id)
 
 
-def curl(request: Request) -> str:
+def curl(request: Request, ca_file: str | None = None, max_time: float | None = None) -> str:
     """A command for a POSIX shell that sends the same; the key stays a variable."""
     body = request.body.decode()  # one line: all its line ends are escaped
     if len(request.body) <= LONGEST_WORD:
@@ -81,6 +81,8 @@ def curl(request: Request) -> str:
         "curl",
         *(["-N"] if request.stream else []),
         "-gsS",
+        *(["--cacert", shlex.quote(ca_file)] if ca_file else []),
+        *(["--max-time", f"{max_time:g}"] if max_time else []),
         shlex.quote(request.target.url),
         '-H "Authorization: Bearer $EUGPT_API_KEY"',
         "-H 'Content-Type: application/json'",

@@ -102,7 +102,7 @@ def reported(options: Options, console: Console) -> Iterator[Outcome]:
 
 def show(request: Request, options: Options, console: Console) -> None:
     """What would be sent, as --dry-run or --curl have it."""
-    console.out(curl(request) if options.curl else request.body.decode())
+    console.out(curl(request, options.ca_file, options.max_time) if options.curl else request.body.decode())
 
 
 def shown(sink: Sink) -> Callable[[str], str] | None:

@@ -38,7 +38,10 @@ def test_a_row_for_each_item() -> None:
 
 
 def test_an_item_says_more_than_the_options() -> None:
-    items = [{"input": "a"}, {"input": [{"role": "user", "content": "b"}], "instructions": "own", "project_id": None}]
+    items = [
+        {"input": "a", "label": 1, "inputs": 2},
+        {"input": [{"role": "user", "content": "b"}], "instructions": "own", "project_id": None},
+    ]
     with serving(lambda body: document("x")) as server:
         run = eugpt("batch", "-j1", "-i", "be brief", "-p", UUID, base_url=server.base_url, stdin=ndjson(items))
     assert run.returncode == 0
@@ -59,6 +62,12 @@ def test_an_item_says_more_than_the_options() -> None:
         (b'{"input":""}', 2, "line 2: nothing to send"),
         (b'{"input":"a\\u0000b"}', 31, "line 2: a NUL"),
         (b'{"input":"a","custom_id":[1]}', 2, "line 2: custom_id"),
+        (b'{"input":"a","instruction":"b"}', 2, "line 2: an item has no 'instruction'; the nearest is 'instructions'"),
+        (
+            b'{"input":"a","conversation":"b"}',
+            2,
+            "line 2: an item has no 'conversation'; the nearest is 'conversation_id'",
+        ),
         (b'{"input":"a","instructions":1}', 2, "line 2: instructions is not a string"),
     ],
 )

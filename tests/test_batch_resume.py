@@ -218,8 +218,9 @@ def test_a_run_that_ends_at_once_tells_of_the_turns_under_way(tmp_path: Path, si
             if not n:
                 assert run.stderr
                 assert b"stopping" in run.stderr.readline()
-        run.communicate(timeout=60)
+        told = run.communicate(timeout=60)[1]
         assert run.returncode == (-signal.SIGINT if signals else 61)
+        assert b"; --resume goes on with the rest\n" in told
         found = by_id(rows_of(output))
         marked = {name for name, row in found.items() if row.get("may_be_stored")}
         assert marked == {"turn 0", "turn 1", "turn 2"}

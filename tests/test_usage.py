@@ -144,7 +144,8 @@ def test_an_error_line_that_nobody_reads_does_not_hold_the_end(signum: signal.Si
 def test_curl_sends_the_same(text: bytes) -> None:
     with serving(http(DOCUMENT)) as server:
         url = f"{server.base_url}/[1-2]"
-        shown = eugpt("ask", "--curl", base_url=url, env={"EUGPT_API_KEY": None}, stdin=text)
+        shown = eugpt("ask", "--curl", "--max-time", "50", base_url=url, env={"EUGPT_API_KEY": None}, stdin=text)
+        assert b" --max-time 50 " in shown.stdout
         env = {"PATH": os.defpath, "EUGPT_API_KEY": KEY}
         subprocess.run(["sh"], input=shown.stdout, env=env, check=True, capture_output=True)
         eugpt("ask", base_url=url, stdin=text)
@@ -154,6 +155,11 @@ def test_curl_sends_the_same(text: bytes) -> None:
         ours.body,
         ours.headers["authorization"],
     )
+
+
+def test_curl_trusts_the_same_certificates() -> None:
+    shown = eugpt("ask", "x", "--curl", "--ca-file", "/my certs.pem", base_url="https://eugpt.invalid")
+    assert b" --cacert '/my certs.pem' " in shown.stdout
 
 
 @pytest.mark.parametrize(

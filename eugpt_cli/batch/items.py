@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
 
@@ -15,6 +16,8 @@ from eugpt_cli.settings import Target
 
 BOM = b"\xef\xbb\xbf"
 OWN = ("instructions", "conversation_id", "project_id")
+NAMES = ("custom_id", "input", *OWN)
+ALIKE = 0.8  # from there on a name is taken for another one mistyped; one of somebody's own is left alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,7 @@ def from_json(lines: Iterable[bytes], defaults: Defaults) -> Iterator[Item]:
         try:
             fields = _object(raw)
             custom_id = _id(fields.get("custom_id"))
+            _check_names(fields)
             request = defaults.request(fields)
         except (UsageError, InputError, ConfigError) as error:
             fault = _at(error, number)
@@ -126,6 +130,21 @@ def _object(raw: bytes) -> Mapping[str, Any]:
     if not isinstance(fields, dict):
         raise UsageError("not a JSON object")
     return fields
+
+
+def _check_names(fields: Mapping[str, Any]) -> None:
+    """Raises UsageError for a name that looks like a mistyped one: the item would be asked without it."""
+    for name in fields.keys() - NAMES:
+        near = _nearest(name)
+        if near and near not in fields:
+            raise UsageError(f"an item has no {name!r}; the nearest is {near!r}")
+
+
+@lru_cache
+def _nearest(name: str) -> str | None:
+    from difflib import get_close_matches
+
+    return next(iter(get_close_matches(name, NAMES, 1, ALIKE)), None)
 
 
 def _text(raw: bytes) -> str:

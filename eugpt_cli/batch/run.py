@@ -70,6 +70,11 @@ class Run:
             self._progress.close()
         return end or self._verdict()
 
+    @property
+    def stopped(self) -> bool:
+        """Whether items may be left that were never begun."""
+        return self._crew.stopped.is_set()
+
     def _shop(self, silence: float, lock: Callable[[str], AbstractContextManager[None]]) -> Shop:
         options = self._options
         return Shop(

@@ -20,11 +20,10 @@ from eugpt_cli.batch.shard import shard
 from eugpt_cli.batch.stream import Stream
 from eugpt_cli.console import Console
 from eugpt_cli.conversations import Conversations
-from eugpt_cli.errors import EugptError, Stopped, UsageError
+from eugpt_cli.errors import EugptError, Partial, Stopped, UsageError
 from eugpt_cli.locks import Wait
 from eugpt_cli.output import encode
 from eugpt_cli.report import exit_code
-from eugpt_cli.request import curl
 from eugpt_cli.settings import Options
 from eugpt_cli.sinks import destination, direct
 from eugpt_cli.terminal import visible
@@ -72,7 +71,9 @@ def _go(
     end = batch.run(options.timeout or turn.DOCUMENT_SILENCE, lambda name: names.lock(name, Wait(options.lock_wait)))
     seconds = time.monotonic() - started
     if not (isinstance(end, Stopped) and end.signum == SIGPIPE):
-        console.note(f"eugpt: batch: {batch.tally.told(seconds)}")
+        early = batch.stopped or (end and not isinstance(end, Partial))
+        more = "; --resume goes on with the rest" if early and isinstance(rows, Ledger) else ""
+        console.note(f"eugpt: batch: {batch.tally.told(seconds)}{more}")
     code = exit_code(end)
     return end, {"outcome": code.label, "exit": code.number, **batch.tally.summary(seconds)}
 
@@ -140,7 +141,7 @@ def _show(mine: Iterable[Item], options: Options, console: Console) -> int:
     for item in mine:
         if not item.request:
             raise item.fault or UsageError("nothing to send")
-        console.out(curl(item.request) if options.curl else item.request.body.decode())
+        turn.show(item.request, options, console)
     return 0
 
 
