@@ -29,10 +29,18 @@ class Text:
     """Deltas as they come (`live`), or all or nothing; then a newline if the text has none.
 
     `visible` makes control characters visible: the text goes to a terminal. `partial`: what has arrived is written
-    also if the answer is not complete.
+    also if the answer is not complete. `beside_errors`: a line that broke off is ended, for a message follows it.
     """
 
-    def __init__(self, write: Write, visible: Callable[[str], str] | None, live: bool, partial: bool = False) -> None:
+    def __init__(
+        self,
+        write: Write,
+        visible: Callable[[str], str] | None,
+        live: bool,
+        partial: bool = False,
+        beside_errors: bool = False,
+    ) -> None:
+        self._beside_errors = beside_errors
         self._write = write
         self._visible = visible
         self._live = live
@@ -74,7 +82,7 @@ class Text:
         if text and self._partial:
             self._show(text)
             self._end_line()
-        elif self._last and self._visible:  # a message follows on the same terminal
+        elif self._last and self._beside_errors:
             self._end_line()
 
     def _end_line(self) -> None:

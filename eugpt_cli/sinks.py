@@ -19,6 +19,7 @@ class Direct:
 
     def __init__(self, fd: int, name: str) -> None:
         self.terminal = os.isatty(fd)
+        self.beside_errors = self.terminal or _is_standard_error(fd)
         self.shown = False
         self._fd = fd
         self._name = name
@@ -61,6 +62,13 @@ def direct(path: str | None, console: Console) -> Direct | None:
     if fd is not None:
         return Direct(_duplicate(fd, path), path)
     return Direct(_open(path), path) if _is_special(path) else None
+
+
+def _is_standard_error(fd: int) -> bool:
+    """Whether both lead to one place, as after 2>&1."""
+    with suppress(OSError):
+        return os.path.samestat(os.fstat(fd), os.fstat(2))
+    return False
 
 
 def same_file(path: str, other: str | None) -> bool:

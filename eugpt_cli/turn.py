@@ -12,7 +12,7 @@ from eugpt_cli.conversations import Conversations
 from eugpt_cli.errors import EugptError, OutputError, Stopped, UsageError
 from eugpt_cli.locks import Wait
 from eugpt_cli.mask import Masked, Sink
-from eugpt_cli.output import Write, Writer
+from eugpt_cli.output import Text, Write, Writer
 from eugpt_cli.report import Outcome, meta
 from eugpt_cli.request import Request, build, compose, curl
 from eugpt_cli.retry import Patience
@@ -108,6 +108,11 @@ def show(request: Request, options: Options, console: Console) -> None:
 def shown(sink: Sink) -> Callable[[str], str] | None:
     """How text is made fit for where it goes: a terminal gets no control characters, the rest exact bytes."""
     return visible if sink.terminal else None
+
+
+def live(sink: Sink) -> Text:
+    """Text as it comes."""
+    return Text(sink.write, shown(sink), live=True, beside_errors=sink.beside_errors)
 
 
 def raw(sink: Sink) -> Write:

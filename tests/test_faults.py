@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from .program import KEY, eugpt
+from .program import KEY, eugpt, shell
 from .rawserver import SSE_HEAD, Script, chunk, held_open, http, reset_after, serving, sse, stream
 from .test_wire import DOCUMENT, EVENTS
 
@@ -224,6 +224,16 @@ def test_an_answer_that_comes_before_all_is_sent(early: bytes) -> None:
         run = eugpt("ask", base_url=server.base_url, stdin=b"x" * 30_000_000)
         left.set()
     assert (run.returncode, run.stderr) == (40, b"eugpt: bad_request: too much (HTTP 413)\n")
+
+
+@pytest.mark.parametrize(
+    ("streams", "told"), [("2>&1", "Hel\neugpt: "), ("2>/dev/null", "Hel"), ("-o a 2>&1", "eugpt: ")]
+)
+def test_a_message_begins_a_line_of_its_own(streams: str, told: str, tmp_path: Path) -> None:
+    with serving(stream(CREATED, DELTA)) as server:
+        run = shell(f"cd {tmp_path}; eugpt stream -I x --retries 0 {streams}", base_url=server.base_url)
+    assert run.stdout.decode().startswith(told)
+    assert (run.stdout == b"Hel") == (told == "Hel")
 
 
 def test_another_attempt_does_not_rely_on_another_old_connection() -> None:

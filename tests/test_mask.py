@@ -12,6 +12,7 @@ KEY = "eugpt_eugpt_abcab"
 
 class Collected:
     terminal = False
+    beside_errors = False
     shown = False
 
     def __init__(self) -> None:

@@ -86,7 +86,7 @@ SHOWN: dict[str, tuple[str, Script]] = {
     "plain text": ("ask x", http(ALL.encode(), status="500 X", kind="text/plain")),
     "reason and header": ("ask x -v", http(b"{}", status="400 \x9b2J\x9d", extra="X-A: \x9b31m\u202e\r\n")),
     "a broken header": ("ask x -v", http(b"{}", extra="X-A: \x1b[2J\r\n")),
-    "no HTTP": ("ask x", RAW.encode() + b"\r\n\r\n"),
+    "no HTTP": ("ask x", b"HTTP/9 " + RAW.encode() + b"\r\n\r\n"),
     "content type": ("ask x", http(b"x", kind="text/\x9b31m")),
     "error event": ("stream x", stream(named(type="error", message=ALL, code=ALL))),
     "error event as JSON": ("stream x --errors json", stream(named(type="error", message=ALL, code=ALL, detail=[ALL]))),

@@ -8,7 +8,6 @@ from eugpt_cli.console import Console
 from eugpt_cli.conversations import is_id
 from eugpt_cli.errors import EugptError, NotTheApi, UsageError
 from eugpt_cli.mask import Sink
-from eugpt_cli.output import Text
 from eugpt_cli.report import Outcome
 from eugpt_cli.request import build, compose
 from eugpt_cli.settings import Options
@@ -30,7 +29,7 @@ def run(options: Options, console: Console) -> int:
         if not fault or is_id(outcome.conversation_id):
             _tell(options, console, outcome.conversation_id)
 
-    turn.run(options, console, _writer, stream=True, starts=True, at_end=tell)
+    turn.run(options, console, turn.live, stream=True, starts=True, at_end=tell)
     return 0
 
 
@@ -39,10 +38,6 @@ def _is_session(options: Options, console: Console) -> bool:
     other = (options.prompt is not None, options.no_stdin, "-" in options.file)
     more = (options.output, options.meta, options.dry_run, options.curl)
     return not any(other) and not any(more) and console.is_terminal(0) and console.is_terminal(1)
-
-
-def _writer(sink: Sink) -> Text:
-    return Text(sink.write, turn.shown(sink), live=True)
 
 
 def _tell(options: Options, console: Console, conversation_id: str | None) -> None:
@@ -79,7 +74,7 @@ def _turn(line: turn.Line, draft: Draft, sink: Sink, outcome: Outcome) -> None:
     if outcome.attempts and not line.thread.id:
         raise NotTheApi("the service named no conversation to go on with")
     outcome.next_turn()
-    fault = line.deliver(draft, sink, _writer, outcome)
+    fault = line.deliver(draft, sink, turn.live, outcome)
     if fault:
         raise fault
     sink.keep()

@@ -2,10 +2,9 @@
 
 from eugpt_cli import turn
 from eugpt_cli.console import Console
-from eugpt_cli.output import Text
 from eugpt_cli.settings import Options
 
 
 def run(options: Options, console: Console) -> int:
-    turn.run(options, console, lambda sink: Text(sink.write, turn.shown(sink), live=True), stream=True)
+    turn.run(options, console, turn.live, stream=True)
     return 0
