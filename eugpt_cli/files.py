@@ -141,7 +141,6 @@ class Replacement:
     """
 
     terminal = False
-    beside_errors = False
     shown = False
 
     def __init__(self, path: str, mode: int = 0o666) -> None:

@@ -16,7 +16,6 @@ class Sink(Protocol):
     """Where an answer goes, all of it or nothing where that is possible."""
 
     terminal: bool
-    beside_errors: bool  # what is told on standard error stands right behind it
 
     @property
     def shown(self) -> bool:
@@ -44,7 +43,6 @@ class Masked:
         self._sink = sink
         self._key = key.encode()
         self.terminal = sink.terminal
-        self.beside_errors = sink.beside_errors
         self._forget()
 
     def _forget(self) -> None:

@@ -29,18 +29,10 @@ class Text:
     """Deltas as they come (`live`), or all or nothing; then a newline if the text has none.
 
     `visible` makes control characters visible: the text goes to a terminal. `partial`: what has arrived is written
-    also if the answer is not complete. `beside_errors`: a line that broke off is ended, for a message follows it.
+    also if the answer is not complete.
     """
 
-    def __init__(
-        self,
-        write: Write,
-        visible: Callable[[str], str] | None,
-        live: bool,
-        partial: bool = False,
-        beside_errors: bool = False,
-    ) -> None:
-        self._beside_errors = beside_errors
+    def __init__(self, write: Write, visible: Callable[[str], str] | None, live: bool, partial: bool = False) -> None:
         self._write = write
         self._visible = visible
         self._live = live
@@ -81,8 +73,6 @@ class Text:
         text = "".join(self._parts)
         if text and self._partial:
             self._show(text)
-            self._end_line()
-        elif self._last and self._beside_errors:
             self._end_line()
 
     def _end_line(self) -> None:

@@ -15,7 +15,6 @@ class Plain:
     """A sink for one answer, which is shown as it comes; and a dim line of status, which goes away for it."""
 
     terminal = True
-    beside_errors = True
 
     def __init__(self, write: Callable[[bytes], None], size: Size, draw: Callable[[str], None] | None) -> None:
         """`draw` shows the status, if there is to be one."""

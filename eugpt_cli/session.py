@@ -143,7 +143,7 @@ class Session:
     def _writer(self, sink: Sink) -> Text:
         self._heard = []
         self._broke_off = True
-        return Text(sink.write, self._hear, live=True, beside_errors=True)
+        return Text(sink.write, self._hear, live=True)
 
     def _hear(self, text: str) -> str:
         self._heard.append(text)

@@ -2,11 +2,12 @@
 
 import os
 import re
+import select
 import stat
 from contextlib import suppress
 
 from eugpt_cli.console import Console, reason, write
-from eugpt_cli.errors import OutputError
+from eugpt_cli.errors import OutputError, Stopped
 from eugpt_cli.files import Replacement
 from eugpt_cli.mask import Sink
 
@@ -19,7 +20,7 @@ class Direct:
 
     def __init__(self, fd: int, name: str) -> None:
         self.terminal = os.isatty(fd)
-        self.beside_errors = self.terminal or _is_standard_error(fd)
+        self._line_is_open = False
         self.shown = False
         self._fd = fd
         self._name = name
@@ -27,6 +28,7 @@ class Direct:
     def write(self, data: bytes) -> None:
         if data:
             self.shown = True
+            self._line_is_open = not data.endswith(b"\n")
             write(self._fd, data, self._name)
 
     def sync(self) -> None:
@@ -41,9 +43,13 @@ class Direct:
 
     def commit(self) -> None:
         """Everything is out already."""
+        self._line_is_open = False
 
     def discard(self) -> None:
-        """What is out stays."""
+        """What is out stays; a message that follows it in the same place begins a line of its own."""
+        if self._line_is_open and (self.terminal or _is_standard_error(self._fd)) and _takes_more(self._fd):
+            with suppress(OutputError, Stopped):
+                self.write(b"\n")
 
 
 def destination(path: str | None, console: Console) -> Sink:
@@ -69,6 +75,13 @@ def _is_standard_error(fd: int) -> bool:
     with suppress(OSError):
         return os.path.samestat(os.fstat(fd), os.fstat(2))
     return False
+
+
+def _takes_more(fd: int) -> bool:
+    """Whether a byte can be written without waiting for somebody to read."""
+    poll = select.poll()
+    poll.register(fd, select.POLLOUT)
+    return bool(poll.poll(0))
 
 
 def same_file(path: str, other: str | None) -> bool:

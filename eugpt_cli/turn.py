@@ -112,7 +112,7 @@ def shown(sink: Sink) -> Callable[[str], str] | None:
 
 def live(sink: Sink) -> Text:
     """Text as it comes."""
-    return Text(sink.write, shown(sink), live=True, beside_errors=sink.beside_errors)
+    return Text(sink.write, shown(sink), live=True)
 
 
 def raw(sink: Sink) -> Write:

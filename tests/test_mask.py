@@ -12,7 +12,6 @@ KEY = "eugpt_eugpt_abcab"
 
 class Collected:
     terminal = False
-    beside_errors = False
     shown = False
 
     def __init__(self) -> None:
