@@ -48,7 +48,8 @@ class Answer:
     """The answer to one request. `receive` what has come, b"" for the end of the connection; then ask.
 
     What asks for the head or the body raises NotTheApi for what is no HTTP, and Truncated where the connection has
-    ended too early. Their words quote no line that may not be whole: the key in it is masked only where it is.
+    ended too early. Their words quote the status line alone: elsewhere the key might stand cut, folded or in other
+    letters, and it is masked only as it is.
     """
 
     def __init__(self) -> None:
@@ -124,8 +125,7 @@ def _cut() -> Truncated:
     return Truncated("the connection was cut before the answer was complete")
 
 
-def _no_http(what: str, data: bytes = b"") -> NotTheApi:
-    words = f"{what} {data.decode('utf-8', 'replace')}" if data else what
+def _no_http(words: str) -> NotTheApi:
     return NotTheApi(f"the answer is not HTTP as it should be: {words}")
 
 
@@ -133,7 +133,7 @@ def _parsed(block: bytes) -> Head:
     start, _, rest = block.partition(b"\n")
     status = STATUS.fullmatch(start.removesuffix(b"\r"))
     if not status:
-        raise _no_http("its status line is", start)
+        raise _no_http(f"its status line is {start.decode('utf-8', 'replace')}")
     headers: Headers = []
     for line in LINE_END.split(FOLD.sub(b" ", rest)) if rest else ():
         field = FIELD.fullmatch(line)
@@ -231,9 +231,9 @@ def _framing(head: Head) -> _Chunked | _Sized | _Open:
     codings = [coding.lower() for coding in head.values(b"transfer-encoding")]
     lengths = set(head.values(b"content-length"))
     if codings not in ([], [b"chunked"]):
-        raise _no_http("its transfer coding is", b", ".join(codings))
+        raise _no_http("its transfer coding is not chunked")
     if len(lengths) > 1 or any(not n.isdigit() or len(n) > LENGTH_DIGITS for n in lengths):
-        raise _no_http("its length is", b" and ".join(sorted(lengths)))
+        raise _no_http("its length cannot be read")
     if head.status in EMPTY:
         return _Sized(0)
     if codings:

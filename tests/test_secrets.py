@@ -51,6 +51,8 @@ ECHOES: dict[str, Script] = {
     "no HTTP but what was sent": f"Authorization: Bearer {KEY}\r\n\r\n".encode(),
     "no header": f"HTTP/1.1 200 OK\r\nBearer {KEY}\r\n\r\n".encode(),
     "no header, and folded": f"HTTP/1.1 200 OK\r\nBearer {KEY[:20]}\r\n {KEY[20:]}\r\n\r\n".encode(),
+    "no header for a length": f"HTTP/1.1 200 OK\r\nContent-Length: {KEY[:20]}\r\n {KEY[20:]}\r\n\r\n".encode(),
+    "no header for a coding": f"HTTP/1.1 200 OK\r\nTransfer-Encoding: {KEY[:20]}\r\n {KEY[20:]}\r\n\r\n".encode(),
     "no chunk": SSE_HEAD + KEY.encode() + b"\r\n",
     "no chunk after one": held_open(SSE_HEAD + b"1\r\n:" + KEY[:-1].encode()),
     "no JSON": echoing(http(f'{{"{KEY}"'.encode())),
