@@ -5,11 +5,11 @@ from difflib import get_close_matches
 from typing import Any
 
 from eugpt_cli.errors import ExitCode, UsageError
-from eugpt_cli.settings.resolving import Options
+from eugpt_cli.settings.records import ExitCodesOptions
 from eugpt_cli.system.console import Console
 
 
-def run(options: Options, console: Console) -> int:
+def run(options: ExitCodesOptions, console: Console) -> int:
     codes = list(ExitCode) if options.code is None else [_named(options.code)]
     if options.json:
         import orjson

@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from eugpt_cli.reference import bash, fish, manual, readme, zsh
+from eugpt_cli.reference import bash, fish, manual, option_records, readme, zsh
 from eugpt_cli.reference.tree import tree
 
 SHELLS = {"eugpt.bash": bash, "_eugpt": zsh, "eugpt.fish": fish}
@@ -16,6 +16,7 @@ def files(top: Path) -> dict[Path, str]:
     fragments = {name: _text(top / f"man/{name}.1.in") for name in FRAGMENTS}
     made = {
         top / "man/eugpt.1": manual.page(described, _text(top / "man/eugpt.1.in"), fragments),
+        top / "eugpt_cli/settings/records.py": option_records.module(),
         top / "README.md": readme.renewed(described, _text(top / "README.md")),
     }
     for name, shell in SHELLS.items():

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from eugpt_cli.errors import ConfigError, UsageError
 from eugpt_cli.settings.options import Option
@@ -83,18 +83,21 @@ def _number(value: Any, span: Span, error: type[UsageError | ConfigError], sourc
 class Options:
     """The arguments and options of one command as resolved; each is an attribute by its name in the catalogue.
 
-    `profile_values` are the profile's own, for those that are no option (the sources of the key).
+    The classes in `records` declare which ones a command has. `profile_values` are the profile's own, for those that
+    are no option (the sources of the key).
     """
 
     def __init__(self, values: Mapping[str, Any], profile_values: Mapping[str, Any] | None = None) -> None:
         self.values = values
         self.profile_values = profile_values or {}
 
-    def __getattr__(self, name: str) -> Any:
-        try:
-            return self.values[name]
-        except KeyError:
-            raise AttributeError(name) from None
+    if not TYPE_CHECKING:  # what is not declared is an error of type
+
+        def __getattr__(self, name: str) -> Any:
+            try:
+                return self.values[name]
+            except KeyError:
+                raise AttributeError(name) from None
 
 
 def uuid(value: str, flag: str) -> str:

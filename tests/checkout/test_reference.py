@@ -93,9 +93,10 @@ def reference(checkout: Path, *arguments: str) -> subprocess.CompletedProcess[st
     [
         ("settings/options.py", '"inline a local text file; - is stdin"', '""', {*GENERATED[0::2], GENERATED[3]}),
         ("settings/options.py", '"--no-stdin"', '"--without-stdin"', {*GENERATED, "README.md"}),
+        ("settings/options.py", '"no_stdin"', '"without_stdin"', {"eugpt_cli/settings/records.py"}),
         ("errors.py", "QUOTA = (49,", "QUOTA = (48,", {"man/eugpt.1", "README.md"}),
     ],
-    ids=["help removed", "option renamed", "exit code changed"],
+    ids=["help removed", "option renamed", "name changed", "exit code changed"],
 )
 def test_drift_is_refused_until_written_anew(checkout: Path, source: str, old: str, new: str, stale: set[str]) -> None:
     path = checkout / "eugpt_cli" / source
