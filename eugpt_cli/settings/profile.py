@@ -13,7 +13,7 @@ from eugpt_cli.errors import ConfigError
 from eugpt_cli.settings import resolving
 from eugpt_cli.settings.catalogue import COMMANDS
 from eugpt_cli.settings.options import Option
-from eugpt_cli.system.console import reason
+from eugpt_cli.system.streams import reason
 
 KEY_SOURCES = ("api_key_file", "api_key_command")
 

@@ -7,7 +7,7 @@ import stat
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 
 from eugpt_cli.errors import ConfigError, InputError, OutputError
-from eugpt_cli.system.console import reason
+from eugpt_cli.system.streams import reason
 
 BOM = b"\xef\xbb\xbf"
 READ_SIZE = 1 << 20

@@ -20,7 +20,7 @@ WAY = {
     "output": "activity destinations report writers",
     "run": "prompt turn",
     "settings": "catalogue key options profile records resolving",
-    "system": "console files locks",
+    "system": "alarm console files interrupts locks streams",
     "text": "escapes redaction",
     "commands": "",
 }
@@ -72,7 +72,8 @@ def test_help_and_usage_errors_load_the_tables_and_typer(arguments: list[str]) -
     assert not roots(modules) & (HEAVY | {"email", "urllib.request"})
     words = {
         "__main__", "api", "api.outcome", "cli", "errors", "output", "output.report", "settings", "settings.catalogue",
-        "settings.options", "system", "system.console", "text", "text.escapes", "text.redaction",
+        "settings.options", "system", "system.alarm", "system.console", "system.interrupts",
+        "system.streams", "text", "text.escapes", "text.redaction",
     }  # fmt: skip
     assert ours(modules) <= {f"eugpt_cli.{name}" for name in words}
 
