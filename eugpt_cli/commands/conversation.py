@@ -1,7 +1,6 @@
 """`eugpt conversation`: the local names for conversation ids, listed, given and forgotten."""
 
 from collections.abc import Callable
-from difflib import get_close_matches
 from typing import NamedTuple
 
 from eugpt_cli.conversation.names import Conversations
@@ -11,6 +10,7 @@ from eugpt_cli.settings import resolving
 from eugpt_cli.settings.records import ConversationOptions
 from eugpt_cli.system.console import Console
 from eugpt_cli.text.escapes import one_line
+from eugpt_cli.text.suggestions import near_words
 
 
 class Action(NamedTuple):
@@ -23,9 +23,9 @@ class Action(NamedTuple):
 def run(options: ConversationOptions, console: Console) -> int:
     action = ACTIONS.get(options.action or "")
     if options.action is None or not action:
-        near = get_close_matches(options.action or "", ACTIONS, n=1)
-        said = f"there is no action {options.action!r}" if options.action else "no action"
-        raise UsageError(f"{said}; it is {', '.join(ACTIONS)}", hint=f"eugpt conversation {(near or ['list'])[0]}")
+        problem = f"there is no action {options.action!r}" if options.action else "no action"
+        near = near_words(options.action or "", ACTIONS) or ["list"]
+        raise UsageError(f"{problem}; it is {', '.join(ACTIONS)}", hint=f"eugpt conversation {near[0]}")
     if len(options.words) != len(action.words) or (options.json and action.words):
         usage = " ".join(("eugpt conversation", options.action, *(action.words or ("[--json]",))))
         raise UsageError(f"{options.action} takes {' and '.join(action.words) or 'nothing more'}", hint=usage)

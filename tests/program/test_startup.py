@@ -21,7 +21,7 @@ WAY = {
     "run": "prompt turn",
     "settings": "catalogue key options profile records resolving",
     "system": "alarm console files interrupts locks streams",
-    "text": "escapes redaction",
+    "text": "escapes redaction suggestions",
     "commands": "",
 }
 NEVER = {"aiohttp", "click", "h11", "httpcore", "pydantic", "rich", "sqlite3"}
