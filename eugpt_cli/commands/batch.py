@@ -41,7 +41,7 @@ def run(options: BatchOptions, console: Console) -> int:
         raise UsageError("--prune goes with --resume")
     share = shard(options.shard, console.environ)
     source = _source(options, console)
-    names = Conversations(console.environ, console.note, console.error if options.verbose else None)
+    names = turn.conversations(options, console)
     mine = filter(share.takes, _items(source, options, console, names))
     if options.dry_run or options.curl:
         return _show(identified(mine, RowStream(console.write, lambda: None, ordered=False)), options, console)
