@@ -77,6 +77,7 @@ class Weeks(RuleBasedStateMachine):
         self._faults: dict[str, str] = {}
         self._lines = False
         self._stored: Counter[tuple[str, str]] = Counter()  # how often the server has taken a turn
+        self._known: dict[str, tuple[bytes, int]] = {}  # the `item` of rows without an id
         self._kills = 0
         self._unsafe = False
         self._kill_at = 0
@@ -150,6 +151,7 @@ class Weeks(RuleBasedStateMachine):
         assert killed or process.returncode in (0, 90), told
         after = self._rows()
         pairs = self._paired(before)
+        self._learn(before, after)
         self._check_requests(pairs, self._server.received[already:], killed=killed, unsafe=unsafe)
         self._check_turns(pairs, after)
         if not killed:
@@ -183,19 +185,30 @@ class Weeks(RuleBasedStateMachine):
         assert len(set(keys)) == len(keys), rows
         return rows
 
-    def _paired(self, rows: list[Row]) -> list[tuple[Thing, Row | None]]:
-        """Each item and the row that is its own: by its id or, where it has none, by what it asks."""
-        by_id = {row["custom_id"]: row for row in rows if row["custom_id"] is not None}
-        free = [row for row in rows if row["custom_id"] is None]
-        pairs: list[tuple[Thing, Row | None]] = []
+    def _keys(self) -> list[str | tuple[bytes, int]]:
+        """What each item goes by: its id, or its line and how often that came before."""
+        seen: Counter[bytes] = Counter()
+        keys: list[str | tuple[bytes, int]] = []
         for thing in self._things:
-            row = by_id.get(thing.id) if thing.id else None
-            if thing.id is None:
-                row = next((row for row in free if _is_good(row, thing)), None)
-                if row:
-                    free.remove(row)
-            pairs.append((thing, row))
-        return pairs
+            line = thing.line(self._lines)
+            keys.append(thing.id or (line, seen[line]))
+            seen[line] += thing.id is None
+        return keys
+
+    def _paired(self, rows: list[Row]) -> list[tuple[Thing, Row | None]]:
+        """Each item and its row."""
+        by_key = {row["custom_id"] or self._known.get(row["item"]): row for row in rows}
+        return [(thing, by_key.get(key)) for thing, key in zip(self._things, self._keys(), strict=True)]
+
+    def _learn(self, before: list[Row], after: list[Row]) -> None:
+        """Which line a new row without an id is for, it says; and it is for no other one ever."""
+        old = {_key(row) for row in before}
+        keys = self._keys()
+        for row in after:
+            if row["custom_id"] is None and _key(row) not in old:
+                key = keys[row["line"] - 1]
+                assert not isinstance(key, str)
+                assert self._known.setdefault(row["item"], key) == key
 
     def _check_requests(
         self, pairs: list[tuple[Thing, Row | None]], asked: list[Body], *, killed: bool, unsafe: bool
@@ -229,11 +242,10 @@ class Weeks(RuleBasedStateMachine):
     def _check_complete(self, after: list[Row], code: int, before: list[Row], *, ordered: bool, prune: bool) -> None:
         numbers = dict(enumerate(self._things, 1))
         strangers = []
+        own = {_key(row) for _, row in self._paired(after) if row}
         for row in after:
-            thing = numbers.get(row["line"])
-            if thing and thing.id == row["custom_id"] and (thing.id or _is_of(row, thing)):
-                del numbers[row["line"]]
-                self._check_row(row, thing)
+            if _key(row) in own:
+                self._check_row(row, numbers.pop(row["line"]))
             else:
                 strangers.append(row)
         assert numbers == {}, after
@@ -264,10 +276,6 @@ def _key(row: Row) -> str:
 def _turns(row: Row) -> list[str]:
     own = [row["request"][:16]] if row.get("stored") or row.get("may_be_stored") else []
     return [*row.get("earlier_turns", []), *own]
-
-
-def _is_of(row: Row, thing: Thing) -> bool:
-    return not row["ok"] or row["output_text"] == f"<{thing.input}>"
 
 
 def _is_good(row: Row, thing: Thing) -> bool:
