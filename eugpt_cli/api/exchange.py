@@ -4,6 +4,7 @@ import random
 import time
 from collections.abc import Callable, Iterator, Mapping
 from itertools import chain
+from signal import SIGPIPE
 from typing import Any, NamedTuple
 
 from eugpt_cli.api.delta_runs import DeltaRun, delta_run
@@ -25,7 +26,7 @@ from eugpt_cli.api.request import Request
 from eugpt_cli.api.retry import RetryPolicy, may_be_stored, retry_delay, status_fault
 from eugpt_cli.api.sse import Decoder, FrameRun, TooLong
 from eugpt_cli.api.writer import Writer
-from eugpt_cli.errors import EugptError, LocalError, LostError, NotTheApi, Truncated
+from eugpt_cli.errors import EugptError, LocalError, LostError, NotTheApi, Stopped, Truncated, exit_of
 from eugpt_cli.http.connection import SilenceTimer
 from eugpt_cli.http.transport import Client, Response
 
@@ -67,6 +68,12 @@ def deliver(
     except EugptError as fault:
         annotate(fault, outcome)
         raise
+    except Stopped as stop:
+        if outcome.stored and stop.signum != SIGPIPE:
+            stop.fault = EugptError("stopped")
+            stop.fault.exit = exit_of(stop.signum)
+            annotate(stop.fault, outcome)
+        raise
 
 
 def _attempt(
@@ -75,8 +82,8 @@ def _attempt(
     """None for a complete answer, seconds to the next attempt after a fault that allows one."""
     outcome.again()
     outcome.conversation_id = request.conversation_id
-    policy.observer.sending(request)
     silence = SilenceTimer(policy.silence)
+    policy.observer.sending(request, lambda: silence.sent)
     try:
         with policy.client.send(
             request.target, request.fields, request.body, silence, fresh=stored or outcome.attempts > 1
@@ -99,6 +106,9 @@ def _attempt(
             raise
         policy.observer.again(fault, wait)
         return wait
+    except Stopped:
+        outcome.stored = outcome.stored or (stored and silence.sent)
+        raise
 
 
 def annotate(fault: EugptError, outcome: Outcome) -> None:

@@ -75,7 +75,7 @@ class Worker(Observer):
         self._context.statistics.count(fault, seconds, outcome.usage)
         self._context.ended(fault)
 
-    def sending(self, request: Request) -> None:
+    def sending(self, request: Request, is_sent: Callable[[], bool]) -> None:
         if self._item and request.conversation_id:
             self._context.rows.begin(self._item, partial(self._unfinished, self._item, self._outcome))
 
