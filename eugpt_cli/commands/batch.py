@@ -38,7 +38,7 @@ def run(options: BatchOptions, console: Console) -> int:
         raise UsageError(f"--jobs is from 1 to {MOST_JOBS}, not {options.jobs}")
     share = shard(options.shard, console.environ)
     source = _source(options, console)
-    names = Conversations(console.environ, console.note, console.error if options.verbose else None)
+    names = turn.conversations(options, console)
     mine = (item for item in _items(source, options, console, names) if share.takes(item.key))
     if options.dry_run or options.curl:
         return _show(mine, options, console)

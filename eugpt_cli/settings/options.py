@@ -51,16 +51,17 @@ PROFILE = Option(
     metavar="NAME",
     variable="EUGPT_PROFILE",
 )
+BASE_URL = Option(
+    "base_url",
+    ("--base-url",),
+    "where the service is",
+    metavar="URL",
+    variable="EUGPT_BASE_URL",
+    default="https://chat.eugpt.ai/v1",
+    in_profile=True,
+)
 ROUTE = (
-    Option(
-        "base_url",
-        ("--base-url",),
-        "where the service is",
-        metavar="URL",
-        variable="EUGPT_BASE_URL",
-        default="https://chat.eugpt.ai/v1",
-        in_profile=True,
-    ),
+    BASE_URL,
     Option("api_key_file", ("--api-key-file",), "read the key from a file", metavar="PATH"),
     PROFILE,
     Option(
@@ -256,6 +257,8 @@ DOCTOR = (*ROUTE, JSON, ERRORS)
 EXIT_CODES = (JSON, ERRORS)
 
 CONVERSATION = (
+    BASE_URL,
+    PROFILE,
     Option("json", ("--json",), "the list as a JSON array", kind="flag"),
     Option("quiet", ("-q", "--quiet"), "no notes on stderr", kind="flag"),
     ERRORS,

@@ -85,6 +85,8 @@ class BatchOptions(NotesOptions, ContentOptions, ServiceOptions):
 class ConversationOptions(Options):
     action: str | None
     words: list[str]
+    base_url: str
+    profile: str | None
     json: bool
     quiet: bool
     errors: str
