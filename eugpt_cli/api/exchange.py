@@ -251,14 +251,14 @@ def _learn(outcome: Outcome, event: Event | DeltaRun, observer: Observer) -> Non
     if isinstance(response, dict):
         _learn_response(outcome, response)
     if event.type in NAMES_CONVERSATION:
-        outcome.conversation_id = outcome.conversation_id or _conversation(event.fields)
+        outcome.learn_conversation(_conversation(event.fields))
 
 
 def _learn_response(outcome: Outcome, response: Mapping[str, Any]) -> None:
     outcome.response_id = _name(response.get("id")) or outcome.response_id
     outcome.model = _name(response.get("model")) or outcome.model
     outcome.status = _name(response.get("status")) or outcome.status
-    outcome.conversation_id = outcome.conversation_id or _conversation(response)
+    outcome.learn_conversation(_conversation(response))
     usage = response.get("usage")
     outcome.usage = usage if usage and shallow(usage) else outcome.usage
 

@@ -1,4 +1,4 @@
-"""Writes the generated files of a checkout anew: `python -m eugpt_cli.reference [--check] [FOLDER]`."""
+"""Writes the generated files of a checkout: `python -m eugpt_cli.reference [--check] [FOLDER]`."""
 
 import sys
 from pathlib import Path
@@ -33,7 +33,7 @@ def main(argv: list[str]) -> int:
     stale = {path: text for path, text in files(top).items() if _text(path) != text}
     for path, text in stale.items():
         if "--check" in argv:
-            sys.stderr.write(f"{path} is not what its sources say; python -m eugpt_cli.reference writes it anew\n")
+            sys.stderr.write(f"{path} is out of date; run python -m eugpt_cli.reference\n")
         else:
             path.write_text(text, encoding="utf-8")
     return 1 if stale and "--check" in argv else 0

@@ -133,8 +133,13 @@ def _write_meta(sink: Sink, outcome: Outcome, end: EugptError | Stopped | None, 
 
 def open_thread(options: TurnOptions, console: Console, *, starts: bool = False) -> Thread:
     """The conversation that the options name. Raises ConfigError."""
-    detail = console.error if options.verbose else None
-    return Thread(Conversations(console.environ, console.note, detail), options.conversation, starts=starts)
+    return Thread(conversations(options, console), options.conversation, starts=starts)
+
+
+def conversations(options: TurnOptions | BatchOptions, console: Console) -> Conversations:
+    """The conversations that have names at the service of the options. Raises ConfigError."""
+    service = target_of(options.base_url).base_url
+    return Conversations(console.environ, service, console.note, console.error if options.verbose else None)
 
 
 class TurnSender:
@@ -166,7 +171,7 @@ class TurnSender:
 
                 request = draft(conversation_id=thread.id)
                 policy = delivery_policy(self._options, self._console, client, stream=request.stream, watch=watch)
-                with thread.learning(lambda: outcome.conversation_id):
+                with thread.learning(outcome):
                     deliver(request, policy, fresh, outcome, stored=thread.stored, shown=lambda: sink.shown)
         except EugptError as fault:
             return fault

@@ -36,7 +36,7 @@ def config_path(environ: Mapping[str, str]) -> str | None:
 
 
 class _ConfigText(NamedTuple):
-    """The file, and where in it something stands."""
+    """The text of the file, to find the line that a message names."""
 
     path: str
     text: str
@@ -54,7 +54,7 @@ class _ConfigText(NamedTuple):
 
 
 def load(environ: Mapping[str, str], wanted: str | None) -> Profile:
-    """The wanted profile, or the file's own choice. Raises ConfigError for a broken file or an unknown profile."""
+    """Loads the wanted profile, or the file's default. Raises ConfigError for a broken file or an unknown profile."""
     path = config_path(environ)
     text = _read(path) if path else None
     if text is None:
@@ -103,7 +103,7 @@ def _parse(text: str, path: str) -> dict[str, Any]:
 
 
 def _check(values: Mapping[str, Any], source: _ConfigText, profile: str) -> None:
-    """Raises ConfigError for a setting that there is not, or whose value does not fit."""
+    """Raises ConfigError for an unknown setting, or a value that does not fit."""
     options = _options()
     _known(values, options.keys() | KEY_SOURCES, source, profile)
     for name, value in values.items():

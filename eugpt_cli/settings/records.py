@@ -75,7 +75,10 @@ class BatchOptions(NotesOptions, ContentOptions, ServiceOptions):
     resume: bool
     ordered: bool
     full: bool
+    prune: bool
     max_errors: int | None
+    max_items: int | None
+    max_tokens: int | None
     shard: str | None
     summary: str | None
     dry_run: bool
@@ -85,6 +88,8 @@ class BatchOptions(NotesOptions, ContentOptions, ServiceOptions):
 class ConversationOptions(Options):
     action: str | None
     words: list[str]
+    base_url: str
+    profile: str | None
     json: bool
     quiet: bool
     errors: str

@@ -1,4 +1,4 @@
-"""The table of options resolved: flag, then variable, then profile, then default."""
+"""Resolves the table of options: flag, then variable, then profile, then default."""
 
 import re
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ DECIMAL = re.compile(r"([0-9]+\.?[0-9]*|\.[0-9]+)(e[-+]?[0-9]+)?", re.IGNORECASE
 
 
 class Span(NamedTuple):
-    """What a kind of number may be, and how it is written: what int() takes besides, as 1_0, is rather a mistake."""
+    """The range and the spelling of a kind of number; 1_0 and the like, which int() accepts, are mistakes here."""
 
     kind: type[int | float]
     form: re.Pattern[str]
@@ -36,7 +36,7 @@ def resolve(
     environ: Mapping[str, str],
     profile: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Flag, variable, profile, default. Raises UsageError or ConfigError for a value that does not fit."""
+    """The value of every option, by name. Raises UsageError or ConfigError for a value that does not fit."""
     return {option.name: origin(option, flags, environ, profile or {})[0] for option in options}
 
 
@@ -56,7 +56,7 @@ def origin(
 
 
 def checked(option: Option, value: Any, error: type[UsageError | ConfigError], source: str) -> Any:
-    """The value as the option has it. Raises the error, which names the source."""
+    """The value, converted to the option's kind. Raises the given error, which names the source."""
     if option.kind in NUMBERS:
         return _number(value, NUMBERS[option.kind], error, source)
     if option.kind == "flag":

@@ -1,4 +1,4 @@
-"""The three standard streams as bytes: what they are, and how all of it gets out or an error says why not."""
+"""The three standard streams as bytes: what they are, and writing that ends whole or in an error."""
 
 import os
 import select
@@ -28,7 +28,7 @@ class StandardStreams:
         self.write((redact(text, self.secret) + "\n").encode("utf-8", "replace"))
 
     def write(self, data: bytes) -> None:
-        """All bytes to standard output, at once. Raises OutputError, or Stopped for a closed pipe."""
+        """Writes all bytes to standard output, unbuffered. Raises OutputError, or Stopped for a closed pipe."""
         self.check_output()
         write(1, data, "standard output")
 
@@ -38,7 +38,7 @@ class StandardStreams:
             raise OutputError("standard output is closed")
 
     def error(self, text: str) -> None:
-        """A line on standard error, or silence where there is none."""
+        """Prints a line on standard error; a closed one is ignored."""
         text = redact(text, self.secret)
         try:
             if 2 not in self._closed:
@@ -47,12 +47,12 @@ class StandardStreams:
             self._closed.add(2)
 
     def note(self, text: str) -> None:
-        """A line that the user may do without."""
+        """Prints a line that -q silences."""
         if not self.quiet:
             self.error(text)
 
     def draw(self, picture: str) -> None:
-        """What the terminal behind standard error is to show, cursor movements included."""
+        """Draws on the terminal behind standard error, cursor movements included."""
         with suppress(OSError):
             _write_all(2, picture.encode("utf-8", "replace"))
 
@@ -67,7 +67,7 @@ class StandardStreams:
         return stat.S_ISFIFO(mode) or stat.S_ISREG(mode) or stat.S_ISSOCK(mode)
 
     def read_input(self, idle: Callable[[], None]) -> Iterator[bytes]:
-        """Standard input in pieces; `idle` is called once if nothing has come for 3 s. Raises InputError."""
+        """Yields standard input as it comes; calls `idle` once if no byte has come for 3 s. Raises InputError."""
         try:
             if not select.select([0], [], [], IDLE_NOTE_SECONDS)[0]:
                 idle()
@@ -78,7 +78,7 @@ class StandardStreams:
             raise InputError(f"standard input cannot be read: {reason(error)}") from None
 
     def input_size(self) -> int:
-        """The bytes of standard input, 0 if it is no regular file."""
+        """The size of standard input in bytes, 0 unless it is a regular file."""
         facts = os.fstat(0)
         return facts.st_size if stat.S_ISREG(facts.st_mode) else 0
 
@@ -104,7 +104,7 @@ def _is_open(fd: int) -> bool:
 
 
 def write(fd: int, data: bytes, name: str) -> None:
-    """All bytes to a descriptor. Raises OutputError, or Stopped for a closed pipe."""
+    """Writes all bytes to a descriptor. Raises OutputError, or Stopped for a closed pipe."""
     try:
         _write_all(fd, data)
     except BrokenPipeError:
@@ -114,7 +114,7 @@ def write(fd: int, data: bytes, name: str) -> None:
 
 
 def _read(fd: int, buffer: memoryview) -> bytes:
-    """Waits also where another process has made the descriptor non-blocking.
+    """Reads, and waits also where another process has made the descriptor non-blocking.
 
     Into one buffer: a large new one, cut short for each small read, leaves holes which the heap grows around.
     """

@@ -156,5 +156,5 @@ def test_check_names_the_command_that_helps(checkout: Path) -> None:
     (checkout / "man/eugpt.1").write_text("")
     refused = reference(checkout, "--check")
     assert refused.returncode == 1
-    assert refused.stderr == ("man/eugpt.1 is not what its sources say; python -m eugpt_cli.reference writes it anew\n")
+    assert refused.stderr == ("man/eugpt.1 is out of date; run python -m eugpt_cli.reference\n")
     assert (checkout / "man/eugpt.1").read_text() == "", "--check writes nothing"
