@@ -19,7 +19,8 @@ EugptError
 │   ├── Failed         80
 │   ├── Incomplete     81
 │   └── Rejected       82
-└── Partial            90   some items of a batch
+├── Partial            90   some items of a batch
+└── Budget             91   a batch at its caller's own limit
 
 Stopped             128+n   a signal; not an Exception, so that nothing on the way swallows it
 """
@@ -65,6 +66,7 @@ class ExitCode(Enum):
     INCOMPLETE = (81, "incomplete", "response.incomplete, or a response whose status is incomplete", "look")
     REJECTED = (82, "rejected", "the answer failed the caller's own check (--extract found nothing)", "look")
     PARTIAL = (90, "partial", "batch: some items failed", "--resume")
+    BUDGET = (91, "budget", "batch: stopped at the caller's own limit (--max-items, --max-tokens)", "--resume")
     SIGHUP = (129, "sighup", "ended by SIGHUP", "")
     SIGINT = (130, "sigint", "ended by SIGINT (Ctrl-C)", "")
     SIGPIPE = (141, "sigpipe", "ended by SIGPIPE: the reader closed the pipe", "")
@@ -244,6 +246,12 @@ class Partial(EugptError):
     """Some items of a batch have failed."""
 
     kind = ExitCode.PARTIAL
+
+
+class Budget(EugptError):
+    """A batch has reached the limit that its caller set, and items are left."""
+
+    kind = ExitCode.BUDGET
 
 
 class Stopped(BaseException):

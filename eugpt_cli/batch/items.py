@@ -20,16 +20,37 @@ NAMES = ("custom_id", "input", *OWN)
 ALIKE = 0.8  # from there on a name is taken for another one mistyped; one of somebody's own is left alone
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Item:
-    """One line of the input, or one file: a request, or the fault that makes it none."""
+    """One line of the input, or one file: a request, or the fault that makes it none.
+
+    `name` stands for the item in the input, `earlier` has the turns that its rows say were posted before: both are
+    filled in when it has come.
+    """
 
     line: int
     custom_id: str | int | None
     request: Request | None
     fault: EugptError | None
-    key: bytes  # what --shard goes by: the id, or the bytes where there is none
+    content: int  # eight bytes that stand for the line's bytes
     digest: str  # of the request, so that an edited prompt is another one
+    name: int = 0
+    earlier: Sequence[str] = ()
+
+    @property
+    def share(self) -> int:
+        """What --shard goes by: the id, or the bytes where there is none."""
+        return self.content if self.custom_id is None else eight_bytes(str(self.custom_id).encode())
+
+    @property
+    def is_turn(self) -> bool:
+        """Whether it is stored in a conversation."""
+        return self.request is not None and self.request.conversation_id is not None
+
+    @property
+    def short_digest(self) -> str:
+        """Eight bytes of the digest, which is as much as memory keeps of a row."""
+        return self.digest[:16]
 
 
 @dataclass(frozen=True)
@@ -102,15 +123,19 @@ def from_files(lines: Iterable[bytes], defaults: Defaults) -> Iterator[Item]:
             request = defaults.request({"input": files.read_text(os.fsdecode(raw))})
         except (UsageError, InputError) as error:
             fault = error
-        yield _item(number, raw.decode("utf-8", "replace"), request, fault, b"")
+        yield _item(number, raw.decode("utf-8", "backslashreplace"), request, fault, raw)
 
 
 def _item(
     number: int, custom_id: str | int | None, request: Request | None, fault: EugptError | None, raw: bytes
 ) -> Item:
-    key = raw if custom_id is None else str(custom_id).encode()
     digest = blake2b(request.body if request else raw, digest_size=12).hexdigest()
-    return Item(number, custom_id, request, fault, key, digest)
+    return Item(number, custom_id, request, fault, eight_bytes(raw), digest)
+
+
+def eight_bytes(data: bytes) -> int:
+    """Eight bytes that stand for others."""
+    return int.from_bytes(blake2b(data, digest_size=8).digest())
 
 
 def _numbered(lines: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:

@@ -210,7 +210,7 @@ def test_dry_run_and_curl_need_neither_key_nor_network() -> None:
         (["a", "b"], 2, "one FILE at a time"),
         (["--files", "--lines"], 2, "do not go together"),
         (["--max-errors", "0"], 2, "--max-errors wants a whole number from 1"),
-        (["--resume"], 2, "--resume goes on with a file"),
+        (["--resume"], 2, "--resume continues a file"),
         (["--shard", "0/3"], 2, "--shard wants K/N"),
         (["--shard", "4/3"], 2, "--shard wants K/N"),
         (["--shard", "auto"], 30, "neither a Slurm array nor"),
@@ -256,16 +256,17 @@ def test_a_turn_of_a_conversation_gets_a_connection_of_its_own() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "items", "hint"),
+    ("mode", "items", "hint"),
     [
-        (401, b'{"input":"a"}\n', b"hint: check the key in EUGPT_API_KEY; "),
-        (200, b"a prompt\nanother\n", b"hint: each line is a JSON object; --lines takes a prompt a line"),
-        (400, b'{"input":"a"}\n', b"hint: the same command with -o FILE --resume "),
+        ([], b"a prompt\nanother\n", b"hint: each line is a JSON object with `input`; --lines takes a prompt a line"),
+        (["--lines"], b"\xff\n", b"hint: each line is a prompt in UTF-8"),
+        (["--files"], b"/nowhere\n", b"hint: each FILE, or line of standard input, is the path of a text file"),
+        ([], b'{"input":"a"}\n', b"hint: the same command with -o FILE --resume "),
     ],
 )
-def test_what_helps_where_all_have_failed(status: int, items: bytes, hint: bytes) -> None:
-    with serving(lambda body: refusal(status)) as server:
-        run = eugpt("batch", base_url=server.base_url, stdin=items)
+def test_what_helps_where_all_have_failed(mode: list[str], items: bytes, hint: bytes) -> None:
+    with serving(lambda body: refusal(400)) as server:
+        run = eugpt("batch", *mode, base_url=server.base_url, stdin=items)
     assert run.returncode == 90
     assert run.stderr.splitlines()[-1].startswith(hint)
 
