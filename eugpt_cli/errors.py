@@ -255,8 +255,17 @@ class Budget(EugptError):
 
 
 class Stopped(BaseException):
-    """A signal ends the run; the process dies by that signal once it has cleaned up."""
+    """A signal ends the run; the process dies by that signal once it has cleaned up.
+
+    `fault` is what to print before, where the turn that it interrupted may have been stored.
+    """
 
     def __init__(self, signum: int) -> None:
         super().__init__(signum)
         self.signum = signum
+        self.fault: EugptError | None = None
+
+
+def exit_of(signum: int) -> ExitCode:
+    """The exit code of a process that this signal has ended."""
+    return next(code for code in ExitCode if code.number == 128 + signum)

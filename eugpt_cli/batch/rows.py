@@ -1,11 +1,11 @@
 """What an item has come to, as one line of NDJSON, and what is asked of the place where such rows go."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 import orjson
 
-from eugpt_cli.api.answer_text import AnswerText, document_text
+from eugpt_cli.api.answer_text import AnswerText
 from eugpt_cli.api.delta_runs import DeltaRun
 from eugpt_cli.api.events import Event
 from eugpt_cli.api.outcome import Outcome
@@ -58,21 +58,24 @@ class AnswerRecorder:
     """The writer of one attempt: keeps the text, and the response as a document or as the last event has it."""
 
     def __init__(self) -> None:
-        self._texts = AnswerText()
-        self._parts: list[str] = []
+        self._answer = AnswerText(keep=True)
         self.text = ""
         self.response: Mapping[str, Any] | None = None
 
     def write_events(self, chunk: bytes, events: Sequence[Event | DeltaRun]) -> None:
-        self._parts.extend(self._texts.of(events))
+        for _ in self._answer.of(events):
+            pass
 
     def document(self, document: Mapping[str, Any], raw: bytes) -> None:
-        self._parts.append(document_text(document))
+        self._answer.document(document)
         self.response = document
 
     def finish(self, response: Mapping[str, Any]) -> None:
-        self.text = "".join(self._parts) or document_text(response)
         self.response = response
+        self.text = self._answer.whole(response)
+
+    def write_tail(self, chunks: Iterator[bytes]) -> None:
+        """The answer is complete."""
 
     def fail(self) -> None:
         """Only a complete answer is one."""

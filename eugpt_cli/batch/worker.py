@@ -90,7 +90,7 @@ class Worker(Observer):
         self._context.rows.write(item, self._context.make_row(item, outcome, self._answer, fault, seconds))
         return seconds
 
-    def sending(self, request: Request) -> None:
+    def sending(self, request: Request, is_sent: Callable[[], bool]) -> None:
         if self._item and self._item.is_turn and self._outcome.attempts == 1:
             self._context.rows.mark(self._item, partial(self._unfinished, self._item, self._outcome))
 
