@@ -75,6 +75,7 @@ def _attempt(
     """None for a complete answer, seconds to the next attempt after a fault that allows one."""
     outcome.again()
     outcome.conversation_id = request.conversation_id
+    outcome.body = request.body
     policy.observer.sending(request)
     silence = SilenceTimer(policy.silence)
     try:
