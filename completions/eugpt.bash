@@ -25,9 +25,9 @@ _eugpt_option() {
   case $1 in
   ask)
     case $2 in
-    -i | --instructions | --label) kind=@file ;;
+    -i | --instructions) kind=@file ;;
     -c | --conversation) kind=conversation ;;
-    --lock-wait | -p | --project | --file-id | --base-url | --connect-timeout | --timeout | --max-time | --retries | --extract) kind=none ;;
+    --lock-wait | -p | --project | --file-id | --label | --base-url | --connect-timeout | --timeout | --max-time | --retries | --extract) kind=none ;;
     -f | --file | -o | --output | --meta | --log | --api-key-file | --ca-file) kind=file ;;
     --profile) kind=profile ;;
     --errors) kind=words choices='text json' ;;
@@ -35,9 +35,9 @@ _eugpt_option() {
     ;;
   stream)
     case $2 in
-    -i | --instructions | --label) kind=@file ;;
+    -i | --instructions) kind=@file ;;
     -c | --conversation) kind=conversation ;;
-    --lock-wait | -p | --project | --file-id | --base-url | --connect-timeout | --timeout | --max-time | --retries) kind=none ;;
+    --lock-wait | -p | --project | --file-id | --label | --base-url | --connect-timeout | --timeout | --max-time | --retries) kind=none ;;
     -f | --file | -o | --output | --meta | --log | --api-key-file | --ca-file) kind=file ;;
     --profile) kind=profile ;;
     --errors) kind=words choices='text json' ;;
@@ -45,9 +45,9 @@ _eugpt_option() {
     ;;
   chat)
     case $2 in
-    -i | --instructions | --label) kind=@file ;;
+    -i | --instructions) kind=@file ;;
     -c | --conversation) kind=conversation ;;
-    --lock-wait | -p | --project | --file-id | --base-url | --connect-timeout | --timeout | --max-time | --retries) kind=none ;;
+    --lock-wait | -p | --project | --file-id | --label | --base-url | --connect-timeout | --timeout | --max-time | --retries) kind=none ;;
     -f | --file | -o | --output | --meta | --log | --api-key-file | --ca-file) kind=file ;;
     --profile) kind=profile ;;
     --errors) kind=words choices='text json' ;;
@@ -55,9 +55,9 @@ _eugpt_option() {
     ;;
   raw-events)
     case $2 in
-    -i | --instructions | --label) kind=@file ;;
+    -i | --instructions) kind=@file ;;
     -c | --conversation) kind=conversation ;;
-    --lock-wait | -p | --project | --file-id | --base-url | --connect-timeout | --timeout | --max-time | --retries) kind=none ;;
+    --lock-wait | -p | --project | --file-id | --label | --base-url | --connect-timeout | --timeout | --max-time | --retries) kind=none ;;
     -f | --file | -o | --output | --meta | --log | --api-key-file | --ca-file) kind=file ;;
     --profile) kind=profile ;;
     --errors) kind=words choices='text json' ;;

@@ -2,7 +2,9 @@
 
 import json
 import os
+import re
 import resource
+import shutil
 import signal
 import stat
 import subprocess
@@ -20,6 +22,7 @@ from tests.support.rawserver import SSE_HEAD, Script, chunk, held_open, http, se
 
 PROMPT = "pumpernickel"  # a word that stands nowhere else
 ANSWER = "gingerbread"
+TOP = Path(__file__).parents[2]
 FIELDS = {
     *("at", "command", "label", "eugpt", "base_url", "outcome", "exit", "response_id", "conversation_id", "request_id"),
     *("model", "status", "http_status", "attempts", "events", "tools", "usage", "seconds", "error"),
@@ -412,3 +415,34 @@ def test_somebody_who_keeps_the_lock_only_delays_it(journal: Path) -> None:
         fcntl.flock(held, fcntl.LOCK_EX)
         run = eugpt("ask", "x", "--log", str(journal), base_url=server.base_url)
     assert (run.returncode, len(lines(journal))) == (0, 1)
+
+
+def recipes() -> list[str]:
+    """The commands of the manual's JOURNAL, as `man` shows them."""
+    section = (TOP / "man/eugpt.1").read_text("utf-8").partition(".SH JOURNAL\n")[2].partition("\n.SH ")[0]
+    found = re.findall(r"^\.EX\n(.*?)^\.EE", section, re.M | re.S)
+    return [recipe for block in found for recipe in block.replace("\\-", "-").replace("\\e", "\\").split("\n\n")]
+
+
+@pytest.mark.skipif(not shutil.which("jq"), reason="jq is not installed")
+def test_the_recipes_of_the_manual(journal: Path, tmp_path: Path) -> None:
+    with serving(document(), document(), http(b"{}", status="429 Quota")) as server:
+        for label in (("--label", "nightly"), (), ("--label", "nightly")):
+            eugpt(
+                "ask", "x", "--log", str(journal), "-o", str(tmp_path / "brief.txt"), *label, base_url=server.base_url
+            )
+    first, *others = lines(journal)
+    first["at"] = "2026-01-31T23:59:59Z"
+    batch = {**others[-1], "usage": None, "label": None, "base_url": None}
+    rows = [first, *others, batch]
+    journal.write_text("".join(f"{json.dumps(row)}\n" for row in rows) + '{"at":"2026-02')
+    today = others[0]["at"][:10]
+    wanted = [
+        f"2026-01-31 7\n{today} 7\n",
+        "7 nightly\n7 no label\n",
+        f"14 {server.base_url}\n0 none\n",
+        f"      1 {today} nightly quota\n      1 {today} null quota\n",
+    ]
+    *sums, which = [shell(f"cd {tmp_path}; {recipe}").stdout.decode() for recipe in recipes()]
+    assert sums == wanted
+    assert which.count('"answer_sha256"') == 2
