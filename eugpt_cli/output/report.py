@@ -4,7 +4,7 @@ import time
 from typing import Any
 
 from eugpt_cli.api.outcome import Outcome
-from eugpt_cli.errors import EugptError, ExitCode, Stopped
+from eugpt_cli.errors import EugptError, ExitCode, Stopped, exit_of
 from eugpt_cli.text.escapes import brief, dump
 
 
@@ -95,7 +95,7 @@ def utc(moment: float) -> str:
 
 def exit_code(end: EugptError | Stopped | None) -> ExitCode:
     if isinstance(end, Stopped):
-        return next(code for code in ExitCode if code.number == 128 + end.signum)
+        return exit_of(end.signum)
     return end.exit if end else ExitCode.OK
 
 

@@ -128,9 +128,7 @@ class TurnSender:
         self.secret = api_key(options, console)
         self._client: Client | None = None
 
-    def deliver(
-        self, draft: Draft, sink: Sink, make_writer: MakeWriter, outcome: Outcome, watch: Observer | None = None
-    ) -> EugptError | None:
+    def deliver(self, draft: Draft, sink: Sink, make_writer: MakeWriter, outcome: Outcome) -> EugptError | None:
         """One turn; returns what went wrong."""
 
         def fresh() -> Writer:
@@ -139,12 +137,12 @@ class TurnSender:
 
         thread = self.thread
         try:
-            with thread.turn(Wait(self._options.lock_wait, self._tell_wait)):
+            with self._watched(lambda: sink.shown) as (observer, wait), thread.turn(wait):
                 client = self._open()
                 from eugpt_cli.api.exchange import deliver
 
                 request = draft(conversation_id=thread.id)
-                policy = delivery_policy(self._options, self._console, client, stream=request.stream, watch=watch)
+                policy = delivery_policy(self._options, self._console, client, observer, stream=request.stream)
                 with thread.learning(outcome):
                     deliver(request, policy, fresh, outcome, stored=thread.stored, shown=lambda: sink.shown)
         except EugptError as fault:
@@ -171,6 +169,22 @@ class TurnSender:
             self._client = Client(self._route, self.secret, connect_timeout=seconds, early=early)
         return self._client
 
+    @contextmanager
+    def _watched(self, shown: Callable[[], bool]) -> Iterator[tuple[Observer, Wait]]:
+        """Who observes a turn, and how it waits for its conversation; a terminal shows what is being waited for."""
+        console, seconds = self._console, self._options.lock_wait
+        observer = Verbose(console.error) if self._options.verbose else Observer()
+        if not console.has_status_line:
+            yield observer, Wait(seconds, self._tell_wait)
+            return
+        from eugpt_cli.output.status_line import SignsOfLife, StatusLine
+
+        signs = SignsOfLife(StatusLine(dim=not console.environ.get("NO_COLOR")), observer, shown)
+        if self.thread.stored:
+            signs.waiting_for("waiting for another run", of=seconds)
+        with console.showing(signs):
+            yield signs, Wait(seconds)
+
     def _tell_wait(self) -> None:
         if self._console.is_terminal(2):
             seconds = f"{self._options.lock_wait:g}"
@@ -178,7 +192,7 @@ class TurnSender:
 
 
 def delivery_policy(
-    options: TurnOptions, console: Console, client: "Client", *, stream: bool, watch: Observer | None = None
+    options: TurnOptions, console: Console, client: "Client", observer: Observer, *, stream: bool
 ) -> "DeliveryPolicy":
     """How the options want requests to be delivered."""
     from eugpt_cli.api.exchange import DeliveryPolicy
@@ -187,7 +201,7 @@ def delivery_policy(
         client,
         options.timeout or (STREAM_SILENCE if stream else DOCUMENT_SILENCE),
         RetryPolicy(options.retries, options.retry_unsafe, console.left),
-        Verbose(console.error) if options.verbose else watch or Observer(),
+        observer,
     )
 
 

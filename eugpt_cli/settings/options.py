@@ -202,7 +202,18 @@ BATCH = (
     Option("resume", ("--resume",), "go on with the output: skip what has succeeded, run the rest", kind="flag"),
     Option("ordered", ("--ordered",), "rows in the order of the input", kind="flag"),
     Option("full", ("--full",), "rows with the whole response document", kind="flag"),
-    Option("max_errors", ("--max-errors",), "stop when so many items have failed", kind="count", metavar="N"),
+    Option(
+        "prune", ("--prune",), "with --resume, drop the rows of items that are not in the input any more", kind="flag"
+    ),
+    Option("max_errors", ("--max-errors",), "stop after N failed items", kind="count", metavar="N"),
+    Option("max_items", ("--max-items",), "stop after N items; exit 91 if more are left", kind="count", metavar="N"),
+    Option(
+        "max_tokens",
+        ("--max-tokens",),
+        "stop when the answers have taken N tokens; exit 91 if items are left",
+        kind="count",
+        metavar="N",
+    ),
     Option(
         "shard",
         ("--shard",),

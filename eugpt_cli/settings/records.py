@@ -80,7 +80,10 @@ class BatchOptions(NotesOptions, ContentOptions, ServiceOptions):
     resume: bool
     ordered: bool
     full: bool
+    prune: bool
     max_errors: int | None
+    max_items: int | None
+    max_tokens: int | None
     shard: str | None
     summary: str | None
     dry_run: bool
