@@ -19,7 +19,7 @@ import orjson
 from eugpt_cli import __version__
 from eugpt_cli.api.outcome import Outcome
 from eugpt_cli.errors import EugptError, Internal, OutputError, Stopped, UsageError
-from eugpt_cli.output.destinations import direct
+from eugpt_cli.output.destinations import DescriptorSink, direct
 from eugpt_cli.output.report import meta
 from eugpt_cli.system.console import Console
 from eugpt_cli.system.streams import reason
@@ -38,20 +38,27 @@ class Journal:
     """One file, opened for each line, so that it may be rotated under a long run."""
 
     def __init__(self, path: str, command: str, label: str | None, base_url: str | None, console: Console) -> None:
-        """Raises OutputError if the file cannot be opened."""
         self._path = path
         self._console = console
         self._facts = {"command": command, "label": label, "eugpt": __version__, "base_url": base_url}
         self._last: object = None  # the outcome that was written last
         self._end: BaseException | None = None  # and how it ended
-        self._sink = direct(path, console)
+        self._sink: DescriptorSink | None = None  # what is no file is opened once
+
+    def _open(self) -> None:
+        """Makes the file, or sees whether it can be written to. Raises OutputError."""
+        self._sink = direct(self._path, self._console)
         if self._sink is None:
-            os.close(_opened(path))
+            os.close(_opened(self._path))
 
     @contextmanager
     def run(self, outcome: Outcome) -> Iterator[None]:
-        """A run, whose line has this outcome; where it has turns, only what goes wrong outside of them has a line."""
+        """A run, whose line has this outcome; where it has turns, only what goes wrong outside of them has a line.
+
+        Raises OutputError at once if the file cannot be opened.
+        """
         try:
+            self._open()
             yield
             if self._last is None:
                 self.add(outcome, None)

@@ -63,7 +63,7 @@ def reported(options: TurnOptions, console: Console) -> Iterator[RunReport]:
 
 
 def open_journal(options: TurnOptions, console: Console) -> "Journal | None":
-    """The journal, if there is to be one. Raises OutputError if it cannot be opened."""
+    """The journal, if there is to be one, not opened yet."""
     if options.log is None:
         return None
     with console.signals_blocked():
