@@ -20,6 +20,7 @@ from eugpt_cli.output.report import error_json, error_text
 from eugpt_cli.output.writers import TextWriter, encode
 from eugpt_cli.run import prompt, turn
 from eugpt_cli.run.prompt import Draft
+from eugpt_cli.run.reporting import RunReport
 from eugpt_cli.settings.records import ChatOptions
 from eugpt_cli.system import files
 from eugpt_cli.system.console import Console
@@ -47,12 +48,13 @@ class SlashCommand(NamedTuple):
 
 
 class Session:
-    """The state of one chat; `line` is its way to the service."""
+    """The state of one chat; `line` is its way to the service, `report` what it leaves about itself."""
 
-    def __init__(self, options: ChatOptions, console: Console, line: turn.TurnSender) -> None:
+    def __init__(self, options: ChatOptions, console: Console, line: turn.TurnSender, report: RunReport) -> None:
         self._options = options
         self._console = console
         self._line = line
+        self._report = report
         self._thread = line.thread
         self._target = target_of(options.base_url)
         self._given = prompt.fields(options)
@@ -144,13 +146,19 @@ class Session:
         self._send()
 
     def _send(self) -> None:
-        assert self._draft
-        outcome = Outcome()
+        with self._report.turn() as outcome:
+            self._deliver(self._draft, outcome)
+        self._broke_off = self._may_be_stored = False
+        if not self._thread.id:
+            self._note("the service returned no conversation id: it will not remember this message")
+
+    def _deliver(self, draft: Draft | None, outcome: Outcome) -> None:
+        assert draft
         screen = self._screen()
-        sink = RedactingSink(screen, self._line.secret)
+        sink = RedactingSink(self._report.measured(screen), self._line.secret)
         try:
             with unechoed():
-                fault = self._line.deliver(self._draft, sink, self._writer, outcome)
+                fault = self._line.deliver(draft, sink, self._writer, outcome)
         finally:
             sink.discard()
             if not self._options.no_history:
@@ -159,9 +167,6 @@ class Session:
             self._may_be_stored = fault.stored
             fault.hint = fault.hint or (RETRY_TWICE if fault.stored else "/retry sends it again")
             raise fault
-        self._broke_off = self._may_be_stored = False
-        if not self._thread.id:
-            self._note("the service returned no conversation id: it will not remember this message")
 
     def _screen(self) -> Plain:
         console = self._console
