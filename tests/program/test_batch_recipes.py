@@ -15,7 +15,7 @@ from tests.support.batches import ndjson, numbered, rows_of
 from tests.support.manyserver import Many, document, serving
 from tests.support.program import EUGPT, KEY
 
-NEEDED = ("jq", "sqlite3", "split")
+NEEDED = ("jq", "sqlite3", "split", "perl")
 USAGE = {"total_tokens": 60_000}
 pytestmark = pytest.mark.skipif(
     not all(map(shutil.which, NEEDED)), reason="one of these is not installed: " + ", ".join(NEEDED)
@@ -94,7 +94,7 @@ def test_a_long_text_in_parts(tmp_path: Path) -> None:
     text = "€" * 100_000 + "\n" + "short\n" * 10_000
     (tmp_path / "long.txt").write_text(text)
     with serving(lambda body: document(body["input"][-5:])) as server:
-        sh(recipe("sed 's/"), tmp_path, server)
+        sh(recipe("perl -CSD"), tmp_path, server)
     *parts, last = server.inputs()
     assert "".join(parts_in_order(tmp_path)).replace("\n", "") == text.replace("\n", "")
     assert len(parts) == len(parts_in_order(tmp_path)) > 15
@@ -106,10 +106,10 @@ def parts_in_order(folder: Path) -> list[str]:
 
 
 def test_the_trap_of_split(tmp_path: Path) -> None:
-    """Without sed a part breaks inside a character, and says so."""
+    """Without perl a part breaks inside a character, and says so."""
     (tmp_path / "long.txt").write_text("€" * 100_000)
     with serving() as server:
-        script = recipe("sed 's/").splitlines()[1].replace("--ordered", "|| true; true")
+        script = recipe("perl -CSD").splitlines()[1].replace("--ordered", "|| true; true")
         sh(f"split -C 20000 long.txt part.\n{script}", tmp_path, server)
         sh("eugpt batch --files part.* -o parts.ndjson || [ $? -eq 90 ]", tmp_path, server)
     assert {row["error"]["exit"] for row in rows_of(tmp_path / "parts.ndjson") if not row["ok"]} == {31}
