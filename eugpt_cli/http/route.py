@@ -1,7 +1,6 @@
-"""Where requests go: a base URL to a target, and the way there, with its proxy and the certificates to trust."""
+"""Where requests go: a base URL to a target; the way there, its proxy, whom to trust on it, and who we are."""
 
 import re
-from binascii import b2a_base64
 from collections.abc import Mapping
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
@@ -18,10 +17,15 @@ class Target(NamedTuple):
     path: str
 
     @property
-    def url(self) -> str:
+    def authority(self) -> str:
+        """Host and, unless it is the scheme's own, port."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         standard = {"https": 443, "http": 80}[self.scheme]
-        return f"{self.scheme}://{host}{'' if self.port == standard else f':{self.port}'}{self.path}"
+        return host if self.port == standard else f"{host}:{self.port}"
+
+    @property
+    def url(self) -> str:
+        return f"{self.scheme}://{self.authority}{self.path}"
 
 
 def target_of(base: str) -> Target:
@@ -47,55 +51,114 @@ def target_of(base: str) -> Target:
     return Target(parts.scheme, host, port or (443 if parts.scheme == "https" else 80), f"{path}/responses")
 
 
-class Proxy(NamedTuple):
-    """An HTTP proxy that is asked to CONNECT; `authorization` is the value of its header."""
+PROXY_PORTS = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
 
+
+class Proxy(NamedTuple):
+    """What stands between, and the variable that names it; the user and the password as they are, not quoted."""
+
+    scheme: str
     host: str
     port: int
-    authorization: str | None = None
+    variable: str
+    user: str | None = None
+    password: str = ""
+
+    @property
+    def authority(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+    @property
+    def shown(self) -> str:
+        """Without its credentials."""
+        return f"{self.scheme}://{self.authority}"
+
+
+class Trust(NamedTuple):
+    """Whose certificates are trusted: those of `file` alone, otherwise the store, of which a half may be replaced."""
+
+    file: str | None = None
+    bundle: str | None = None
+    folder: str | None = None
+
+    @property
+    def shown(self) -> str:
+        return self.file or " and ".join(filter(None, (self.bundle, self.folder))) or "the system"
+
+
+class ClientCertificate(NamedTuple):
+    """Who we are: a PEM file, and where it does not hold the key that of the key."""
+
+    path: str
+    key: str | None = None
 
 
 class Route(NamedTuple):
-    """The way to a target: through which proxy, and whose certificates to trust (neither: the system's)."""
+    """The way to a target: through which proxy, whom to trust, and as whom."""
 
     target: Target
     proxy: Proxy | None = None
+    trust: Trust = Trust()
+    identity: ClientCertificate | None = None
+
+    @property
+    def is_direct(self) -> bool:
+        """Whether nothing stands between and nobody is introduced; plain http is always so: it is the loopback."""
+        return not self.proxy and not self.identity
+
+    @property
+    def shown(self) -> str:
+        way = f"through the proxy {self.proxy.shown} ({self.proxy.variable})" if self.proxy else "directly"
+        return f"{way}, as {self.identity.path}" if self.identity else way
+
+
+class Credentials(NamedTuple):
+    """What the options say of the way: --ca-file, --client-cert, --client-key."""
+
     ca_file: str | None = None
-    ca_folder: str | None = None
+    client_cert: str | None = None
+    client_key: str | None = None
 
 
-def route_to(target: Target, ca_file: str | None, environ: Mapping[str, str]) -> Route:
-    """The way that --ca-file and the variables of the environment describe. Raises ConfigError."""
+def route_to(target: Target, options: Credentials, environ: Mapping[str, str]) -> Route:
+    """The way that the options and the variables of the environment describe. Raises ConfigError."""
+    if options.client_key and not options.client_cert:
+        raise ConfigError("a client key without its certificate", hint="--client-cert names the certificate")
     if target.scheme == "http":  # loopback: the key does not leave the machine
         return Route(target)
     found = proxy_for(target, environ)
-    if ca_file:
-        return Route(target, found, ca_file)
-    return Route(target, found, environ.get("SSL_CERT_FILE") or None, environ.get("SSL_CERT_DIR") or None)
+    identity = ClientCertificate(options.client_cert, options.client_key) if options.client_cert else None
+    if options.ca_file:
+        return Route(target, found, Trust(options.ca_file), identity)
+    bundle, folder = environ.get("SSL_CERT_FILE") or None, environ.get("SSL_CERT_DIR") or None
+    return Route(target, found, Trust(None, bundle, folder), identity)
+
+
+def proxy_variable(environ: Mapping[str, str]) -> str | None:
+    """The name of the variable that names a proxy: HTTPS_PROXY or ALL_PROXY, lower case first, as curl has it."""
+    names = ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")
+    return next((name for name in names if environ.get(name)), None)
 
 
 def proxy_for(target: Target, environ: Mapping[str, str]) -> Proxy | None:
-    """HTTPS_PROXY or ALL_PROXY (lower case first, as curl has it), unless NO_PROXY names the host."""
-    names = ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")
-    name = next((name for name in names if environ.get(name)), None)
+    """The proxy of the environment, unless NO_PROXY names the host. Raises ConfigError."""
+    name = proxy_variable(environ)
     if name is None or _is_excepted(target, environ.get("no_proxy") or environ.get("NO_PROXY") or ""):
         return None
     value = environ[name].strip()
     try:
         parts = urlsplit(value if "://" in value else f"http://{value}")
-        host, port = parts.hostname, 80 if parts.port is None else parts.port
+        host, port = parts.hostname, PROXY_PORTS.get(parts.scheme, 0) if parts.port is None else parts.port
     except ValueError:
         host = None
-    if not host or not port or parts.scheme != "http" or any(not "!" <= character <= "~" for character in value):
-        raise ConfigError(f"{name} cannot be used", hint="it looks like http://proxy.example.org:3128")
-    return Proxy(host, port, _basic(parts.username, parts.password))
-
-
-def _basic(user: str | None, password: str | None) -> str | None:
-    if user is None:
-        return None
-    pair = f"{unquote(user)}:{unquote(password or '')}"
-    return "Basic " + b2a_base64(pair.encode(), newline=False).decode()
+    if not host or not port or parts.scheme not in PROXY_PORTS or any(not "!" <= letter <= "~" for letter in value):
+        raise ConfigError(
+            f"{name} cannot be used",
+            hint="it looks like http://proxy.example.org:3128; https, socks5 and socks5h are the other schemes",
+        )
+    user = None if parts.username is None else unquote(parts.username)
+    return Proxy(parts.scheme, host, port, name, user, unquote(parts.password or ""))
 
 
 def _is_excepted(target: Target, exceptions: str) -> bool:
