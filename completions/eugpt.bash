@@ -76,6 +76,8 @@ _eugpt_option() {
     ;;
   conversation)
     case $2 in
+    --base-url) kind=none ;;
+    --profile) kind=profile ;;
     --errors) kind=words choices='text json' ;;
     esac
     ;;
@@ -182,7 +184,7 @@ _eugpt_options() {
   chat) choices='-i --instructions -c --conversation --lock-wait -p --project -f --file --file-id -I --no-stdin -o --output --meta --base-url --api-key-file --profile --ca-file --connect-timeout --timeout --max-time --retries --retry-unsafe --errors -q --quiet -v --verbose --dry-run --curl --each-line --plain --no-history -h --help' ;;
   raw-events) choices='-i --instructions -c --conversation --lock-wait -p --project -f --file --file-id -I --no-stdin -o --output --meta --base-url --api-key-file --profile --ca-file --connect-timeout --timeout --max-time --retries --retry-unsafe --errors -q --quiet -v --verbose --dry-run --curl --sse --type --trailer -h --help' ;;
   batch) choices='-i --instructions -c --conversation --lock-wait -p --project -f --file --file-id -I --no-stdin --lines --files -j --jobs -o --output --resume --ordered --full --max-errors --shard --summary --base-url --api-key-file --profile --ca-file --connect-timeout --timeout --max-time --retries --retry-unsafe --errors -q --quiet -v --verbose --dry-run --curl -h --help' ;;
-  conversation) choices='--json -q --quiet --errors -h --help' ;;
+  conversation) choices='--base-url --profile --json -q --quiet --errors -h --help' ;;
   serve) choices='--port --host --default-stream --key --keys --state --project --web --file --daily-tokens --monthly-tokens --scenario --record --upstream --replay -v --verbose --errors -h --help' ;;
   config) choices='--profile --json --path --errors -h --help' ;;
   doctor) choices='--base-url --api-key-file --profile --ca-file --connect-timeout --timeout --json --errors -h --help' ;;

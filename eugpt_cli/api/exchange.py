@@ -26,8 +26,9 @@ from eugpt_cli.api.retry import RetryPolicy, may_be_stored, retry_delay, status_
 from eugpt_cli.api.sse import Decoder, FrameRun, TooLong
 from eugpt_cli.api.writer import Writer
 from eugpt_cli.errors import EugptError, LocalError, LostError, NotTheApi, Truncated
-from eugpt_cli.http.connection import SilenceTimer
-from eugpt_cli.http.transport import Client, Response
+from eugpt_cli.http.client import Client
+from eugpt_cli.http.response import Response
+from eugpt_cli.http.silence import SilenceTimer
 
 BODY_LIMIT = 256 * 1024 * 1024
 ERROR_BODY_LIMIT = 64 * 1024
@@ -83,7 +84,7 @@ def _attempt(
         ) as response:
             outcome.answered_at = time.monotonic()
             outcome.http_status = response.status
-            outcome.request_id = response.headers.get("x-request-id")
+            outcome.request_id = response.fields.get("x-request-id")
             policy.observer.answered(response)
             _read(response, silence, writer, outcome, policy.observer)
         return None
@@ -116,7 +117,7 @@ def _read(response: Response, silence: SilenceTimer, writer: Writer, outcome: Ou
     kind = response.media_type
     if not 200 <= response.status < 300:
         body = _error_body(response)
-        raise status_fault(response.status, response.reason, kind, response.headers, body, time.time())
+        raise status_fault(response.status, response.reason, kind, response.fields, body, time.time())
     if not kind:
         kind, response = _sniffed(response)
     if kind == SSE:
@@ -135,7 +136,7 @@ def _sniffed(response: Response) -> tuple[str, Response]:
     while not (word := begin.lstrip(BLANK)) and (chunk := next(response.chunks, b"")):
         begin += chunk
     kind = SSE if word and any(field.startswith(word[: len(field)]) for field in SSE_FIELDS) else JSON
-    return kind, Response(response.status, response.reason, response.headers, chain([begin], response.chunks))
+    return kind, Response(response.status, response.reason, response.fields, chain([begin], response.chunks))
 
 
 def _stream(response: Response, silence: SilenceTimer, writer: Writer, outcome: Outcome, observer: Observer) -> None:
@@ -241,14 +242,14 @@ def _learn(outcome: Outcome, event: Event | DeltaRun, observer: Observer) -> Non
     if isinstance(response, dict):
         _learn_response(outcome, response)
     if event.type in NAMES_CONVERSATION:
-        outcome.conversation_id = outcome.conversation_id or _conversation(event.fields)
+        outcome.learn_conversation(_conversation(event.fields))
 
 
 def _learn_response(outcome: Outcome, response: Mapping[str, Any]) -> None:
     outcome.response_id = _name(response.get("id")) or outcome.response_id
     outcome.model = _name(response.get("model")) or outcome.model
     outcome.status = _name(response.get("status")) or outcome.status
-    outcome.conversation_id = outcome.conversation_id or _conversation(response)
+    outcome.learn_conversation(_conversation(response))
     usage = response.get("usage")
     outcome.usage = usage if usage and shallow(usage) else outcome.usage
 

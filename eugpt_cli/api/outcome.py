@@ -1,6 +1,7 @@
 """The facts of one run, as they become known."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,6 +24,13 @@ class Outcome:
     started: float = field(default_factory=time.monotonic)
     answered_at: float | None = None
     first_at: float | None = None
+    conversation_told: Callable[[], None] = lambda: None  # called once the service has named the conversation
+
+    def learn_conversation(self, told: str | None) -> None:
+        """The service has named the conversation, or has not; the first name counts."""
+        if told and not self.conversation_id:
+            self.conversation_id = told
+            self.conversation_told()
 
     def next_turn(self) -> None:
         """Another request begins; `started` stays the start of the run."""

@@ -17,7 +17,7 @@ from eugpt_cli.batch.limiter import Limiter
 from eugpt_cli.batch.rows import AnswerRecorder, MakeRow, Rows
 from eugpt_cli.batch.statistics import Statistics
 from eugpt_cli.errors import Busy, EugptError, LocalError, StatusError, Truncated
-from eugpt_cli.http.transport import Client
+from eugpt_cli.http.client import Client
 
 
 @dataclass(frozen=True)

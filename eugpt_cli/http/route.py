@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 from urllib.parse import unquote, urlsplit
 
 from eugpt_cli.errors import ConfigError
@@ -15,6 +15,11 @@ class Target(NamedTuple):
     host: str
     port: int
     path: str
+
+    @property
+    def base_url(self) -> str:
+        """What a service is known by: the base URL in one spelling, its path included."""
+        return self.url.removesuffix("/responses")
 
     @property
     def authority(self) -> str:
@@ -113,12 +118,15 @@ class Route(NamedTuple):
         return f"{way}, as {self.identity.path}" if self.identity else way
 
 
-class Credentials(NamedTuple):
-    """What the options say of the way: --ca-file, --client-cert, --client-key."""
+class Credentials(Protocol):
+    """What the options say of the way."""
 
-    ca_file: str | None = None
-    client_cert: str | None = None
-    client_key: str | None = None
+    @property
+    def ca_file(self) -> str | None: ...
+    @property
+    def client_cert(self) -> str | None: ...
+    @property
+    def client_key(self) -> str | None: ...
 
 
 def route_to(target: Target, options: Credentials, environ: Mapping[str, str]) -> Route:

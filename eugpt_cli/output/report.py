@@ -36,6 +36,7 @@ def error_fields(error: EugptError) -> dict[str, Any]:
         "attempts": error.attempts,
         "request_id": error.request_id,
         "conversation_id": error.conversation_id,
+        "hint": error.hint,
     }
 
 

@@ -42,7 +42,10 @@ VARIABLES = (
 )
 FILES = (
     Fact("$XDG_CONFIG_HOME/eugpt/config.toml", "Profiles: a table [profile.NAME] of settings each."),
-    Fact("$XDG_STATE_HOME/eugpt/conversations.json", "The names of conversations and the ids that they stand for."),
+    Fact(
+        "$XDG_STATE_HOME/eugpt/conversations.json",
+        "The names of conversations: for each its services, and the id that it stands for there.",
+    ),
     Fact("$XDG_STATE_HOME/eugpt/locks", "A file for each conversation in which a turn is under way."),
     Fact(
         "$XDG_STATE_HOME/eugpt/history",

@@ -20,11 +20,11 @@ from eugpt_cli.settings import resolving
 from eugpt_cli.settings.key import Key, find, source
 from eugpt_cli.settings.options import DOCTOR
 from eugpt_cli.settings.profile import Profile, load
-from eugpt_cli.settings.resolving import Options
+from eugpt_cli.settings.records import DoctorOptions
 from eugpt_cli.system.console import Console
 
 if TYPE_CHECKING:
-    from eugpt_cli.http.transport import Response
+    from eugpt_cli.http.response import Response
 
 PROMPT = "Reply with the word ok."
 SILENCE = 120.0
@@ -48,7 +48,7 @@ class Dated(Observer):
     at = 0.0
 
     def answered(self, response: "Response") -> None:
-        self.date = response.headers.get("date")
+        self.date = response.fields.get("date")
         self.at = time.time()
 
 
@@ -59,7 +59,7 @@ class Visit:
     given: Mapping[str, Any]
     console: Console
     profile: Profile = field(init=False)
-    options: Options = field(init=False)
+    options: DoctorOptions = field(init=False)
     route: Route = field(init=False)
     key: Key = field(init=False)
     watch: Dated = field(default_factory=Dated)
@@ -86,7 +86,7 @@ def _settings(visit: Visit) -> Finding:
     environ = visit.console.environ
     visit.profile = load(environ, visit.given["profile"] or environ.get("EUGPT_PROFILE"))
     values = resolving.resolve(DOCTOR, visit.given, environ, visit.profile.values)
-    visit.options = Options(values, visit.profile.values)
+    visit.options = DoctorOptions(values, visit.profile.values)
     target = target_of(values["base_url"])
     visit.route = Route(target)
     path = visit.profile.path

@@ -5,6 +5,8 @@ import signal
 import socket
 import stat
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -241,10 +243,16 @@ def test_another_size_while_an_answer_streams(kit: Env) -> None:
     assert after.startswith(b"un at another size\r\n")
 
 
+@contextmanager
+def named(name: str, conversation_id: str, server: RawServer, home: Env) -> Iterator[None]:
+    """The name stands for this conversation at this server."""
+    assert eugpt("conversation", "name", name, conversation_id, env=home, base_url=server.base_url).returncode == 0
+    yield
+
+
 def test_the_words_with_a_slash(home: Env, tmp_path: Path) -> None:
     (tmp_path / "notes").write_text("facts")
     saved = tmp_path / "saved"
-    eugpt("conversation", "name", "taken", OTHER, env=home)
     steps = [
         ("/id", "new conversation"),
         ("/save x", "there is no answer to save"),
@@ -263,7 +271,11 @@ def test_the_words_with_a_slash(home: Env, tmp_path: Path) -> None:
         ("/help", "Alt-Enter"),
     ]
     scripts = (answer("**answer**\x1b"), answer("and so on"))
-    with serving(*scripts) as server, Terminal("chat", base_url=server.base_url, env=home, size=(250, 50)) as terminal:
+    with (
+        serving(*scripts) as server,
+        named("taken", OTHER, server, home),
+        Terminal("chat", base_url=server.base_url, env=home, size=(250, 50)) as terminal,
+    ):
         for number, (message, says) in enumerate(steps, 1):
             terminal.prompt()
             terminal.say(message)
@@ -316,7 +328,7 @@ def test_what_was_typed_is_kept_for_the_arrow_keys(kit: Env, tmp_path: Path) -> 
             terminal.until("ok")
             terminal.prompt()
     assert [said for said, _ in asked(server)] == ["one", "two", "three", "one"]
-    eugpt("conversation", "forget", "work", env=kit)
+    eugpt("conversation", "forget", "work", env=kit, base_url=server.base_url)
     assert not past.exists()
 
 
@@ -429,8 +441,11 @@ def test_what_ends_before_the_first_message(options: tuple[str, ...], env: Env, 
 
 
 def test_a_new_name_that_may_have_been_mistyped(home: Env) -> None:
-    eugpt("conversation", "name", "work", OTHER, env=home)
-    with serving(b"") as server, Terminal("chat", "-c", "wrok", base_url=server.base_url, env=home) as terminal:
+    with (
+        serving(b"") as server,
+        named("work", OTHER, server, home),
+        Terminal("chat", "-c", "wrok", base_url=server.base_url, env=home) as terminal,
+    ):
         terminal.prompt()
         assert terminal.lines()[0] == "new conversation wrok · near it: work · /help"
 
