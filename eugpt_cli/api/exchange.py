@@ -123,7 +123,7 @@ def _read(response: Response, silence: SilenceTimer, writer: Writer, outcome: Ou
     if kind == SSE:
         _stream(response, silence, writer, outcome, observer)
     elif kind == JSON or kind.endswith("+json"):
-        _document(response, writer, outcome)
+        _document(response, silence, writer, outcome)
     elif next(response.chunks, None) is None:
         raise Truncated("the answer is empty")
     else:
@@ -136,7 +136,7 @@ def _sniffed(response: Response) -> tuple[str, Response]:
     while not (word := begin.lstrip(BLANK)) and (chunk := next(response.chunks, b"")):
         begin += chunk
     kind = SSE if word and any(field.startswith(word[: len(field)]) for field in SSE_FIELDS) else JSON
-    return kind, Response(response.status, response.reason, response.fields, chain([begin], response.chunks))
+    return kind, response._replace(chunks=chain([begin], response.chunks))
 
 
 def _stream(response: Response, silence: SilenceTimer, writer: Writer, outcome: Outcome, observer: Observer) -> None:
@@ -186,8 +186,8 @@ def _decoded(runs: list[FrameRun]) -> Iterator[Event | DeltaRun]:
                 yield delta_run(data, 1) or decode(data)
 
 
-def _document(response: Response, writer: Writer, outcome: Outcome) -> None:
-    raw = _whole_body(response)
+def _document(response: Response, silence: SilenceTimer, writer: Writer, outcome: Outcome) -> None:
+    raw = _whole_body(response, silence)
     if not raw.strip():
         raise Truncated("the answer is empty")
     try:
@@ -208,10 +208,12 @@ def _document(response: Response, writer: Writer, outcome: Outcome) -> None:
     writer.finish(document)
 
 
-def _whole_body(response: Response) -> bytes:
+def _whole_body(response: Response, silence: SilenceTimer) -> bytes:
+    """A document that comes slowly is not silent: its bytes count."""
     parts: list[bytes] = []
     size = 0
     for chunk in response.chunks:
+        silence.beat()
         parts.append(chunk)
         size += len(chunk)
         if size > BODY_LIMIT:

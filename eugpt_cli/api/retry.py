@@ -1,10 +1,11 @@
 """Whether a fault is worth another attempt, how long to wait for it, and the fault that an HTTP status means."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import NamedTuple
 
 from eugpt_cli.api.events import envelope, parse
 from eugpt_cli.errors import AnswerError, EugptError, LostError, NotTheApi, OutOfTime, StatusError, Unreachable
+from eugpt_cli.http.response import Fields
 
 HINTS = {
     401: "check the key in EUGPT_API_KEY; keys are made in Settings → API Keys",
@@ -86,7 +87,7 @@ def retry_after(value: str | None, now: float) -> float | None:
 
 
 def status_fault(
-    status: int, reason: str, media_type: str, headers: Mapping[str, str], body: bytes, now: float
+    status: int, reason: str, media_type: str, fields: Fields, body: bytes, now: float
 ) -> StatusError | NotTheApi:
     """An HTTP answer that is no success, in the words of its envelope or of its status."""
     if not 400 <= status < 600:
@@ -105,7 +106,7 @@ def status_fault(
         type=told.type,
         code=told.code,
         detail=told.detail,
-        retry_after=retry_after(headers.get("retry-after"), now),
+        retry_after=retry_after(fields.get("retry-after"), now),
     )
 
 

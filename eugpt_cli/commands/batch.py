@@ -64,6 +64,8 @@ def _go(
     started = time.monotonic()
     route = route_to(target_of(options.base_url), options, console.environ)
     secret = turn.api_key(options, console)
+    if options.verbose:
+        console.error(f"* connecting {route.shown}")
     rows = _rows(options, console)
     from eugpt_cli.batch.batch_run import BatchRun
     from eugpt_cli.http.client import Client

@@ -1,8 +1,8 @@
-"""The connections below httpx: dialled, timed and worded as those of the direct lane; the only file that knows httpcore.
+"""The connections below httpx: dialled, timed and worded as those of the direct lane. Only this file knows httpcore.
 
-A stream goes through stages: to the proxy, through it (CONNECT or SOCKS, which httpcore speaks), then TLS to the target.
-From there it carries requests, and the parser of the direct lane reads each answer first: it says whether the answer is
-whole, whether it counts, and whether the connection may carry another one. So both lanes agree by construction.
+A stream goes through stages: to the proxy, through it (CONNECT or SOCKS, which httpcore speaks), TLS to the target.
+From there it carries requests, and the parser of the direct lane reads each answer first: it says whether the answer
+is whole, whether it counts, and whether the connection may carry another one. So both lanes agree by construction.
 """
 
 import ssl
@@ -17,12 +17,12 @@ from eugpt_cli.errors import NotTheApi, Unreachable
 from eugpt_cli.http import tls
 from eugpt_cli.http.connection import Connection
 from eugpt_cli.http.dial import ConnectDeadline, connect
-from eugpt_cli.http.peer import Peer
 from eugpt_cli.http.route import Route
+from eugpt_cli.http.seam import Peer
 from eugpt_cli.http.silence import SilenceTimer
 
 
-class Established(Exception):  # noqa: N818 - it is no error: all that was asked for is there
+class Established(Exception):
     """The connection to the target, for whom nothing but that was wanted."""
 
     def __init__(self, peer: Peer) -> None:
@@ -38,7 +38,7 @@ class Attempt(threading.local):
 
 
 class Backend(httpcore.NetworkBackend):
-    """Where httpcore gets its connections; `attempt` tells how far this thread's has come, `connected` is called then."""
+    """Where httpcore gets its connections; `attempt` tells how far this thread's has come, `connected` is called."""
 
     def __init__(self, route: Route, connect_timeout: float, connected: Callable[[], None]) -> None:
         self.route = route
@@ -112,7 +112,7 @@ class Stream(httpcore.NetworkStream):
     def judge(self) -> None:
         """Raises what is wrong with the answer, once what is good of it has been passed on."""
         if self.carrier.answer.head():
-            self.carrier.head()
+            self.carrier.check()
             self.carrier.answer.body()
 
     @contextmanager

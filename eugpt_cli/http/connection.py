@@ -1,7 +1,6 @@
 """One HTTP/1.1 connection over a socket that is already there, timed by the silence of its request."""
 
 import select
-import socket
 import time
 from collections.abc import Iterator
 from typing import Protocol
@@ -11,6 +10,7 @@ from eugpt_cli.http import http1
 from eugpt_cli.http.silence import SilenceTimer
 
 READ_SIZE = 1 << 17
+SLICE = 1 << 18  # bytes of a request between two looks for an answer that comes before its end
 PLAIN_BLOCKED: tuple[type[OSError], ...] = (BlockingIOError,)
 LONGEST_REST = 4.0  # seconds after which an idle connection is not trusted to be open any more
 # TLS 1.3 tells a client only after the handshake that its certificate is missing or refused, and reads no request then
@@ -72,23 +72,25 @@ class Connection:
         try:
             while view:
                 try:
-                    view = view[self._sock.send(view) :]
+                    view = view[self._sock.send(view[:SLICE]) :]
                     self._silence.beat()
                 except self._blocked:
-                    self._wait()
-                    if self._hear():
-                        return False
+                    self._wait(self._silence.left(), select.POLLIN | select.POLLOUT)
+                if view and self._wait(0, select.POLLIN) and self._hear():
+                    return False
         except OSError:  # it has left; its answer may have come before
             return False
         self._is_sent = True
         return True
 
-    def _wait(self) -> None:
-        """Until something can be written or read, or for as long as the server may be silent."""
+    def _wait(self, seconds: float, events: int) -> bool:
+        """Whether one of the events has come; where there was time for it, it must have."""
         poll = select.poll()
-        poll.register(self._sock.fileno(), select.POLLIN | select.POLLOUT)
-        if not poll.poll(self._silence.left() * 1000):
+        poll.register(self._sock.fileno(), events)
+        found = bool(poll.poll(seconds * 1000))
+        if seconds and not found:
             raise self._silence.over()
+        return found
 
     def _hear(self) -> bool:
         """Reads what there is; whether it is an answer for which the rest of the request is no longer needed."""
@@ -98,10 +100,10 @@ class Connection:
                 self.answer.receive(self.early[-1])
         except self._blocked:
             return False
-        self._check()
+        self.check()
         return True
 
-    def _check(self) -> None:
+    def check(self) -> None:
         """An answer to half a request counts only if it is a failure."""
         head = self.answer.head()
         if head and not self._is_sent and head.status < 300:
@@ -111,7 +113,7 @@ class Connection:
         """The final status and fields. Raises LostError, Unreachable or NotTheApi, as all that follows does."""
         while not (head := self.answer.head()):
             self.receive()
-        self._check()
+        self.check()
         self._silence.beat()
         return head
 

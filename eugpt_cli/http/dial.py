@@ -65,7 +65,9 @@ def dial(route: Route, seconds: float) -> socket.socket:
     from eugpt_cli.http import tls
 
     context = tls.tls_context(route.trust)
-    return tls.secure(connect(target.host, target.port, deadline), context, target.host, target.port, deadline)
+    plain = connect(target.host, target.port, deadline)
+    secured: socket.socket = tls.secure(plain, context, target.host, target.port, deadline)
+    return secured
 
 
 def connect(host: str, port: int, deadline: ConnectDeadline, who: str = "") -> socket.socket:

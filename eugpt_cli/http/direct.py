@@ -3,17 +3,14 @@
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from urllib.parse import quote
 
 from eugpt_cli.http import http1
 from eugpt_cli.http.connection import Connection
 from eugpt_cli.http.dial import Preconnect, dial
 from eugpt_cli.http.response import Response
-from eugpt_cli.http.route import Route, Target
+from eugpt_cli.http.route import Route
 from eugpt_cli.http.seam import Post
 from eugpt_cli.http.silence import SilenceTimer
-
-IN_A_PATH = "/%:@!$&'()*+,;=~-._"  # RFC 3986, section 3.3; % as it is: the user may have quoted already
 
 
 class DirectLane:
@@ -27,7 +24,7 @@ class DirectLane:
 
     @contextmanager
     def send(self, post: Post, silence: SilenceTimer, *, fresh: bool) -> Iterator[Response]:
-        message = http1.request(b"POST", _path(post.target), _fields(post), post.body)
+        message = http1.request(b"POST", post.target.path.encode(), _fields(post), post.body)
         connection = self._new() if fresh else self._acquire()
         try:
             connection.begin(silence)
@@ -66,10 +63,6 @@ class DirectLane:
     def close(self) -> None:
         while self._idle:
             self._idle.pop().close()
-
-
-def _path(target: Target) -> bytes:
-    return quote(target.path, safe=IN_A_PATH).encode()
 
 
 def _fields(post: Post) -> list[tuple[bytes, bytes]]:

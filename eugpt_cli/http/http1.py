@@ -8,7 +8,7 @@ refused; and what comes after an answer is noticed, so that it never becomes the
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
+from httptools import HttpParserError, HttpResponseParser
 
 from eugpt_cli.errors import Internal, NotTheApi, Truncated
 from eugpt_cli.http.response import Fields
@@ -17,6 +17,7 @@ BEGIN = b"HTTP/"
 VERSIONS = ("1.0", "1.1")
 HEAD_LIMIT = 100 * 1024  # bytes; also of what stands between two pieces of a body: chunk extensions, trailers
 LINE_END = b"\r\n"  # one after an answer is nothing: llhttp skips it too
+SWITCHING = 101
 EMPTY = frozenset({204, 304})  # statuses without a body
 TOKEN = frozenset(b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
 CONTROLS = frozenset(range(32)) - {9} | {127}
@@ -44,7 +45,7 @@ class Head(NamedTuple):
     fields: Fields
 
 
-class _Followed(Exception):  # noqa: N818 - it is no error: the parser is only stopped
+class _Followed(Exception):
     """Something begins after the answer."""
 
 
@@ -137,16 +138,16 @@ class ResponseParser:
     def _parsed(self, block: bytes) -> Head:
         try:
             self._parser.feed_data(block)
-        except HttpParserUpgrade:
-            raise _no_http("it switches to another protocol") from None
         except HttpParserError as error:
+            if self._parser.get_status_code() == SWITCHING:
+                raise _no_http("it switches to another protocol") from None
             if self._message.reason is None:
                 raise _no_status(block) from None
             raise _no_http(_words(error)) from None
         version = self._parser.get_http_version()
-        if version not in VERSIONS:
-            raise _no_status(block)
         message = self._message
+        if version not in VERSIONS or not CONTROLS.isdisjoint(message.reason or b""):
+            raise _no_status(block)
         return Head(int(version[2:]), self._parser.get_status_code(), message.reason or b"", Fields(message.fields))
 
     def body(self) -> bytes:

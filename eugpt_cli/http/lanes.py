@@ -1,9 +1,8 @@
 """Which lane a route takes: directly if nothing stands between, and otherwise as httpx does it."""
 
 from eugpt_cli.http.dial import Preconnect, dial
-from eugpt_cli.http.peer import Peer
 from eugpt_cli.http.route import Route
-from eugpt_cli.http.seam import Lane
+from eugpt_cli.http.seam import Lane, Peer
 
 
 def lane_to(route: Route, connect_timeout: float, keep: int = 0, early: Preconnect | None = None) -> Lane:

@@ -1,9 +1,8 @@
-"""The other lane: httpx, which takes http, https and socks5 proxies and client certificates. Only this file knows it."""
+"""The other lane: httpx, which takes http, https and socks5 proxies and client certificates. Only this file does."""
 
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.util import find_spec
 from typing import NamedTuple
 
 import httpx
@@ -12,10 +11,9 @@ from eugpt_cli.errors import ConfigError, EugptError, NotTheApi, Unreachable
 from eugpt_cli.http import tls
 from eugpt_cli.http.backend import Backend, Established, Stream
 from eugpt_cli.http.connection import LONGEST_REST
-from eugpt_cli.http.peer import Peer
 from eugpt_cli.http.response import Fields, Response
 from eugpt_cli.http.route import Proxy, Route
-from eugpt_cli.http.seam import Post
+from eugpt_cli.http.seam import Peer, Post
 from eugpt_cli.http.silence import SilenceTimer
 
 WANTS_CREDENTIALS = ("401", "407", "Invalid", "Requested")  # how httpx's words begin: HTTP, then SOCKS
@@ -67,11 +65,9 @@ class ProxiedLane:
     """Up to `keep` connections rest between requests."""
 
     def __init__(self, route: Route, connect_timeout: float, keep: int = 0) -> None:
-        if route.proxy and route.proxy.scheme.startswith("socks") and not find_spec("socksio"):
-            raise ConfigError(
-                f"{route.proxy.variable} names a SOCKS proxy, which needs the package socksio",
-                hint="pip install socksio, in the environment of eugpt",
-            )
+        self._gibberish: tuple[type[Exception], ...] = (AssertionError, ValueError, IndexError)
+        if route.proxy and route.proxy.scheme.startswith("socks"):
+            self._gibberish += _socks_errors(route.proxy)
         self._route = route
         self._gate = _Gate(shut=bool(route.proxy and route.proxy.user is not None))
         self._backend = Backend(route, connect_timeout, self._gate.open)
@@ -84,7 +80,7 @@ class ProxiedLane:
             transport = httpx.HTTPTransport(
                 verify=tls.tls_context(trust, self._route.identity),
                 trust_env=False,
-                limits=httpx.Limits(None, keep, LONGEST_REST),
+                limits=httpx.Limits(max_keepalive_connections=keep, keepalive_expiry=LONGEST_REST),
                 proxy=httpx.Proxy(
                     proxy.shown,
                     ssl_context=tls.tls_context(trust) if proxy.scheme == "https" else None,
@@ -134,9 +130,7 @@ class ProxiedLane:
             raise self._refused(str(error)) from None
         except httpx.HTTPError as error:
             raise self._broken(error) from None
-        except EugptError:
-            raise
-        except (AssertionError, *_socks_errors()) as error:  # what httpcore makes of a SOCKS proxy's gibberish
+        except self._gibberish as error:  # httpcore's, of what is no SOCKS
             raise self._no_proxy() from error
         finally:
             self._gate.leave()
@@ -201,12 +195,16 @@ def _credentials(proxy: Proxy, code: str) -> Refusal:
     )
 
 
-def _socks_errors() -> tuple[type[Exception], ...]:
+def _socks_errors(proxy: Proxy) -> tuple[type[Exception], ...]:
+    """What socksio raises for an answer that is no SOCKS. Raises ConfigError where it is not installed."""
     try:
         from socksio import ProtocolError, SOCKSError
     except ImportError:
-        return ()
-    return (ProtocolError, SOCKSError, ValueError, IndexError)
+        raise ConfigError(
+            f"{proxy.variable} names a SOCKS proxy, which needs the package socksio",
+            hint="pip install socksio, in the environment of eugpt",
+        ) from None
+    return ProtocolError, SOCKSError
 
 
 def _chunks(response: httpx.Response, stream: Stream) -> Iterator[bytes]:

@@ -7,6 +7,9 @@ from urllib.parse import unquote, urlsplit
 
 from eugpt_cli.errors import ConfigError
 
+IPV4 = r"(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.(?!$)|$)){4}"
+LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
+
 
 class Target(NamedTuple):
     """Where requests go: scheme, host, port, and the path of the endpoint."""
@@ -44,7 +47,7 @@ def target_of(base: str) -> Target:
         raise ConfigError("the base URL cannot be read", hint="it looks like https://chat.eugpt.ai/v1") from None
     if parts.username is not None or parts.password is not None:
         raise ConfigError("the base URL holds credentials", hint="put the key into EUGPT_API_KEY")
-    if parts.scheme not in ("http", "https") or not host or parts.query or parts.fragment:
+    if parts.scheme not in ("http", "https") or not _is_host(host) or parts.query or parts.fragment:
         raise ConfigError(
             f"the base URL {base} cannot be used", hint="it looks like https://chat.eugpt.ai/v1, with its scheme"
         )
@@ -133,7 +136,7 @@ def route_to(target: Target, options: Credentials, environ: Mapping[str, str]) -
     """The way that the options and the variables of the environment describe. Raises ConfigError."""
     if options.client_key and not options.client_cert:
         raise ConfigError("a client key without its certificate", hint="--client-cert names the certificate")
-    if target.scheme == "http":  # loopback: the key does not leave the machine
+    if target.scheme == "http":
         return Route(target)
     found = proxy_for(target, environ)
     identity = ClientCertificate(options.client_cert, options.client_key) if options.client_cert else None
@@ -143,16 +146,18 @@ def route_to(target: Target, options: Credentials, environ: Mapping[str, str]) -
     return Route(target, found, Trust(None, bundle, folder), identity)
 
 
-def proxy_variable(environ: Mapping[str, str]) -> str | None:
-    """The name of the variable that names a proxy: HTTPS_PROXY or ALL_PROXY, lower case first, as curl has it."""
-    names = ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")
-    return next((name for name in names if environ.get(name)), None)
-
-
 def proxy_for(target: Target, environ: Mapping[str, str]) -> Proxy | None:
-    """The proxy of the environment, unless NO_PROXY names the host. Raises ConfigError."""
-    name = proxy_variable(environ)
-    if name is None or _is_excepted(target, environ.get("no_proxy") or environ.get("NO_PROXY") or ""):
+    """The proxy of the environment, unless NO_PROXY names the host. Raises ConfigError.
+
+    There is none for plain http, which is the loopback: the key does not leave the machine.
+    """
+    names = ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")  # lower case first, as curl has it
+    name = next((name for name in names if environ.get(name)), None)
+    if (
+        target.scheme == "http"
+        or name is None
+        or _is_excepted(target, environ.get("no_proxy") or environ.get("NO_PROXY") or "")
+    ):
         return None
     value = environ[name].strip()
     try:
@@ -191,5 +196,13 @@ def _in_network(host: str, network: str) -> bool:
         return False
 
 
+def _is_host(host: str) -> bool:
+    """Whether it can be an address or a name: a name's labels are of letters, digits and inner hyphens."""
+    if ":" in host or re.fullmatch(IPV4, host):
+        return True
+    labels = host.removesuffix(".").split(".")
+    return all(re.fullmatch(LABEL, label) for label in labels) and not labels[-1].isdigit()
+
+
 def is_loopback(host: str) -> bool:
-    return host in ("localhost", "::1") or re.fullmatch(r"127(\.\d{1,3}){3}", host) is not None
+    return host in ("localhost", "::1") or (host.startswith("127.") and re.fullmatch(IPV4, host) is not None)

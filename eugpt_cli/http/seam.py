@@ -1,7 +1,8 @@
 """The seam between what is sent and how it gets there: every lane takes a Post and gives a Response."""
 
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from eugpt_cli.http.response import Response
 from eugpt_cli.http.route import Target
@@ -16,6 +17,13 @@ class Post(NamedTuple):
     target: Target
     fields: Pairs
     body: bytes
+
+
+class Peer(NamedTuple):
+    """Who answers at the other end of TLS: its version, and the certificate as `ssl` describes it."""
+
+    version: str | None
+    certificate: Mapping[str, Any]
 
 
 class Lane(Protocol):

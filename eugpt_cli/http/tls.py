@@ -43,7 +43,7 @@ def _load(context: ssl.SSLContext, bundle: str | None, folder: str | None) -> No
 
 
 def _load_store(context: ssl.SSLContext, trust: Trust) -> None:
-    """Bundle and folder. A hashed folder costs nothing, a bundle tens of milliseconds: it is left out if it adds none."""
+    """Bundle and folder. A folder costs nothing, a bundle tens of milliseconds; one that adds none is left out."""
     default = ssl.get_default_verify_paths()
     bundle, folders = trust.bundle or default.cafile, trust.folder or default.capath or ""
     hashed = [entry for folder in folders.split(os.pathsep) for entry in _hashed(folder)]
@@ -150,9 +150,7 @@ class NestedTls:
             self._unsent = self._unsent[self._outer.send(self._unsent) :]
 
 
-def secure(
-    sock: Any, context: ssl.SSLContext, host: str, port: int, deadline: ConnectDeadline, who: str = ""
-) -> Any:
+def secure(sock: Any, context: ssl.SSLContext, host: str, port: int, deadline: ConnectDeadline, who: str = "") -> Any:
     """TLS over a socket, or over TLS. Raises Unreachable, and closes the socket then."""
     missing = f"no TLS connection to {who}{host}:{port}"
     try:
@@ -182,7 +180,7 @@ def _shaken(sock: Any, context: ssl.SSLContext, host: str, bound: Callable[[], N
     name = host.encode()  # a str makes Python load its idna codec
     bound()
     if not isinstance(sock, ssl.SSLSocket):
-        return context.wrap_socket(sock, server_hostname=name)  # type: ignore[arg-type]
+        return context.wrap_socket(sock, server_hostname=name)
     nested = NestedTls(sock, context, name)
     nested.do_handshake(bound)
     return nested

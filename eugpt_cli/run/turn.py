@@ -104,7 +104,11 @@ def reported(options: TurnOptions, console: Console) -> Iterator[Outcome]:
 
 def show(request: Request, options: TurnOptions | BatchOptions, console: Console) -> None:
     """What would be sent, as --dry-run or --curl have it."""
-    console.out(curl(request, options.ca_file, options.max_time) if options.curl else request.body.decode())
+    if not options.curl:
+        console.out(request.body.decode())
+        return
+    route = route_to(request.target, options, console.environ)
+    console.out(curl(request, route, console.environ, options.max_time))
 
 
 def shown(sink: Sink) -> Callable[[str], str] | None:
@@ -185,13 +189,15 @@ class TurnSender:
             self._client.close()
 
     def _open(self) -> "Client":
-        """The client; the first time it connects while httpx is being imported."""
+        """The client; the first time it connects while the rest is being imported."""
         if self._client is None:
-            from eugpt_cli.http.dial import Preconnect
+            from eugpt_cli.http.lanes import preconnect
 
+            if self._options.verbose:
+                self._console.error(f"* connecting {self._route.shown}")
             seconds = self._options.connect_timeout
             with self._console.signals_blocked():
-                early = Preconnect(self._route, seconds)
+                early = preconnect(self._route, seconds)
                 from eugpt_cli.http.client import Client
 
             self._client = Client(self._route, self.secret, connect_timeout=seconds, early=early)

@@ -56,7 +56,7 @@ def test_rich_is_loaded_for_the_bar_only() -> None:
     with serving() as server:
         run = eugpt("batch", base_url=server.base_url, stdin=b'{"input":"1"}', env={"PYTHONPROFILEIMPORTTIME": "1"})
     loaded = {line.rpartition(b"|")[2].strip().partition(b".")[0] for line in run.stderr.splitlines()}
-    assert b"httpx" in loaded
+    assert b"httptools" in loaded
     assert b"rich" not in loaded
 
 
