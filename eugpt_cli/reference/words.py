@@ -37,7 +37,7 @@ VARIABLES = (
     Fact("EUGPT_DEBUG", "1 adds the traceback to the message about a defect in eugpt."),
     Fact("HTTPS_PROXY, ALL_PROXY, NO_PROXY", "The proxy to go through, and the hosts that need none."),
     Fact("SSL_CERT_FILE, SSL_CERT_DIR", "The certificates to trust instead of the system's."),
-    Fact("NO_COLOR, TERM=dumb", "No colour, spinner or progress bar on a terminal."),
+    Fact("NO_COLOR, TERM=dumb", "NO_COLOR: no colour. TERM=dumb: no colour, status line or progress bar either."),
     Fact("XDG_CONFIG_HOME, XDG_STATE_HOME", "Where the files below are; ~/.config and ~/.local/state without them."),
 )
 FILES = (

@@ -196,7 +196,7 @@ def test_one_sigint_waits_for_what_is_under_way(tmp_path: Path) -> None:
     output = tmp_path / "rows"
     with serving() as server:
         held = Held(server, output)
-        assert "stopping; 8 under way" in held.interrupt()
+        assert "stopping: waiting for 8 requests in flight" in held.interrupt()
         held.gate.set()
         _, rest = held.process.communicate(timeout=60)
         assert held.process.returncode == -signal.SIGINT
