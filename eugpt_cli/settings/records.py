@@ -14,6 +14,13 @@ class NotesOptions(Options):
     verbose: bool
 
 
+class ChecksOptions(Options):
+    extract: str | None
+    schema: str | None
+    check: str | None
+    again: int
+
+
 class ContentOptions(Options):
     instructions: str | None
     conversation: str | None
@@ -42,16 +49,16 @@ class ServiceOptions(RouteOptions):
 
 
 class SharedOptions(JournalOptions, NotesOptions, ContentOptions, ServiceOptions):
+    require_input: bool
     output: str | None
     meta: str | None
     dry_run: bool
     curl: bool
 
 
-class AskOptions(SharedOptions):
+class AskOptions(ChecksOptions, SharedOptions):
     prompt: str | None
     json: bool
-    extract: str | None
     partial: bool
 
 
@@ -73,7 +80,7 @@ class RawEventsOptions(SharedOptions):
     trailer: bool
 
 
-class BatchOptions(NotesOptions, ContentOptions, ServiceOptions):
+class BatchOptions(NotesOptions, ChecksOptions, ContentOptions, ServiceOptions):
     paths: list[str]
     lines: bool
     files: bool
