@@ -1,22 +1,17 @@
-"""`eugpt serve`: options in, the local server's Config out; the server itself is imported only when it is wanted."""
-
-from __future__ import annotations
+"""`eugpt serve`: makes a ServerConfig of the options; imports the server itself only when it is wanted."""
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 from uuid import UUID
 
 from eugpt_cli.console import Console
 from eugpt_cli.errors import ConfigError
+from eugpt_cli.local.server_config import ServeError, ServerConfig
 from eugpt_cli.settings import Options
-
-if TYPE_CHECKING:
-    from eugpt_cli.local.server import Config
 
 
 def run(options: Options, console: Console) -> int:
-    """Serve as the options say: the command's exit status, or the negative number of the signal that was the end.
+    """Serves as the options say: the command's exit status, or the negative number of the signal that was the end.
 
     `options` has an attribute per flag (`default_stream`, `daily_tokens`, …) and `command`, the words after `--`.
     127 and 126 are a shell's answers to a command that is not found or not executable. Raises ConfigError.
@@ -28,17 +23,15 @@ def run(options: Options, console: Console) -> int:
     try:
         with console.still():
             return server.run(_config(options, console), options.command, console.environ, console.out, console.note)
-    except server.ServeError as error:
+    except ServeError as error:
         if error.exit_code is None:
             raise ConfigError(error.message, hint=error.hint) from None
         console.error(f"eugpt: serve: {error.message}")
         return error.exit_code
 
 
-def _config(options: Options, console: Console) -> Config:
-    from eugpt_cli.local.server import Config
-
-    return Config(
+def _config(options: Options, console: Console) -> ServerConfig:
+    return ServerConfig(
         host=options.host,
         port=_port(options),
         default_stream=str(options.default_stream).lower() != "false",

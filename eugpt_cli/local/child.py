@@ -1,7 +1,5 @@
 """`eugpt serve -- COMMAND`: the command as a child that finds the server in its environment."""
 
-from __future__ import annotations
-
 import asyncio
 import functools
 import os
@@ -10,16 +8,16 @@ import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
-from .config import ServeError, reason
+from eugpt_cli.local.server_config import ServeError, reason
 
 _PROXIES = ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY")
 FORWARDED = (signal.SIGTERM, signal.SIGHUP)
 
 
 async def run(command: Sequence[str], environ: Mapping[str, str]) -> int:
-    """Run the command to its end; its exit status, or the negative number of the signal that killed it.
+    """Runs the command to its end: its exit status, or the negative number of the signal that killed it.
 
-    SIGTERM and SIGHUP are handed on. SIGINT reaches the child from the terminal itself, so here it is only outlived.
+    Forwards SIGTERM and SIGHUP. SIGINT reaches the child from the terminal itself, so here it is only outlived.
     Raises ServeError with exit_code 127 (not found) or 126 (not executable).
     """
     received: asyncio.Queue[signal.Signals] = asyncio.Queue()
@@ -35,7 +33,7 @@ async def run(command: Sequence[str], environ: Mapping[str, str]) -> int:
 
 
 def on_signal(number: signal.Signals, callback: Callable[[], None]) -> None:
-    """Have a signal call back; one that was ignored from the start (nohup) stays ignored."""
+    """Calls back on a signal; one that was ignored from the start (nohup) stays ignored."""
     if signal.getsignal(number) is not signal.SIG_IGN:
         asyncio.get_running_loop().add_signal_handler(number, callback)
 

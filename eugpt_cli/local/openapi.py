@@ -1,13 +1,11 @@
 """GET /openapi.json: the OpenAPI 3.1 description, made from the models that check the requests."""
 
-from __future__ import annotations
-
 from functools import cache
 from typing import Any
 
 from pydantic.json_schema import models_json_schema
 
-from .wire import CreateResponseRequest, ErrorEnvelope, ResponseObject
+from eugpt_cli.local.models import CreateResponseRequest, ErrorEnvelope, ResponseObject
 
 _ERRORS = {
     "400": "Input message is required or otherwise invalid.",
@@ -126,7 +124,7 @@ def _self_description() -> dict[str, Any]:
 
 
 def _strengthen(schemas: dict[str, Any]) -> None:
-    """Say in the schema what the validator says in code: a message holds something other than space."""
+    """States in the schema what the validator checks in code: a message holds something other than space."""
     for choice in schemas["CreateResponseRequest"]["properties"]["input"]["anyOf"]:
         if choice["type"] == "string":
             choice.update(_SOMETHING)

@@ -1,23 +1,21 @@
 """Token quotas per user: a day and a month in UTC, spent tokens counted by the store."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from .store import Store
-from .wire import ApiError
+from eugpt_cli.local.models import ApiError
+from eugpt_cli.local.thread_store import ThreadStore
 
 
 @dataclass(frozen=True)
-class Quota:
+class TokenQuota:
     """Limits in tokens; None is no limit."""
 
     daily: int | None
     monthly: int | None
 
-    def check(self, store: Store, user: str, needed: int, now: datetime) -> None:
-        """Raise the 429 ApiError if `needed` more tokens would go over a limit; it says when the limit resets."""
+    def check(self, store: ThreadStore, user: str, needed: int, now: datetime) -> None:
+        """Raises the 429 ApiError if `needed` more tokens would exceed a limit; it says when the limit resets."""
         today = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
         first = today.replace(day=1)
         periods = (

@@ -1,7 +1,5 @@
 """The life of the local server: listen, announce, run the command or wait for a signal, be gone within two seconds."""
 
-from __future__ import annotations
-
 import asyncio
 import errno
 import functools
@@ -14,29 +12,29 @@ from contextlib import ExitStack, asynccontextmanager
 
 from aiohttp import web
 
-from . import child, corpus, keys, scenario
-from .app import App, Backends
-from .config import Config, ServeError, reason
-from .connection import Connection
-from .quota import Quota
-from .recording import Replay
-from .service import Service
-from .store import Store
-from .upstream import Upstream
-from .web import Web
-
-__all__ = ["Config", "ServeError", "run"]
+from eugpt_cli.local import api_keys, child
+from eugpt_cli.local.answers import corpus
+from eugpt_cli.local.answers.web_folder import WebFolder
+from eugpt_cli.local.client_connection import ClientConnection
+from eugpt_cli.local.http_app import Backends, HttpApp
+from eugpt_cli.local.quota import TokenQuota
+from eugpt_cli.local.rehearsal import scenario
+from eugpt_cli.local.rehearsal.recording import RecordingShelf
+from eugpt_cli.local.rehearsal.upstream import Upstream
+from eugpt_cli.local.server_config import ServeError, ServerConfig, reason
+from eugpt_cli.local.service import ResponseService
+from eugpt_cli.local.thread_store import ThreadStore
 
 WORKERS = 2
 """Threads that work out answers: more would not be faster."""
 GRACE = 0.5
-"""Seconds that open requests have to end once the server was told to."""
+"""Seconds that open requests have to end once the server shuts down."""
 
 Text = Callable[[str], None]
 
 
-def run(config: Config, command: Sequence[str], environ: Mapping[str, str], say: Text, note: Text) -> int:
-    """Serve until SIGINT or SIGTERM, or as long as `command` runs.
+def run(config: ServerConfig, command: Sequence[str], environ: Mapping[str, str], say: Text, note: Text) -> int:
+    """Serves until SIGINT or SIGTERM, or as long as `command` runs.
 
     `say` takes the two export lines (only without a command), `note` everything else, a line a call. Returns the
     command's exit status, or the negative number of the signal that was its end (without a command: ours). Raises
@@ -45,7 +43,7 @@ def run(config: Config, command: Sequence[str], environ: Mapping[str, str], say:
     return asyncio.run(_run(config, command, environ, say, note))
 
 
-async def _run(config: Config, command: Sequence[str], environ: Mapping[str, str], say: Text, note: Text) -> int:
+async def _run(config: ServerConfig, command: Sequence[str], environ: Mapping[str, str], say: Text, note: Text) -> int:
     async with _serving(config, note) as (base_url, key):
         if command:
             return await child.run(command, child.environment(environ, base_url, key))
@@ -60,14 +58,14 @@ async def _run(config: Config, command: Sequence[str], environ: Mapping[str, str
 
 
 @asynccontextmanager
-async def _serving(config: Config, note: Text) -> AsyncIterator[tuple[str, str]]:
+async def _serving(config: ServerConfig, note: Text) -> AsyncIterator[tuple[str, str]]:
     """(base URL, key) of a server that listens as long as the block runs."""
-    keyring = keys.load(config.key, config.keys)
+    keyring = api_keys.load(config.key, config.keys)
     with ExitStack() as held:
         backends = _backends(config, keyring.exported, note, held)
         workers = ThreadPoolExecutor(WORKERS)
         held.callback(workers.shutdown, wait=False, cancel_futures=True)  # what is not answered yet is not waited for
-        app = App(
+        app = HttpApp(
             backends,
             keyring,
             workers,
@@ -79,16 +77,16 @@ async def _serving(config: Config, note: Text) -> AsyncIterator[tuple[str, str]]
             yield f"http://{_reachable(config.host)}:{port}/v1", keyring.exported
 
 
-def _backends(config: Config, local_key: str, note: Text, held: ExitStack) -> Backends:
+def _backends(config: ServerConfig, local_key: str, note: Text, held: ExitStack) -> Backends:
     """All that answers, each of them closed when `held` is."""
     if (config.record is None) != (config.upstream is None):
         raise ServeError("--record and --upstream need each other")
     if config.record and config.replay:
         raise ServeError("--record and --replay exclude each other")
-    store = Store(config.state)
+    store = ThreadStore(config.state)
     held.callback(store.close)
     projects = corpus.of_projects(config.projects, config.state, note if config.interactive else None)
-    web_folder = Web(config.web) if config.web else None
+    web_folder = WebFolder(config.web) if config.web else None
     for project in projects.values():
         held.callback(project.close)
     if web_folder:
@@ -96,21 +94,21 @@ def _backends(config: Config, local_key: str, note: Text, held: ExitStack) -> Ba
     upstream = None
     if config.record and config.upstream:
         upstream = Upstream(config.upstream, config.upstream_key, config.record, local_key, note)
-    quota = Quota(config.daily_tokens, config.monthly_tokens)
+    quota = TokenQuota(config.daily_tokens, config.monthly_tokens)
     return Backends(
-        Service(store, config.files, projects, web_folder, quota),
+        ResponseService(store, config.files, projects, web_folder, quota),
         script=scenario.load(config.scenario) if config.scenario else None,
-        replay=Replay(config.replay) if config.replay else None,
+        replay=RecordingShelf(config.replay) if config.replay else None,
         upstream=upstream,
     )
 
 
 @asynccontextmanager
-async def _listening(config: Config, app: App, note: Text) -> AsyncIterator[int]:
+async def _listening(config: ServerConfig, app: HttpApp, note: Text) -> AsyncIterator[int]:
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(lambda _, context: note(f"serve: {context['message']}") if config.verbose else None)
     manager = web.Server(app.handle, handler_cancellation=True)
-    factory = functools.partial(Connection, manager, loop=loop, patience=config.patience)
+    factory = functools.partial(ClientConnection, manager, loop=loop, patience=config.patience)
     try:
         listener = await loop.create_server(factory, config.host, config.port, backlog=512)
     except OSError as error:
@@ -127,7 +125,7 @@ async def _listening(config: Config, app: App, note: Text) -> AsyncIterator[int]
         await manager.shutdown(GRACE)
 
 
-def _cannot_listen(config: Config, error: OSError) -> ServeError:
+def _cannot_listen(config: ServerConfig, error: OSError) -> ServeError:
     if error.errno == errno.EADDRINUSE:
         return ServeError(
             f"port {config.port} on {config.host} is in use", "choose another with --port, or --port 0 for a free one"

@@ -1,7 +1,5 @@
 """One request from checked body to finished response: who may see what, the answer, the turn to be stored."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,51 +8,56 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
 
-from .config import ServeError
-from .corpus import Chunk, Corpus
-from .engine import Answer, Context, Passage, ToolUse, answer, passages
-from .keys import Key
-from .quota import Quota
-from .reading import Document, bare, read, wrapped
-from .store import Store, Thread, Turn
-from .text import count_tokens
-from .web import Web
-from .wire import (
+from eugpt_cli.local.answers.corpus import Corpus, CorpusChunk
+from eugpt_cli.local.answers.engine import AnswerContext, EngineAnswer, Passage, ToolUse, answer, passages
+from eugpt_cli.local.answers.prose import count_tokens
+from eugpt_cli.local.answers.reading import NamedText, bare, read, wrapped
+from eugpt_cli.local.answers.web_folder import WebFolder
+from eugpt_cli.local.api_keys import ApiKey
+from eugpt_cli.local.models import (
     ApiError,
     ContentItem,
     CreateResponseRequest,
     FileCitation,
     InputFile,
-    Item,
     MessageItem,
+    OutputItem,
     OutputText,
     ResponseObject,
+    TokenUsage,
     ToolItem,
     UrlCitation,
-    Usage,
     WebItem,
     invalid,
 )
+from eugpt_cli.local.quota import TokenQuota
+from eugpt_cli.local.server_config import ServeError
+from eugpt_cli.local.thread_store import StoredThread, StoredTurn, ThreadStore
 
 MAX_FILE = 16 * 1024 * 1024
 """Bytes of a registered file that is read as input."""
 
 
 @dataclass(frozen=True)
-class _Said:
+class _RequestInput:
     """A request's input by role: the last user message with its files, what came before it, and system texts."""
 
     text: str
-    files: Sequence[Document]
+    files: Sequence[NamedText]
     before: Sequence[tuple[str, str]]
     system: Sequence[str]
 
 
-class Service:
+class ResponseService:
     """The API behind HTTP. `respond` may be called from any thread."""
 
     def __init__(
-        self, store: Store, files: Mapping[str, Path], projects: Mapping[str, Corpus], web: Web | None, quota: Quota
+        self,
+        store: ThreadStore,
+        files: Mapping[str, Path],
+        projects: Mapping[str, Corpus],
+        web: WebFolder | None,
+        quota: TokenQuota,
     ) -> None:
         self._store = store
         self._projects = projects
@@ -65,8 +68,8 @@ class Service:
             if not path.is_file():
                 raise ServeError(f"no such file: {path}")
 
-    def respond(self, request: CreateResponseRequest, key: Key, scripted: str | None = None) -> ResponseObject:
-        """Answer a request in the name of a key's user (with `scripted`, if given) and store the turn.
+    def respond(self, request: CreateResponseRequest, key: ApiKey, scripted: str | None = None) -> ResponseObject:
+        """Answers a request in the name of a key's user (with `scripted`, if given) and stores the turn.
 
         Raises the documented ApiErrors. Once this returns, the turn survives the end of the process.
         """
@@ -76,18 +79,22 @@ class Service:
         instructions = request.instructions or "\n\n".join(said.system) or (thread.instructions if thread else None)
         spent = sum(count_tokens(text) for text in (instructions or "", said.text, *(file.text for file in said.files)))
         self._quota.check(self._store, key.user, spent, datetime.now(UTC))
-        given = Answer(scripted) if scripted is not None else answer(self._context(said, instructions, thread, corpus))
+        given = (
+            EngineAnswer(scripted)
+            if scripted is not None
+            else answer(self._context(said, instructions, thread, corpus))
+        )
         response = _response(request, UUID(thread.id) if thread else uuid4(), given, spent)
         earlier = said.before if thread is None else ()
         messages = [*earlier, ("user", wrapped(said.text, said.files)), ("assistant", given.text)]
         usage, day = response.usage, datetime.now(UTC).date().isoformat()
         tokens = usage.total_tokens if usage else 0
         self._store.commit(
-            Turn(str(response.conversation_id), key.user, thread is None, instructions, messages, day, tokens)
+            StoredTurn(str(response.conversation_id), key.user, thread is None, instructions, messages, day, tokens)
         )
         return response
 
-    def _thread(self, request: CreateResponseRequest, key: Key) -> Thread | None:
+    def _thread(self, request: CreateResponseRequest, key: ApiKey) -> StoredThread | None:
         if request.conversation_id is None:
             return None
         thread = self._store.thread(str(request.conversation_id), key.user)
@@ -95,7 +102,7 @@ class Service:
             raise ApiError(404, "not_found_error", "conversation_not_found", "Conversation not found")
         return thread
 
-    def _project(self, request: CreateResponseRequest, key: Key) -> Corpus | None:
+    def _project(self, request: CreateResponseRequest, key: ApiKey) -> Corpus | None:
         if request.project_id is None:
             return None
         uuid = str(request.project_id)
@@ -105,11 +112,13 @@ class Service:
             raise ApiError(403, "permission_error", "not_a_member", "The user is not a member of this project")
         return self._projects[uuid]
 
-    def _context(self, said: _Said, instructions: str | None, thread: Thread | None, corpus: Corpus | None) -> Context:
+    def _context(
+        self, said: _RequestInput, instructions: str | None, thread: StoredThread | None, corpus: Corpus | None
+    ) -> AnswerContext:
         known = [line.text for line in thread.summary] if thread else []
         known += [bare(text) for role, text in (*(thread.recent if thread else ()), *said.before) if role == "user"]
         web = self._web
-        return Context(
+        return AnswerContext(
             read(said.text, said.files),
             instructions or "",
             known,
@@ -119,7 +128,7 @@ class Service:
             fetch=web.fetch if web else None,
         )
 
-    def _said(self, request: CreateResponseRequest) -> _Said:
+    def _said(self, request: CreateResponseRequest) -> _RequestInput:
         items = [ContentItem(role=None, content=request.input)] if isinstance(request.input, str) else request.input
         messages = [(item.role or "user", *self._parts(item)) for item in items]
         system = [text for role, text, _ in messages if role in ("system", "developer")]
@@ -131,28 +140,28 @@ class Service:
             first -= 1
         files = [document for _, _, documents in spoken[first : last + 1] for document in documents]
         before = [("assistant" if role == "assistant" else "user", text) for role, text, _ in spoken[:first]]
-        return _Said(spoken[last][1], files, before, system)
+        return _RequestInput(spoken[last][1], files, before, system)
 
-    def _parts(self, item: ContentItem) -> tuple[str, list[Document]]:
+    def _parts(self, item: ContentItem) -> tuple[str, list[NamedText]]:
         if isinstance(item.content, str):
             return item.content, []
         texts = [part.text for part in item.content if not isinstance(part, InputFile)]
         files = [self._file(part.file_id) for part in item.content if isinstance(part, InputFile)]
         return "\n\n".join(texts), files
 
-    def _file(self, file_id: UUID) -> Document:
+    def _file(self, file_id: UUID) -> NamedText:
         path = self._files.get(str(file_id))
         if path is None:
             raise ApiError(404, "not_found_error", "file_not_found", f"No file with the id {file_id}")
         try:
             with path.open("rb") as source:
                 data = source.read(MAX_FILE)
-            return Document(path.name, data.decode("utf-8-sig"), str(file_id))
+            return NamedText(path.name, data.decode("utf-8-sig"), str(file_id))
         except (OSError, UnicodeDecodeError):
             raise invalid(f"The file {file_id} cannot be read as UTF-8 text", "file_unreadable") from None
 
 
-def _response(request: CreateResponseRequest, conversation: UUID, given: Answer, spent: int) -> ResponseObject:
+def _response(request: CreateResponseRequest, conversation: UUID, given: EngineAnswer, spent: int) -> ResponseObject:
     written = count_tokens(given.text)
     return ResponseObject(
         id=uuid4(),
@@ -163,11 +172,11 @@ def _response(request: CreateResponseRequest, conversation: UUID, given: Answer,
         conversation_id=conversation,
         project_id=request.project_id,
         instructions=request.instructions,
-        usage=Usage(input_tokens=spent, output_tokens=written, total_tokens=spent + written),
+        usage=TokenUsage(input_tokens=spent, output_tokens=written, total_tokens=spent + written),
     )
 
 
-def _found(chunks: Iterable[tuple[str, Chunk]]) -> list[Passage]:
+def _found(chunks: Iterable[tuple[str, CorpusChunk]]) -> list[Passage]:
     """The sentences of named chunks."""
     found: list[Passage] = []
     for name, chunk in chunks:
@@ -175,13 +184,13 @@ def _found(chunks: Iterable[tuple[str, Chunk]]) -> list[Passage]:
     return found
 
 
-def _items(given: Answer) -> list[Item]:
+def _items(given: EngineAnswer) -> list[OutputItem]:
     part = OutputText(text=given.text, annotations=_citations(given))
     message = MessageItem(id=f"msg_{uuid4().hex}", status="completed", content=[part])
     return [*(_tool_item(use) for use in given.tools), message]
 
 
-def _citations(given: Answer) -> list[FileCitation | UrlCitation]:
+def _citations(given: EngineAnswer) -> list[FileCitation | UrlCitation]:
     """Each named source once, where the text names it."""
     found: list[FileCitation | UrlCitation] = []
     named: dict[str, Passage] = {}
@@ -198,7 +207,7 @@ def _citations(given: Answer) -> list[FileCitation | UrlCitation]:
     return found
 
 
-def _tool_item(use: ToolUse) -> Item:
+def _tool_item(use: ToolUse) -> OutputItem:
     if use.name == "web_search":
         sources = [{"type": "url", "url": url} for url in json.loads(use.output)]
         action = {

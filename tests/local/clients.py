@@ -1,7 +1,5 @@
 """Other people's clients: the folder that `.ci/clients` fills and $EUGPT_TEST_CLIENTS names, for tests that need it."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """OpenAI's SDK for JavaScript and the AI SDK against the local server."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 from pathlib import Path

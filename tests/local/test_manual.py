@@ -1,7 +1,5 @@
 """The manual's examples of scenario files and keys files do what it says of them."""
 
-from __future__ import annotations
-
 import re
 import time
 from pathlib import Path

@@ -1,7 +1,5 @@
 """pydantic-ai and langchain-openai read the local server as they read OpenAI's Responses API."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 from pathlib import Path

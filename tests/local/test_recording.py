@@ -1,15 +1,13 @@
 """Recording a service, without its key, and serving the recordings again."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from eugpt_cli.local.config import ServeError
-from eugpt_cli.local.recording import Replay
+from eugpt_cli.local.rehearsal.recording import RecordingShelf
+from eugpt_cli.local.server_config import ServeError
 
 from .conftest import Server, Start
 
@@ -93,7 +91,7 @@ def test_a_recording_in_a_scenario(start: Start, tmp_path: Path) -> None:
 def test_what_is_not_a_recording_is_said(tmp_path: Path) -> None:
     (tmp_path / "1-x.json").write_text('{"request": {}}')
     with pytest.raises(ServeError, match=r"1-x\.json is not a recording"):
-        Replay(tmp_path)
+        RecordingShelf(tmp_path)
 
 
 def test_unreachable_upstream_is_502(start: Start, tmp_path: Path) -> None:
@@ -119,10 +117,11 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
 
 @pytest.mark.parametrize(("options", "message"), REFUSED, ids=lambda value: str(value)[:30])
 def test_refused_options(tmp_path: Path, options: dict[str, Any], message: str) -> None:
-    from eugpt_cli.local.server import Config, ServeError, run
+    from eugpt_cli.local.server import run
+    from eugpt_cli.local.server_config import ServeError, ServerConfig
 
     for name in {"record", "replay"} & set(options):
         options = {**options, name: tmp_path / options[name]}
     with pytest.raises(ServeError, match=message) as caught:
-        run(Config(port=0, **options), [], {}, lambda _: None, lambda _: None)
+        run(ServerConfig(port=0, **options), [], {}, lambda _: None, lambda _: None)
     assert "pw" not in caught.value.message

@@ -1,7 +1,5 @@
 """The README's cron script through the README's bad night: down, then answered; a cut stream; the end of the quota."""
 
-from __future__ import annotations
-
 import os
 import re
 import shlex
@@ -23,7 +21,7 @@ def block(introduction: str) -> str:
 
 
 def run(folder: Path, introduction: str) -> subprocess.CompletedProcess[str]:
-    """Run the command of the README that these words introduce, in a folder with its script, its night and reports."""
+    """Runs the command of the README that these words introduce, in a folder with its script, scenario and reports."""
     for name in ("nightly.sh", "bad-night.toml"):
         (folder / name).write_text(block(f"`{name}`"))
     for name in "abcd":

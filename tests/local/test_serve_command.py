@@ -1,7 +1,5 @@
 """`commands/serve.py`: options become the server's configuration, and its complaints become ours."""
 
-from __future__ import annotations
-
 import json
 import signal
 import subprocess

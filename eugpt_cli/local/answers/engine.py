@@ -6,19 +6,18 @@ question (Okapi BM25, Robertson & Zaragoza 2009) and hold enough of its words, o
 stemming for any language, McNamee & Mayfield 2004); else the web folder; else a plain statement that nothing was found.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from . import clock
-from .calculator import CalculatorError, evaluate
-from .corpus import chunked
-from .intent import (
-    Wish,
+from eugpt_cli.local.answers import clock
+from eugpt_cli.local.answers.calculator import CalculatorError, evaluate
+from eugpt_cli.local.answers.corpus import chunked
+from eugpt_cli.local.answers.counting import measured
+from eugpt_cli.local.answers.intent import (
+    AnswerForm,
     arithmetic,
     asks_for_code,
     asks_for_summary,
@@ -31,9 +30,8 @@ from .intent import (
     web_query,
     wish,
 )
-from .measure import measured
-from .reading import Document, Message
-from .text import MOST_SENTENCES, Sentence, bm25, coverage, sentences, summarise, terms
+from eugpt_cli.local.answers.prose import MOST_SENTENCES, Sentence, bm25, coverage, sentences, summarise, terms
+from eugpt_cli.local.answers.reading import NamedText, UserMessage
 
 MAX_ANALYSED = 1_000_000
 """Characters of given text that are ranked; what lies beyond is stored but not searched."""
@@ -72,7 +70,7 @@ class ToolUse:
 
 
 @dataclass(frozen=True)
-class Answer:
+class EngineAnswer:
     """The text, the tools that were used on the way, and the passages it rests on."""
 
     text: str
@@ -81,19 +79,19 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Context:
+class AnswerContext:
     """What an answer may be drawn from. `project` and `web` search a corpus, `fetch` reads a page of the web folder."""
 
-    message: Message
+    message: UserMessage
     instructions: str
     said: Sequence[str]
     now: datetime
     project: Callable[[str], Sequence[Passage]] | None = None
     web: Callable[[str], Sequence[Passage]] | None = None
-    fetch: Callable[[str], Document | None] | None = None
+    fetch: Callable[[str], NamedText | None] | None = None
 
 
-def answer(context: Context) -> Answer:
+def answer(context: AnswerContext) -> EngineAnswer:
     """The answer to a context; the same context gives the same answer."""
     message = context.message
     wanted = wish(f"{message.question} {context.instructions[:MAX_INSTRUCTIONS]}")
@@ -110,7 +108,7 @@ def answer(context: Context) -> Answer:
     return _searched(context, wanted)
 
 
-def _calculated(question: str) -> Answer | None:
+def _calculated(question: str) -> EngineAnswer | None:
     expression = arithmetic(question)
     if expression is None:
         return None
@@ -118,34 +116,36 @@ def _calculated(question: str) -> Answer | None:
     try:
         value = evaluate(expression)
     except CalculatorError as error:
-        return Answer(f"{expression} has no value: {error}.", [ToolUse("calculator", arguments, "", str(error))])
-    return Answer(f"{expression} = {value}", [ToolUse("calculator", arguments, value)])
+        return EngineAnswer(f"{expression} has no value: {error}.", [ToolUse("calculator", arguments, "", str(error))])
+    return EngineAnswer(f"{expression} = {value}", [ToolUse("calculator", arguments, value)])
 
 
-def _told_time(message: Message, now: datetime) -> Answer | None:
-    told = clock.told(message.question or message.statement, now, calendar=not message.material)
+def _told_time(message: UserMessage, now: datetime) -> EngineAnswer | None:
+    told = clock.clock_answer(message.question or message.statement, now, calendar=not message.material)
     if told is None or told.zone is None:
-        return Answer(told.text) if told else None
-    return Answer(told.text, [ToolUse("current_datetime", {"timezone": told.zone}, now.isoformat(timespec="seconds"))])
+        return EngineAnswer(told.text) if told else None
+    return EngineAnswer(
+        told.text, [ToolUse("current_datetime", {"timezone": told.zone}, now.isoformat(timespec="seconds"))]
+    )
 
 
-def _from_material(context: Context, material: Sequence[Document], wanted: Wish) -> Answer:
+def _from_material(context: AnswerContext, material: Sequence[NamedText], wanted: AnswerForm) -> EngineAnswer:
     question = context.message.question
     text = "\n\n".join(document.text for document in material)[:MAX_ANALYSED]
     code = _code(text, question) if asks_for_code(question) else None
     if code:
-        return Answer(code)
+        return EngineAnswer(code)
     if not terms(question) or asks_for_summary(question):
-        return Answer(_summary(text, wanted))
+        return EngineAnswer(_summary(text, wanted))
     answered = measured(question, text)
     if answered:
-        return Answer(answered)
+        return EngineAnswer(answered)
     if needs_a_model(question):
-        return Answer(f"Without a language model that cannot be done. In short: {_summary(text, wanted)}")
+        return EngineAnswer(f"Without a language model that cannot be done. In short: {_summary(text, wanted)}")
     best = _best(question, [*_passages(material), *_thread(context.said), *_grounds(context)], wanted)
     if best:
         return _quoted(best, wanted)
-    return Answer(f"Nothing in the text answers that. In short: {_summary(text, wanted)}")
+    return EngineAnswer(f"Nothing in the text answers that. In short: {_summary(text, wanted)}")
 
 
 def _code(text: str, question: str) -> str | None:
@@ -155,52 +155,52 @@ def _code(text: str, question: str) -> str | None:
     return max(zip(scores, blocks, strict=True), key=lambda scored: scored[0])[1][1] if blocks else None
 
 
-def _summary(text: str, wanted: Wish) -> str:
+def _summary(text: str, wanted: AnswerForm) -> str:
     chosen = [sentence.text for sentence in summarise(text, wanted.count or 3)] or [text.strip()[:500]]
     return wanted.laid_out(chosen)
 
 
-def _searched(context: Context, wanted: Wish) -> Answer:
+def _searched(context: AnswerContext, wanted: AnswerForm) -> EngineAnswer:
     question = context.message.question
     if context.web and asks_the_web(question):
         return _from_web(question, context.web, wanted)
     if context.said and asks_for_summary(question):
-        return Answer(_summary("\n\n".join(context.said)[:MAX_ANALYSED], wanted))
+        return EngineAnswer(_summary("\n\n".join(context.said)[:MAX_ANALYSED], wanted))
     best = _best(question, [*_thread(context.said), *_grounds(context)], wanted)
     if best:
         return _quoted(best, wanted)
     return _from_web(question, context.web, wanted) if context.web and question else _nothing(context.message)
 
 
-def _grounds(context: Context) -> Sequence[Passage]:
+def _grounds(context: AnswerContext) -> Sequence[Passage]:
     return context.project(context.message.question) if context.project else ()
 
 
-def _from_web(question: str, search: Callable[[str], Sequence[Passage]], wanted: Wish) -> Answer:
+def _from_web(question: str, search: Callable[[str], Sequence[Passage]], wanted: AnswerForm) -> EngineAnswer:
     query = web_query(question)
     found = search(query)
     urls = list(dict.fromkeys(passage.name for passage in found))
     use = ToolUse("web_search", {"query": query}, json.dumps(urls, ensure_ascii=False))
     best = _best(query, found, wanted)
     if best:
-        return Answer(_with_sources(best, wanted), [use], best)
-    return Answer(f"The web folder has nothing on: {query[:300]}", [use])
+        return EngineAnswer(_with_sources(best, wanted), [use], best)
+    return EngineAnswer(f"The web folder has nothing on: {query[:300]}", [use])
 
 
-def _fetched(context: Context, url: str, wanted: Wish) -> Answer:
+def _fetched(context: AnswerContext, url: str, wanted: AnswerForm) -> EngineAnswer:
     page = context.fetch(url) if context.fetch else None
     if page is None:
-        return Answer(f"{url} is not in the web folder.", [ToolUse("web_fetch", {"url": url}, "", "not found")])
+        return EngineAnswer(f"{url} is not in the web folder.", [ToolUse("web_fetch", {"url": url}, "", "not found")])
     use = ToolUse("web_fetch", {"url": url}, page.text[:1000])
     question = context.message.question.replace(url, " ")
     best = [] if asks_for_summary(question) else _best(question, _passages([page]), wanted)
     if best:
-        return Answer(_with_sources(best, wanted), [use], best)
+        return EngineAnswer(_with_sources(best, wanted), [use], best)
     summary = _summary(page.text[:MAX_ANALYSED], wanted)
-    return Answer(f"{summary}\n\nSource: {url}", [use], [Passage("", url, 1, ())])
+    return EngineAnswer(f"{summary}\n\nSource: {url}", [use], [Passage("", url, 1, ())])
 
 
-def _passages(material: Sequence[Document]) -> list[Passage]:
+def _passages(material: Sequence[NamedText]) -> list[Passage]:
     left = MAX_ANALYSED
     found: list[Passage] = []
     for document in material:
@@ -239,7 +239,7 @@ def _thread(said: Sequence[str]) -> list[Passage]:
     return [Passage(line, "", 0, terms(line), "thread") for line in reversed(lines) if not line.endswith("?")]
 
 
-def _best(question: str, passages: Sequence[Passage], wanted: Wish) -> list[Passage]:
+def _best(question: str, passages: Sequence[Passage], wanted: AnswerForm) -> list[Passage]:
     query = terms(question)
     documents = [passage.words for passage in passages]
     found = _ranked(query, documents, wanted) or _ranked(_beginnings(query), list(map(_beginnings, documents)), wanted)
@@ -250,7 +250,7 @@ def _beginnings(words: Sequence[str]) -> list[str]:
     return [word[:BEGINNING] for word in words]
 
 
-def _ranked(query: Sequence[str], documents: Sequence[Sequence[str]], wanted: Wish) -> list[int]:
+def _ranked(query: Sequence[str], documents: Sequence[Sequence[str]], wanted: AnswerForm) -> list[int]:
     """The places of the documents that answer best, best first."""
     scores = bm25(query, documents)
     order = sorted(range(len(documents)), key=lambda i: -scores[i])
@@ -259,14 +259,14 @@ def _ranked(query: Sequence[str], documents: Sequence[Sequence[str]], wanted: Wi
     return near[: wanted.count or 2]
 
 
-def _quoted(best: Sequence[Passage], wanted: Wish) -> Answer:
+def _quoted(best: Sequence[Passage], wanted: AnswerForm) -> EngineAnswer:
     if best[0].kind == "thread":
-        return Answer(f"You said earlier: “{best[0].text}”")
+        return EngineAnswer(f"You said earlier: “{best[0].text}”")
     cited = [passage for passage in best if passage.kind != "thread"]
-    return Answer(_with_sources(cited, wanted), sources=cited)
+    return EngineAnswer(_with_sources(cited, wanted), sources=cited)
 
 
-def _with_sources(best: Sequence[Passage], wanted: Wish) -> str:
+def _with_sources(best: Sequence[Passage], wanted: AnswerForm) -> str:
     places = dict.fromkeys(_place(passage) for passage in best if passage.name)
     listed = f"\n\nSource{'s' if len(places) > 1 else ''}: {'; '.join(places)}" if places else ""
     texts = list(dict.fromkeys(passage.text for passage in best))
@@ -277,10 +277,10 @@ def _place(passage: Passage) -> str:
     return passage.name if "://" in passage.name else f"{passage.name}:{passage.line}"
 
 
-def _nothing(message: Message) -> Answer:
+def _nothing(message: UserMessage) -> EngineAnswer:
     if greets(message.statement or message.question):
-        return Answer(WHO)
+        return EngineAnswer(WHO)
     if message.statement:
-        return Answer(f"Noted: {' '.join(message.statement.split())}")
+        return EngineAnswer(f"Noted: {' '.join(message.statement.split())}")
     asked = " ".join(message.question.split())[:300]
-    return Answer(f"{WHO} It found nothing there on: {asked}")
+    return EngineAnswer(f"{WHO} It found nothing there on: {asked}")

@@ -1,12 +1,10 @@
 """What a question wants: a number, the time, a summary, a page, and in which form."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .languages import (
+from eugpt_cli.local.answers.languages import (
     BULLETS,
     CODE,
     GREETING,
@@ -19,7 +17,7 @@ from .languages import (
     SUMMARY,
     TIMES,
 )
-from .text import ENDED
+from eugpt_cli.local.answers.prose import ENDED
 
 _COUNT = re.compile(
     rf"(?<!\w)({'|'.join(NUMBERS)}|\d{{1,2}}|a single)\s+(?:\w+\s+)?(?:({SENTENCE})|({POINT}))(?!\w)", re.I
@@ -70,7 +68,7 @@ _DATE = re.compile(r"^\s*\d{4}-\d{1,2}-\d{1,2}\s*$|^\s*\d{1,4}/\d{1,2}/\d{1,4}\s
 
 
 @dataclass(frozen=True)
-class Wish:
+class AnswerForm:
     """The form an answer shall have: how many sentences (None: as many as fit) and whether as a list."""
 
     count: int | None
@@ -85,15 +83,15 @@ class Wish:
         return (" " if all(ENDED.search(line) for line in lines) else "\n").join(lines)
 
 
-def wish(text: str) -> Wish:
+def wish(text: str) -> AnswerForm:
     """The form asked for in question and instructions; the first mention counts."""
     match = _COUNT.search(text)
     bullets = bool(BULLETS.search(text))
     if match is None:
-        return Wish(None, bullets)
+        return AnswerForm(None, bullets)
     word = match.group(1).lower()
     count = int(word) if word.isdigit() else NUMBERS.get(word, 1)
-    return Wish(max(count, 1), bullets or match.group(3) is not None)
+    return AnswerForm(max(count, 1), bullets or match.group(3) is not None)
 
 
 def asks_for_summary(question: str) -> bool:

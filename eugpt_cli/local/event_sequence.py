@@ -1,15 +1,13 @@
 """A finished response as the event sequence of the API pages, and each event as its bytes on the wire."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterator
 from typing import Any
 
-from .wire import Item, MessageItem, ResponseObject
+from eugpt_cli.local.models import MessageItem, OutputItem, ResponseObject
 
-Event = dict[str, Any]
+JsonEvent = dict[str, Any]
 
 _PIECE = re.compile(r"\s*\S+|\s+")
 
@@ -19,13 +17,13 @@ def deltas(text: str) -> list[str]:
     return _PIECE.findall(text)
 
 
-def sequence(response: ResponseObject) -> Iterator[Event]:
+def sequence(response: ResponseObject) -> Iterator[JsonEvent]:
     """The events of a completed response, from `response.created` to `response.completed`, numbered from 0."""
     for number, event in enumerate(_events(response)):
         yield {"type": event.pop("type"), "sequence_number": number, **event}
 
 
-def _events(response: ResponseObject) -> Iterator[Event]:
+def _events(response: ResponseObject) -> Iterator[JsonEvent]:
     started = response.model_copy(update={"status": "in_progress", "output": [], "output_text": "", "usage": None})
     yield {"type": "response.created", "response": started.model_dump(mode="json")}
     for index, item in enumerate(response.output):
@@ -36,7 +34,7 @@ def _events(response: ResponseObject) -> Iterator[Event]:
     yield {"type": "response.completed", "response": response.model_dump(mode="json")}
 
 
-def _begun(item: Item) -> dict[str, Any]:
+def _begun(item: OutputItem) -> dict[str, Any]:
     empty: dict[str, Any] = {"status": "in_progress"}
     if isinstance(item, MessageItem):
         empty["content"] = []
@@ -45,7 +43,7 @@ def _begun(item: Item) -> dict[str, Any]:
     return item.model_copy(update=empty).model_dump(mode="json")
 
 
-def _text_events(item: MessageItem, output_index: int) -> Iterator[Event]:
+def _text_events(item: MessageItem, output_index: int) -> Iterator[JsonEvent]:
     for content_index, part in enumerate(item.content):
         place = {"item_id": item.id, "output_index": output_index, "content_index": content_index}
         blank = part.model_copy(update={"text": "", "annotations": []})
@@ -58,7 +56,7 @@ def _text_events(item: MessageItem, output_index: int) -> Iterator[Event]:
 _LINE_ENDS = {0x85: "\\u0085", 0x2028: "\\u2028", 0x2029: "\\u2029"}
 
 
-def frame(event: Event | str) -> bytes:
+def frame(event: JsonEvent | str) -> bytes:
     """One event as the service frames it; a string is taken as the data line itself.
 
     JSON that we write holds nothing at which the API pages' own sample (Python's `splitlines`) would break a line.

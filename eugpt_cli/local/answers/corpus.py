@@ -1,7 +1,5 @@
 """A folder of texts as an index: chunked by heading and paragraph, SQLite FTS5 with BM25, in step with the files."""
 
-from __future__ import annotations
-
 import functools
 import os
 import re
@@ -12,17 +10,17 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from .config import ServeError, reason
-from .text import content_words
+from eugpt_cli.local.answers.prose import content_words
+from eugpt_cli.local.server_config import ServeError, reason
 
 MAX_FILE = 8 * 1024 * 1024
 """Bytes of a file beyond which it is not indexed."""
 MANY = 250
-"""New files from which on indexing tells of its progress, and after how many it tells again."""
+"""Number of new files from which on indexing reports progress, and after how many it reports again."""
 CHUNK = 1200
 """Characters up to which neighbouring paragraphs share a chunk."""
 
-Extract = Callable[[bytes], str]
+TextExtractor = Callable[[bytes], str]
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS files (
@@ -39,7 +37,7 @@ _FENCE = re.compile(r"^\s*(```|~~~)")
 
 
 @dataclass(frozen=True)
-class Chunk:
+class CorpusChunk:
     """Neighbouring paragraphs of a file under one heading; `line` is where they start, counted from 1."""
 
     path: str
@@ -53,7 +51,9 @@ def plain(data: bytes) -> str:
     return data.decode("utf-8-sig")
 
 
-TEXT_FILES: Mapping[str, Extract] = dict.fromkeys((".md", ".markdown", ".txt", ".text", ".rst", ".csv", ".log"), plain)
+TEXT_FILES: Mapping[str, TextExtractor] = dict.fromkeys(
+    (".md", ".markdown", ".txt", ".text", ".rst", ".csv", ".log"), plain
+)
 
 
 class Corpus:
@@ -62,7 +62,7 @@ class Corpus:
     `place` is the index file (None: in memory). Methods may be called from any thread.
     """
 
-    def __init__(self, folder: Path, extract: Mapping[str, Extract], place: Path | None = None) -> None:
+    def __init__(self, folder: Path, extract: Mapping[str, TextExtractor], place: Path | None = None) -> None:
         if not folder.is_dir():
             raise ServeError(f"no such folder: {folder}")
         self.folder = folder
@@ -78,7 +78,7 @@ class Corpus:
             raise ServeError(f"cannot open the index of {folder}: {reason(error)}") from None
 
     def refresh(self, progress: Callable[[int, int], None] | None = None) -> None:
-        """Bring the index in step with the files; many new ones tell `progress` (done, of how many)."""
+        """Updates the index from the files; calls `progress` (done, total) while it reads many new ones."""
         with self._lock, self._db:
             self._db.execute("BEGIN")
             known = {row[0]: row for row in self._db.execute("SELECT path, mtime, size, first, beyond FROM files")}
@@ -92,7 +92,7 @@ class Corpus:
                     progress(done, len(fresh))
                 self._learn(path, *present[path])
 
-    def search(self, question: str, limit: int = 8) -> list[Chunk]:
+    def search(self, question: str, limit: int = 8) -> list[CorpusChunk]:
         """The best chunks for a question, best first, from files as they are now."""
         words = [f'"{word}"' for word in dict.fromkeys(content_words(question))][:64]
         self.refresh()
@@ -100,10 +100,10 @@ class Corpus:
             return []
         with self._lock:
             rows = self._db.execute(_SEARCH, (" OR ".join(words), limit)).fetchall()
-        return [Chunk(*row) for row in rows]
+        return [CorpusChunk(*row) for row in rows]
 
     def close(self) -> None:
-        """Let go of the index."""
+        """Closes the index."""
         with self._lock:
             self._db.close()
 
@@ -183,9 +183,9 @@ def of_projects(
     corpora = {}
     for uuid, folder in folders.items():
         corpora[uuid] = Corpus(folder, TEXT_FILES, state / f"project-{uuid}.sqlite3" if state else None)
-        corpora[uuid].refresh(functools.partial(_told, note, folder) if note else None)
+        corpora[uuid].refresh(functools.partial(_report_progress, note, folder) if note else None)
     return corpora
 
 
-def _told(note: Callable[[str], None], folder: Path, done: int, total: int) -> None:
+def _report_progress(note: Callable[[str], None], folder: Path, done: int, total: int) -> None:
     note(f"indexing {folder}: {done} of {total} files")

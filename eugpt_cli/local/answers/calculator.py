@@ -9,8 +9,6 @@ Grammar (one method a rule; `^` and `**` bind tighter than unary minus and to th
     atom    := number | constant | name "(" expr ("," expr)* ")" | "(" expr ")"
 """
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Callable

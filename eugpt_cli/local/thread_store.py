@@ -1,15 +1,13 @@
 """Conversations, summaries and token usage in SQLite: one transaction a turn, so that a killed server loses none."""
 
-from __future__ import annotations
-
 import sqlite3
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from .config import ServeError, reason
-from .summary import Line, fold
+from eugpt_cli.local.server_config import ServeError, reason
+from eugpt_cli.local.thread_summary import SummarySentence, fold
 
 WINDOW = 20
 """How many of the newest messages are used verbatim; older ones live on in the summary."""
@@ -34,17 +32,17 @@ CREATE TABLE IF NOT EXISTS usage (
 
 
 @dataclass(frozen=True)
-class Thread:
+class StoredThread:
     """What a turn may know of its conversation: instructions, summary, the newest messages as (role, text)."""
 
     id: str
     instructions: str | None
-    summary: Sequence[Line]
+    summary: Sequence[SummarySentence]
     recent: Sequence[tuple[str, str]]
 
 
 @dataclass(frozen=True)
-class Turn:
+class StoredTurn:
     """What one answered request adds: the messages of both sides and the tokens they cost on `day` (YYYY-MM-DD)."""
 
     conversation: str
@@ -56,7 +54,7 @@ class Turn:
     tokens: int
 
 
-class Store:
+class ThreadStore:
     """The database. All methods may be called from any thread; each write is one transaction."""
 
     def __init__(self, folder: Path | None) -> None:
@@ -66,7 +64,7 @@ class Store:
             raise ServeError(f"cannot open the state in {folder}: {reason(error)}") from None
         self._lock = threading.Lock()
 
-    def thread(self, conversation: str, user: str) -> Thread | None:
+    def thread(self, conversation: str, user: str) -> StoredThread | None:
         """The conversation as its next turn may see it; None if this user has no such conversation."""
         with self._lock:
             row = self._db.execute(
@@ -82,7 +80,7 @@ class Store:
                 "SELECT role, substr(text, 1, ?) FROM messages WHERE conversation = ? ORDER BY position DESC LIMIT ?",
                 (MAX_RECALLED, conversation, WINDOW),
             ).fetchall()
-        return Thread(conversation, row[0], [Line(*line) for line in summary], recent[::-1])
+        return StoredThread(conversation, row[0], [SummarySentence(*line) for line in summary], recent[::-1])
 
     def used(self, user: str, since: str) -> int:
         """Tokens that the user has spent from the day `since` (YYYY-MM-DD) on."""
@@ -92,8 +90,8 @@ class Store:
             ).fetchone()
         return int(row[0] or 0)
 
-    def commit(self, turn: Turn) -> None:
-        """Write the whole turn or nothing."""
+    def commit(self, turn: StoredTurn) -> None:
+        """Writes the whole turn or nothing."""
         with self._lock, self._db:
             self._db.execute("BEGIN IMMEDIATE")
             if turn.new:
@@ -108,11 +106,11 @@ class Store:
             )
 
     def close(self) -> None:
-        """Fold the write-ahead log back and let go of the files."""
+        """Folds the write-ahead log back and closes the files."""
         with self._lock:
             self._db.close()
 
-    def _begin(self, turn: Turn) -> None:
+    def _begin(self, turn: StoredTurn) -> None:
         self._db.execute(
             "INSERT INTO conversations (id, user, hidden, instructions) VALUES (?, ?, 1, ?)",
             (turn.conversation, turn.user, turn.instructions),
@@ -124,14 +122,14 @@ class Store:
         self._db.executemany("DELETE FROM summary WHERE conversation = ?", stale)
         self._db.executemany("DELETE FROM conversations WHERE id = ?", stale)
 
-    def _append(self, turn: Turn) -> None:
+    def _append(self, turn: StoredTurn) -> None:
         (count,) = self._db.execute("SELECT messages FROM conversations WHERE id = ?", (turn.conversation,)).fetchone()
         rows = [(turn.conversation, count + n, role, text) for n, (role, text) in enumerate(turn.messages)]
         self._db.executemany("INSERT INTO messages VALUES (?, ?, ?, ?)", rows)
         self._db.execute("UPDATE conversations SET messages = ? WHERE id = ?", (count + len(rows), turn.conversation))
 
     def _summarise(self, conversation: str) -> None:
-        """Fold the messages that have just left the window into the summary; those folded before are not read again."""
+        """Folds the messages that have just left the window into the summary; earlier ones are not read again."""
         count, folded = self._db.execute(
             "SELECT messages, folded FROM conversations WHERE id = ?", (conversation,)
         ).fetchone()
@@ -145,7 +143,7 @@ class Store:
         held = self._db.execute(
             "SELECT position, sentence, role, text, weight FROM summary WHERE conversation = ?", (conversation,)
         ).fetchall()
-        added, dropped = fold([Line(*line) for line in held], leaving)
+        added, dropped = fold([SummarySentence(*line) for line in held], leaving)
         self._db.executemany(
             "DELETE FROM summary WHERE conversation = ? AND position = ? AND sentence = ?",
             [(conversation, line.position, line.sentence) for line in dropped],

@@ -1,13 +1,11 @@
-"""What a request asks and what it gives: the question told apart from the text it is about."""
-
-from __future__ import annotations
+"""What a request asks and what it gives: separates the question from the text it is about."""
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .languages import BULLETS, ORDERS, SUMMARY
-from .text import sentences
+from eugpt_cli.local.answers.languages import BULLETS, ORDERS, SUMMARY
+from eugpt_cli.local.answers.prose import sentences
 
 LONGEST_ORDER = 120
 """Characters up to which a paragraph that speaks of a summary is an order for one."""
@@ -20,7 +18,7 @@ _HEAD = re.compile(r"^([^\n:]{3,200}):[ \t]+(?=\S)")
 
 
 @dataclass(frozen=True)
-class Document:
+class NamedText:
     """A text with a name under which the answer cites it, and its id if it is a registered file."""
 
     name: str
@@ -29,25 +27,25 @@ class Document:
 
 
 @dataclass(frozen=True)
-class Message:
+class UserMessage:
     """A user's message taken apart: `question` may be empty (then the material speaks for itself)."""
 
     question: str
     statement: str
-    material: Sequence[Document]
+    material: Sequence[NamedText]
 
 
-def read(text: str, attached: Sequence[Document] = ()) -> Message:
-    """Take a message apart: `<file name="…">` blocks and attached files, the question, the rest as text about it."""
+def read(text: str, attached: Sequence[NamedText] = ()) -> UserMessage:
+    """Takes a message apart: `<file name="…">` blocks and attached files, the question, the rest as text about it."""
     around, files = _unwrapped(text)
     question, rest = _split(around.strip(), bool(files or attached))
     material = [*attached, *files]
     if rest and (question or _is_long(rest)):
-        return Message(question, "", [Document("", rest), *material])
-    return Message(question, rest, material)
+        return UserMessage(question, "", [NamedText("", rest), *material])
+    return UserMessage(question, rest, material)
 
 
-def wrapped(text: str, attached: Sequence[Document]) -> str:
+def wrapped(text: str, attached: Sequence[NamedText]) -> str:
     """The message with its attached files written into it, as a thread keeps it."""
     return "\n\n".join([text, *(f'<file name="{file.name}">\n{file.text}\n{_CLOSE}' for file in attached)]).lstrip()
 
@@ -58,12 +56,12 @@ def bare(text: str) -> str:
     return "\n\n".join([around, *(file.text for file in files)]).strip()
 
 
-def _unwrapped(text: str) -> tuple[str, list[Document]]:
+def _unwrapped(text: str) -> tuple[str, list[NamedText]]:
     """(what stands around the file blocks, the files); a block without an end is ordinary text."""
     around, files, at = [], [], 0
     while (opening := _OPEN.search(text, at)) and (end := text.find(_CLOSE, opening.end())) >= 0:
         around.append(text[at : opening.start()])
-        files.append(Document(opening.group(1) or "file", text[opening.end() : end].removesuffix("\n")))
+        files.append(NamedText(opening.group(1) or "file", text[opening.end() : end].removesuffix("\n")))
         at = end + len(_CLOSE)
     return "".join([*around, text[at:]]), files
 

@@ -1,6 +1,4 @@
-"""Bytes onto the line as told: pieces with pauses, cut cleanly, by closing, by reset, or by silence."""
-
-from __future__ import annotations
+"""Sends bytes with pauses and cuts: cleanly, by closing, by reset, or by silence."""
 
 import asyncio
 import socket
@@ -16,7 +14,7 @@ class CutError(ConnectionResetError):
 
 
 @dataclass(frozen=True)
-class Manner:
+class SendManner:
     """How pieces are sent: seconds before the first and between two, and where and how the sending is cut."""
 
     delay: float = 0.0
@@ -31,9 +29,9 @@ async def send(
     status: int,
     headers: Mapping[str, str],
     pieces: Iterable[bytes],
-    manner: Manner,
+    manner: SendManner,
 ) -> web.StreamResponse:
-    """Send a response piece by piece."""
+    """Sends a response piece by piece."""
     await asyncio.sleep(manner.delay)
     response = web.StreamResponse(status=status, headers=headers)
     await response.prepare(request)
@@ -51,8 +49,8 @@ async def send(
     return response
 
 
-async def raw(request: web.BaseRequest, data: bytes, manner: Manner) -> web.StreamResponse:
-    """Send bytes instead of an HTTP response, then end the connection as `manner.cut` says."""
+async def raw(request: web.BaseRequest, data: bytes, manner: SendManner) -> web.StreamResponse:
+    """Sends bytes instead of an HTTP response, then ends the connection as `manner.cut` says."""
     await asyncio.sleep(manner.delay)
     if request.transport is None:
         raise ConnectionResetError
@@ -78,7 +76,7 @@ async def _cut(request: web.BaseRequest, response: web.StreamResponse, how: str)
 
 
 def abandon(request: web.BaseRequest) -> CutError:
-    """End the connection at once, in the middle of what was being sent; the exception says so to those above."""
+    """Ends the connection at once, in the middle of a response; the exception says so to the caller."""
     if request.transport is not None:
         request.transport.abort()
     return CutError()

@@ -4,15 +4,13 @@ Ranking is Okapi BM25 (Robertson & Zaragoza 2009, k1 = 1.2, b = 0.75); summaries
 as much as its densest cluster of significant words.
 """
 
-from __future__ import annotations
-
 import math
 import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .languages import MONTHS_AFTER_A_DOT, STOP_WORDS
+from eugpt_cli.local.answers.languages import MONTHS_AFTER_A_DOT, STOP_WORDS
 
 _WORD = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)*")
 _CAPITALS = "".join(letter for letter in map(chr, range(0xC0, 0x530)) if letter.isupper())

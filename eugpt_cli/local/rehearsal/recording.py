@@ -1,7 +1,5 @@
 """Recorded exchanges: one JSON file each, without the key; `--replay` serves them again for the same request."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import itertools
@@ -12,16 +10,16 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-from .config import ServeError, reason
-from .wire import ApiError
+from eugpt_cli.local.models import ApiError
+from eugpt_cli.local.server_config import ServeError, reason
 
 KEPT_HEADERS = ("content-type", "retry-after", "x-request-id", "cache-control")
 
 
 @dataclass(frozen=True)
-class Exchange:
+class RecordedExchange:
     """A request body and what it got: status, headers, the body in pieces as they came, whether it was whole."""
 
     request: str
@@ -31,8 +29,8 @@ class Exchange:
     whole: bool = True
 
     @classmethod
-    def load(cls, file: Path) -> Exchange:
-        """Read a recording; raises ServeError."""
+    def load(cls, file: Path) -> Self:
+        """Reads a recording; raises ServeError."""
         try:
             value = json.loads(file.read_text("utf-8"))
             response = value["response"]
@@ -45,7 +43,7 @@ class Exchange:
             raise ServeError(f"{file} is not a recording", "make one with --record DIR --upstream URL") from None
 
     def save(self, folder: Path, number: int, secrets: Sequence[str]) -> Path:
-        """Write the recording into the folder, atomically and readable by its owner only, every secret blotted out."""
+        """Writes the recording into the folder, atomically and readable by its owner only, every secret masked."""
         joined = _blotted(b"".join(self.pieces), secrets)
         ends = list(itertools.accumulate(map(len, self.pieces), initial=0))
         pieces = [joined[start:end] for start, end in itertools.pairwise(ends)]
@@ -61,20 +59,20 @@ class Exchange:
         return _written(folder, f"{number:06}-{fingerprint(self.request)[:8]}.json", json.dumps(value, indent=1))
 
 
-class Replay:
+class RecordingShelf:
     """The recordings of a folder by request; the same request gets them in turn, and the last one for good."""
 
     def __init__(self, folder: Path) -> None:
         if not folder.is_dir():
             raise ServeError(f"no such folder: {folder}")
-        self._left: dict[str, list[Exchange]] = defaultdict(list)
+        self._left: dict[str, list[RecordedExchange]] = defaultdict(list)
         for file in sorted(folder.glob("*.json")):
-            exchange = Exchange.load(file)
+            exchange = RecordedExchange.load(file)
             self._left[fingerprint(exchange.request)].append(exchange)
         if not self._left:
             raise ServeError(f"{folder} holds no recordings", "make some with --record DIR --upstream URL")
 
-    def next(self, body: str) -> Exchange:
+    def next(self, body: str) -> RecordedExchange:
         """The recorded answer to a body; raises the 404 ApiError if that was never asked."""
         known = self._left.get(fingerprint(body))
         if not known:

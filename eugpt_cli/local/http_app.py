@@ -1,7 +1,5 @@
 """HTTP in front of the service: routes, bounded bodies, both modes of an answer, access lines."""
 
-from __future__ import annotations
-
 import asyncio
 import functools
 import json
@@ -13,16 +11,16 @@ from uuid import uuid4
 
 from aiohttp import HttpVersion11, web
 
-from . import play
-from .connection import envelope, internal
-from .events import frame, sequence
-from .keys import Keyring
-from .openapi import document
-from .recording import Exchange, Replay
-from .scenario import Script, Step
-from .service import Service
-from .upstream import Upstream
-from .wire import ApiError, ResponseObject, invalid, parse_request
+from eugpt_cli.local import send
+from eugpt_cli.local.api_keys import Keyring
+from eugpt_cli.local.client_connection import envelope, internal
+from eugpt_cli.local.event_sequence import frame, sequence
+from eugpt_cli.local.models import ApiError, ResponseObject, invalid, parse_request
+from eugpt_cli.local.openapi import document
+from eugpt_cli.local.rehearsal.recording import RecordedExchange, RecordingShelf
+from eugpt_cli.local.rehearsal.scenario import Scenario, ScenarioStep
+from eugpt_cli.local.rehearsal.upstream import Upstream
+from eugpt_cli.local.service import ResponseService
 
 MAX_BODY = 32 * 1024 * 1024
 """Bytes of a request body."""
@@ -35,13 +33,13 @@ SSE_HEADERS = {"Content-Type": "text/event-stream; charset=utf-8", "Cache-Contro
 class Backends:
     """Who may answer, asked in this order: the script, the recordings, the upstream, the service itself."""
 
-    service: Service
-    script: Script | None = None
-    replay: Replay | None = None
+    service: ResponseService
+    script: Scenario | None = None
+    replay: RecordingShelf | None = None
     upstream: Upstream | None = None
 
 
-class App:
+class HttpApp:
     """Answers HTTP requests. `note` takes the access lines where they are wanted."""
 
     def __init__(
@@ -70,7 +68,7 @@ class App:
             response = await self._answered(request, request_id)
             status = response.status
             return response
-        except play.CutError:
+        except send.CutError:
             status = "cut"
             raise
         finally:
@@ -140,7 +138,7 @@ class App:
 
 
 async def _sent(
-    request: web.BaseRequest, response: ResponseObject, stream: bool, step: Step | None, request_id: str
+    request: web.BaseRequest, response: ResponseObject, stream: bool, step: ScenarioStep | None, request_id: str
 ) -> web.StreamResponse:
     """The server's own answer in the mode asked for, in the manner of a scenario's step if there is one."""
     if step is None and not stream:
@@ -151,7 +149,7 @@ async def _sent(
         **(step.headers if step else {}),
     }
     pieces = map(frame, sequence(response)) if stream else iter([_document(response)])
-    return await play.send(request, 200, headers, pieces, _manner(step) if step else play.Manner())
+    return await send.send(request, 200, headers, pieces, _manner(step) if step else send.SendManner())
 
 
 def _readable(body: bytes) -> str:
@@ -167,32 +165,36 @@ def _document(response: ResponseObject) -> bytes:
     return response.model_dump_json().encode()
 
 
-async def _scripted(request: web.BaseRequest, script: Script, step: Step, request_id: str) -> web.StreamResponse:
+async def _scripted(
+    request: web.BaseRequest, script: Scenario, step: ScenarioStep, request_id: str
+) -> web.StreamResponse:
     if step.is_raw:
-        return await play.raw(request, step.raw_bytes(), _manner(step))
+        return await send.raw(request, step.raw_bytes(), _manner(step))
     if step.recording is not None and step.cut_after_bytes is None and step.cut_after_events is None:
         return await _replayed(request, script.recordings[step.recording], step)
     status, headers, pieces = script.scripted(step)
-    return await play.send(request, status, {"x-request-id": request_id, **headers}, pieces, _manner(step))
+    return await send.send(request, status, {"x-request-id": request_id, **headers}, pieces, _manner(step))
 
 
-async def _replayed(request: web.BaseRequest, exchange: Exchange, step: Step | None = None) -> web.StreamResponse:
+async def _replayed(
+    request: web.BaseRequest, exchange: RecordedExchange, step: ScenarioStep | None = None
+) -> web.StreamResponse:
     """A recording as it was: one that broke off breaks off again."""
-    manner = play.Manner(
+    manner = send.SendManner(
         delay=step.delay if step else 0.0,
         between=step.delay_between if step else 0.0,
         after_pieces=None if exchange.whole else len(exchange.pieces),
         cut="close",
     )
-    return await play.send(request, exchange.status, exchange.headers, exchange.pieces, manner)
+    return await send.send(request, exchange.status, exchange.headers, exchange.pieces, manner)
 
 
-def _manner(step: Step) -> play.Manner:
-    return play.Manner(step.delay, step.delay_between, step.cut_after_bytes, step.cut_after_events, step.cut)
+def _manner(step: ScenarioStep) -> send.SendManner:
+    return send.SendManner(step.delay, step.delay_between, step.cut_after_bytes, step.cut_after_events, step.cut)
 
 
 async def _invite(request: web.BaseRequest) -> None:
-    """Tell a client that waits for it (curl, with a large body) to go on."""
+    """Sends 100 Continue to a client that waits for it (curl, with a large body)."""
     if request.version >= HttpVersion11 and request.headers.get("Expect", "").lower() == "100-continue":
         await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         request.writer.output_size = 0

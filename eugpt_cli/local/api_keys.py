@@ -1,7 +1,5 @@
 """Who calls: keys, their users, and what a user may see."""
 
-from __future__ import annotations
-
 import secrets
 import tomllib
 from collections.abc import Mapping
@@ -10,12 +8,12 @@ from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Any
 
-from .config import ServeError, reason
-from .wire import ApiError
+from eugpt_cli.local.models import ApiError
+from eugpt_cli.local.server_config import ServeError, reason
 
 
 @dataclass(frozen=True)
-class Key:
+class ApiKey:
     """An API key: its user, its state (active, revoked, expired), when it expires, and its projects (None: all)."""
 
     user: str
@@ -32,11 +30,11 @@ class Key:
 class Keyring:
     """The keys that this run knows, and the first usable one for the `export` line."""
 
-    def __init__(self, keys: Mapping[str, Key], exported: str) -> None:
+    def __init__(self, keys: Mapping[str, ApiKey], exported: str) -> None:
         self._keys = keys
         self.exported = exported
 
-    def check(self, authorization: str | None) -> Key:
+    def check(self, authorization: str | None) -> ApiKey:
         """The key of an Authorization header; raises the 401 ApiError of the API pages."""
         scheme, _, token = (authorization or "").partition(" ")
         if scheme.lower() != "bearer" or not token.strip():
@@ -61,16 +59,16 @@ def load(key: str | None, file: Path | None) -> Keyring:
     if key is not None:
         if not key.isascii() or not key.isprintable() or " " in key or not key:
             raise ServeError("the key may hold printable ASCII characters only, and no space")
-        keys.setdefault(key, Key("local"))
+        keys.setdefault(key, ApiKey("local"))
         return Keyring(keys, key)
     usable = next((token for token, entry in keys.items() if entry.is_usable), None)
     if usable is None:
         usable = "eugpt_" + secrets.token_urlsafe(24)
-        keys[usable] = Key("local")
+        keys[usable] = ApiKey("local")
     return Keyring(keys, usable)
 
 
-def _from_file(file: Path) -> dict[str, Key]:
+def _from_file(file: Path) -> dict[str, ApiKey]:
     try:
         table = tomllib.loads(file.read_text("utf-8"))
     except (OSError, ValueError) as error:
@@ -81,7 +79,7 @@ def _from_file(file: Path) -> dict[str, Key]:
     return dict(_entry(entry, f"{file}: key {number}") for number, entry in enumerate(entries, 1))
 
 
-def _entry(entry: Any, where: str) -> tuple[str, Key]:
+def _entry(entry: Any, where: str) -> tuple[str, ApiKey]:
     known = {"key", "user", "state", "expires", "projects"}
     if not isinstance(entry, dict) or not set(entry) <= known:
         raise ServeError(f"{where}: only {', '.join(sorted(known))} are known")
@@ -94,7 +92,7 @@ def _entry(entry: Any, where: str) -> tuple[str, Key]:
     if projects is not None and not (isinstance(projects, list) and all(isinstance(p, str) for p in projects)):
         raise ServeError(f"{where}: projects must be a list of UUIDs")
     members = None if projects is None else frozenset(project.lower() for project in projects)
-    return token, Key(user, state, _moment(entry.get("expires"), where), members)
+    return token, ApiKey(user, state, _moment(entry.get("expires"), where), members)
 
 
 def _moment(value: Any, where: str) -> datetime | None:

@@ -1,6 +1,4 @@
-"""What the local server can be told, and the one exception for everything its user can get wrong."""
-
-from __future__ import annotations
+"""The local server's configuration, and the one exception for every mistake of its user."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -23,7 +21,7 @@ def reason(error: Exception) -> str:
 
 
 @dataclass(frozen=True)
-class Config:
+class ServerConfig:
     """The options of `eugpt serve`.
 
     `patience` is in seconds: how long a client may take to send its request, to stay idle between two, and to read what

@@ -1,21 +1,19 @@
 """`--scenario FILE`: a TOML list of what the next requests get, so that a script's bad days can be rehearsed."""
 
-from __future__ import annotations
-
 import base64
 import binascii
 import json
 import tomllib
 from http import HTTPStatus
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from .config import ServeError, reason
-from .events import frame
-from .recording import Exchange
-from .wire import ApiError
+from eugpt_cli.local.event_sequence import frame
+from eugpt_cli.local.models import ApiError
+from eugpt_cli.local.rehearsal.recording import RecordedExchange
+from eugpt_cli.local.server_config import ServeError, reason
 
 Cut = Literal["clean", "close", "reset", "silent"]
 HeaderName = Annotated[str, Field(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")]
@@ -25,7 +23,7 @@ Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 _KINDS = {400: "invalid_request_error", 401: "authentication_error", 403: "permission_error", 404: "not_found_error"}
 
 
-class Step(BaseModel):
+class ScenarioStep(BaseModel):
     """One `[[request]]` table of SCENARIO FILES in the man page.
 
     `match`: only a request whose body holds this. `times`: for how many requests (0: all that follow). What is sent is
@@ -54,7 +52,7 @@ class Step(BaseModel):
     cut: Cut = "clean"
 
     @model_validator(mode="after")
-    def _one_answer(self) -> Step:
+    def _one_answer(self) -> Self:
         answers = [self.body, self.text, self.events, self.raw, self.raw_base64, self.recording]
         if sum(answer is not None for answer in answers) > 1:
             raise ValueError("only one of body, text, events, raw, raw_base64 and recording can be sent")
@@ -93,15 +91,15 @@ class Step(BaseModel):
         )
 
 
-class Script:
+class Scenario:
     """The steps of a scenario, each with the number of requests it is still for."""
 
-    def __init__(self, steps: list[Step], recordings: dict[str, Exchange]) -> None:
+    def __init__(self, steps: list[ScenarioStep], recordings: dict[str, RecordedExchange]) -> None:
         self._steps = steps
         self._left = [step.times or -1 for step in steps]
         self.recordings = recordings
 
-    def next(self, body: str) -> Step | None:
+    def next(self, body: str) -> ScenarioStep | None:
         """The first step that is not used up and whose `match` the body holds; None once nothing is scripted for it."""
         for number, step in enumerate(self._steps):
             if self._left[number] and step.match in body:
@@ -109,7 +107,7 @@ class Script:
                 return step
         return None
 
-    def scripted(self, step: Step) -> tuple[int, dict[str, str], list[bytes]]:
+    def scripted(self, step: ScenarioStep) -> tuple[int, dict[str, str], list[bytes]]:
         """(status, headers, pieces of the body) of a step that is neither ordinary nor raw."""
         if step.recording is not None:
             exchange = self.recordings[step.recording]
@@ -132,7 +130,7 @@ def _usual(status: int) -> dict[str, Any]:
     return ApiError(status, kind, kind.removesuffix("_error"), known).envelope()
 
 
-def load(file: Path) -> Script:
+def load(file: Path) -> Scenario:
     """The script of a scenario file. Raises ServeError that names the file, the table and the member."""
     try:
         table = tomllib.loads(file.read_text("utf-8"))
@@ -143,12 +141,12 @@ def load(file: Path) -> Script:
         raise ServeError(f"{file}: a scenario is a list of [[request]] tables", "see SCENARIO FILES in man eugpt")
     steps = [_step(entry, f"{file}: request {number}") for number, entry in enumerate(entries, 1)]
     names = {step.recording for step in steps if step.recording is not None}
-    return Script(steps, {name: Exchange.load(file.parent / name) for name in names})
+    return Scenario(steps, {name: RecordedExchange.load(file.parent / name) for name in names})
 
 
-def _step(entry: Any, where: str) -> Step:
+def _step(entry: Any, where: str) -> ScenarioStep:
     try:
-        step = Step.model_validate(entry)
+        step = ScenarioStep.model_validate(entry)
         step.raw_bytes()
     except ValidationError as error:
         first = error.errors(include_url=False)[0]

@@ -4,8 +4,6 @@ Questions end in a question mark everywhere (a semicolon in Greek); orders are k
 summary, in the larger languages for the rest.
 """
 
-from __future__ import annotations
-
 import re
 
 NUMBERS = {
@@ -90,7 +88,7 @@ ORDERS = frozenset(
     traduza mostre escreva leg vertaal noem toon schrijf geef wyjaśnij przetłumacz wymień pokaż napisz podaj znajdź
     """.split()  # noqa: SIM905
 )
-"""First words by which a paragraph without a question mark is told for an order."""
+"""First words that make a paragraph without a question mark an order."""
 
 NEEDS_A_MODEL = re.compile(
     r"^\W*(?:please\s+|bitte\s+)?(?:translate|write|compose|draft|rewrite|rephrase|paraphrase|invent|imagine|review|proofread|classify"
@@ -109,7 +107,7 @@ GREETING = re.compile(
     r"|szia|köszönöm|γεια σου|ευχαριστώ|здравей|благодаря)(?:\s+(?:there|you|all))?)?\W*$",
     re.I,
 )
-"""A message that says nothing but hello, thanks or help: it gets told who answers here."""
+"""A message that says nothing but hello, thanks or help; the answer says what this server is."""
 
 CODE = re.compile(
     r"\b(code|snippet|function|script|fenced|command|shell|toml|json|yaml|quelltext|skript|befehl|commande|código"

@@ -1,7 +1,5 @@
 """One client's connection: malformed HTTP gets the documented envelope, and a client that stops reading is let go."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 import logging
@@ -9,7 +7,7 @@ from typing import Any
 
 from aiohttp import web
 
-from .wire import ApiError, invalid
+from eugpt_cli.local.models import ApiError, invalid
 
 LIMITS: dict[str, Any] = {
     "max_line_size": 8190,
@@ -24,36 +22,36 @@ _SILENT.addHandler(logging.NullHandler())
 _SILENT.propagate = False
 
 
-class Connection(web.RequestHandler):
+class ClientConnection(web.RequestHandler):
     """aiohttp's protocol with bounds. `patience` in seconds limits idling, slow sending and slow reading."""
 
-    __slots__ = ("_patience", "_stalled", "_wire")
+    __slots__ = ("_held", "_patience", "_stalled")
 
     def __init__(self, manager: web.Server, *, loop: asyncio.AbstractEventLoop, patience: float) -> None:
         super().__init__(manager, loop=loop, keepalive_timeout=patience, logger=_SILENT, **LIMITS)
         self._patience = patience
         self._stalled: asyncio.TimerHandle | None = None
-        self._wire: asyncio.Transport | None = None
+        self._held: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep the transport: aiohttp forgets it on closing, while unread bytes may still hold it open."""
+        """Keeps the transport: aiohttp forgets it on closing, while unread bytes may still hold it open."""
         super().connection_made(transport)
-        self._wire = self.transport
+        self._held = self.transport
 
     def pause_writing(self) -> None:
-        """The client does not keep up: start the clock."""
+        """Starts the clock: the client does not keep up."""
         super().pause_writing()
         self._stalled = self._loop.call_later(self._patience, self._abort)
 
     def resume_writing(self) -> None:
-        """The client reads again."""
+        """Stops the clock: the client reads again."""
         super().resume_writing()
         self._calm()
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """Stop the clock with the connection."""
+        """Stops the clock with the connection."""
         self._calm()
-        self._wire = None
+        self._held = None
         super().connection_lost(exc)
 
     def handle_error(
@@ -65,8 +63,8 @@ class Connection(web.RequestHandler):
         return response
 
     def _abort(self) -> None:
-        if self._wire is not None:
-            self._wire.abort()
+        if self._held is not None:
+            self._held.abort()
 
     def _calm(self) -> None:
         if self._stalled is not None:

@@ -1,7 +1,5 @@
 """`--record DIR --upstream URL`: pass requests on to the real service and keep what came back."""
 
-from __future__ import annotations
-
 import ipaddress
 import os
 from collections.abc import Callable
@@ -11,10 +9,10 @@ from urllib.parse import urlsplit
 import aiohttp
 from aiohttp import web
 
-from . import play
-from .config import ServeError, reason
-from .recording import KEPT_HEADERS, Exchange, next_number
-from .wire import ApiError
+from eugpt_cli.local import send
+from eugpt_cli.local.models import ApiError
+from eugpt_cli.local.rehearsal.recording import KEPT_HEADERS, RecordedExchange, next_number
+from eugpt_cli.local.server_config import ServeError, reason
 
 _TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=600)
 
@@ -37,7 +35,7 @@ class Upstream:
         self._note = note
 
     async def respond(self, request: web.BaseRequest, body: bytes) -> web.StreamResponse:
-        """Pass a request on and its answer back as it comes; the whole exchange becomes a recording."""
+        """Passes a request on and its answer back as it comes; the whole exchange becomes a recording."""
         headers = {
             "Authorization": f"Bearer {self._key}",
             "Content-Type": "application/json",
@@ -63,13 +61,15 @@ class Upstream:
         while (piece := await _next(answer)) is not None and piece:
             pieces.append(piece)
             await response.write(piece)
-        self._keep(Exchange(body.decode("utf-8", "replace"), answer.status, kept, pieces, whole=piece is not None))
+        self._keep(
+            RecordedExchange(body.decode("utf-8", "replace"), answer.status, kept, pieces, whole=piece is not None)
+        )
         if piece is None:
-            raise play.abandon(request)
+            raise send.abandon(request)
         await response.write_eof()
         return response
 
-    def _keep(self, exchange: Exchange) -> None:
+    def _keep(self, exchange: RecordedExchange) -> None:
         try:
             file = exchange.save(self._folder, self._number, self._secrets)
         except OSError as error:

@@ -1,13 +1,11 @@
 """What can be counted, added up or picked out of a given text: words and lines, numbers, addresses."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 
-from .calculator import shown
-from .text import sentences
+from eugpt_cli.local.answers.calculator import shown
+from eugpt_cli.local.answers.prose import sentences
 
 _COUNTED = re.compile(
     r"^\W*(?:how many|count(?: all)?(?: the)?|number of)\s+(lines|words|characters|letters|sentences|paragraphs)\b"

@@ -3,8 +3,6 @@
 Kept apart from the client's spelling on purpose: a typo must not pass on both sides.
 """
 
-from __future__ import annotations
-
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -143,10 +141,10 @@ class WebItem(BaseModel):
     action: dict[str, Any]
 
 
-Item = MessageItem | ToolItem | WebItem
+OutputItem = MessageItem | ToolItem | WebItem
 
 
-class Usage(BaseModel):
+class TokenUsage(BaseModel):
     """Tokens by the rule of thumb of four characters each."""
 
     input_tokens: int
@@ -164,7 +162,7 @@ class ResponseObject(BaseModel):
     created_at: int = Field(description="Unix epoch milliseconds.")
     status: Literal["in_progress", "completed"]
     model: str = MODEL
-    output: list[Item]
+    output: list[OutputItem]
     output_text: str
     conversation_id: UUID
     project_id: UUID | None = None
@@ -177,7 +175,7 @@ class ResponseObject(BaseModel):
     tool_choice: Literal["auto"] = "auto"
     tools: list[dict[str, Any]] = []
     top_p: None = None
-    usage: Usage | None = None
+    usage: TokenUsage | None = None
 
 
 class ErrorBody(BaseModel):

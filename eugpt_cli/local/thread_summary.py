@@ -5,15 +5,13 @@ Edmundson's (1969, "New Methods in Automatic Extracting"): cue words (here first
 content (names, numbers, capitalised terms), and position (the opening turns).
 """
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from .reading import bare
-from .text import sentences, terms
+from eugpt_cli.local.answers.prose import sentences, terms
+from eugpt_cli.local.answers.reading import bare
 
 BUDGET = 200
 """How many sentences a summary holds."""
@@ -26,7 +24,7 @@ _CUE = re.compile(
 _KEY = re.compile(r"\d|(?<=\s)[A-ZÄÖÜÉÈ][\w-]+")
 
 
-class Line(NamedTuple):
+class SummarySentence(NamedTuple):
     """A sentence of the summary: from which message, which sentence of it, who said it, its text and weight."""
 
     position: int
@@ -36,29 +34,31 @@ class Line(NamedTuple):
     weight: float
 
 
-def fold(held: Sequence[Line], leaving: Sequence[tuple[int, str, str]]) -> tuple[list[Line], list[Line]]:
+def fold(
+    held: Sequence[SummarySentence], leaving: Sequence[tuple[int, str, str]]
+) -> tuple[list[SummarySentence], list[SummarySentence]]:
     """(lines to add, held lines to drop) once the messages (position, role, text) leave the window."""
     fresh = [line for message in leaving for line in _lines(*message)]
     kept = set(_ranked([*held, *fresh])[:BUDGET])
     return [line for line in fresh if line in kept], [line for line in held if line not in kept]
 
 
-def _ranked(lines: Sequence[Line]) -> list[Line]:
+def _ranked(lines: Sequence[SummarySentence]) -> list[SummarySentence]:
     """First the best line of each message, then each second best, and so on; lines without weight at the end."""
     ordered = sorted(lines, key=lambda line: (-line.weight, line.position, line.sentence))
     seen: Counter[int] = Counter()
-    ranks: dict[Line, tuple[bool, int]] = {}
+    ranks: dict[SummarySentence, tuple[bool, int]] = {}
     for line in ordered:
         ranks[line] = (line.weight == 0.0, seen[line.position])
         seen[line.position] += 1
     return sorted(ordered, key=ranks.__getitem__)
 
 
-def _lines(position: int, role: str, text: str) -> list[Line]:
+def _lines(position: int, role: str, text: str) -> list[SummarySentence]:
     lines = []
     for number, sentence in enumerate(sentences(bare(text))[:BUDGET]):
         said = sentence.text if len(sentence.text) <= LONGEST else sentence.text[:LONGEST].rsplit(" ", 1)[0] + " …"
-        lines.append(Line(position, number, role, said, _weight(said, position, role)))
+        lines.append(SummarySentence(position, number, role, said, _weight(said, position, role)))
     return lines
 
 

@@ -1,13 +1,11 @@
 """web_search and web_fetch without a network: a folder stands for the web, DIR/HOST/PATH for https://HOST/PATH."""
 
-from __future__ import annotations
-
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
-from .corpus import TEXT_FILES, Chunk, Corpus, plain
-from .reading import Document
+from eugpt_cli.local.answers.corpus import TEXT_FILES, Corpus, CorpusChunk, plain
+from eugpt_cli.local.answers.reading import NamedText
 
 _SKIPPED = frozenset({"script", "style", "template", "noscript", "svg", "nav"})
 _BLOCKS = frozenset(
@@ -16,7 +14,7 @@ _BLOCKS = frozenset(
 _ENDINGS = ("", ".html", ".htm", ".md", ".txt", "/index.html", "/index.md")
 
 
-class _Text(HTMLParser):
+class _ReadableText(HTMLParser):
     """The readable text of a page, headings as Markdown headings."""
 
     def __init__(self) -> None:
@@ -45,24 +43,24 @@ class _Text(HTMLParser):
 
 def readable(data: bytes) -> str:
     """The text of an HTML page."""
-    parser = _Text()
+    parser = _ReadableText()
     parser.feed(data.decode("utf-8", "replace"))
     parser.close()
     return "".join(parser.parts).strip()
 
 
-class Web:
+class WebFolder:
     """The folder as a web that can be searched and read."""
 
     def __init__(self, folder: Path) -> None:
         self._corpus = Corpus(folder, {**TEXT_FILES, ".html": readable, ".htm": readable})
         self._corpus.refresh()
 
-    def search(self, question: str) -> list[tuple[str, Chunk]]:
+    def search(self, question: str) -> list[tuple[str, CorpusChunk]]:
         """(URL, chunk) of the best places, best first."""
         return [(_url(chunk.path), chunk) for chunk in self._corpus.search(question)]
 
-    def fetch(self, url: str) -> Document | None:
+    def fetch(self, url: str) -> NamedText | None:
         """The page at a URL as text; None if the folder has no such page."""
         parts = urlsplit(url)
         path = unquote(parts.path).strip("/")
@@ -72,11 +70,11 @@ class Web:
             file = (root / (base.strip("/") + ending)).resolve()
             if file.is_relative_to(root) and file.is_file():
                 data = file.read_bytes()
-                return Document(url, readable(data) if file.suffix in (".html", ".htm") else _decoded(data))
+                return NamedText(url, readable(data) if file.suffix in (".html", ".htm") else _decoded(data))
         return None
 
     def close(self) -> None:
-        """Let go of the index."""
+        """Closes the index."""
         self._corpus.close()
 
 

@@ -1,7 +1,5 @@
 """The current_datetime tool: what clock and calendar (Gregorian) answer, in UTC or in the time of a city."""
 
-from __future__ import annotations
-
 import re
 import zoneinfo
 from collections.abc import Callable
@@ -9,12 +7,12 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cache
 
-from .languages import AROUND_THE_CLOCK, CLOCK
-from .text import content_words
+from eugpt_cli.local.answers.languages import AROUND_THE_CLOCK, CLOCK
+from eugpt_cli.local.answers.prose import content_words
 
 
 @dataclass(frozen=True)
-class Told:
+class ClockAnswer:
     """An answer, and the time zone whose clock was read for it (None: a calendar was enough)."""
 
     text: str
@@ -44,7 +42,7 @@ _LEAP = re.compile(r"^\W*(?:is|was|will) (\d{4}) (?:be )?a leap year\W*$", re.I)
 _PLACE = re.compile(r"\b(?:in|à|en|a|w|i) ([^\W\d_]+(?:[ -][^\W\d_]+)?)\W*$", re.I)
 
 
-def told(question: str, now: datetime, calendar: bool = True) -> Told | None:
+def clock_answer(question: str, now: datetime, calendar: bool = True) -> ClockAnswer | None:
     """What the clock or, if that is wanted, the calendar says to a question; None if it asks for something else."""
     asked = " ".join(question.split())
     if len(asked) > 200:
@@ -59,7 +57,7 @@ def told(question: str, now: datetime, calendar: bool = True) -> Told | None:
     return _clock(asked, now)
 
 
-def _clock(asked: str, now: datetime) -> Told | None:
+def _clock(asked: str, now: datetime) -> ClockAnswer | None:
     match = CLOCK.search(asked)
     if match is None:
         return None
@@ -73,7 +71,7 @@ def _clock(asked: str, now: datetime) -> Told | None:
     zone = _zones().get(city.lower().replace(" ", "_"), "UTC")
     local = now.astimezone(zoneinfo.ZoneInfo(zone)) if zone != "UTC" else now
     unknown = f" The time zone of {city} is not known here." if city not in ("", "UTC") and zone == "UTC" else ""
-    return Told(f"It is {_named(local.date())}, {local:%H:%M:%S} {local:%Z}.{unknown}", zone)
+    return ClockAnswer(f"It is {_named(local.date())}, {local:%H:%M:%S} {local:%Z}.{unknown}", zone)
 
 
 @cache
@@ -90,52 +88,52 @@ def _short(day: date) -> str:
     return f"{day.day} {day:%B %Y}"
 
 
-def _between(days: list[str], now: datetime) -> Told:
+def _between(days: list[str], now: datetime) -> ClockAnswer:
     first, last = (_day(text, now.date()) for text in days)
-    return Told(f"From {_short(first)} to {_short(last)} it is {_days((last - first).days)}.", None)
+    return ClockAnswer(f"From {_short(first)} to {_short(last)} it is {_days((last - first).days)}.", None)
 
 
-def _until(days: list[str], now: datetime) -> Told:
+def _until(days: list[str], now: datetime) -> ClockAnswer:
     today = now.date()
     day = _day(days[0], today)
     if day < today:
-        return Told(f"{_short(day)} was {_days((today - day).days)} ago.")
-    return Told(f"It is {_days((day - today).days)} until {_named(day)}.")
+        return ClockAnswer(f"{_short(day)} was {_days((today - day).days)} ago.")
+    return ClockAnswer(f"It is {_days((day - today).days)} until {_named(day)}.")
 
 
 def _days(count: int) -> str:
     return f"{count} day" if abs(count) == 1 else f"{count} days"
 
 
-def _weekday(days: list[str], now: datetime) -> Told:
+def _weekday(days: list[str], now: datetime) -> ClockAnswer:
     day = _day(days[0], now.date())
-    return Told(f"{_short(day)} {'was' if day < now.date() else 'is'} a {day:%A}.", None)
+    return ClockAnswer(f"{_short(day)} {'was' if day < now.date() else 'is'} a {day:%A}.", None)
 
 
-def _relative(words: list[str], now: datetime) -> Told:
+def _relative(words: list[str], now: datetime) -> ClockAnswer:
     shift = _SHIFTS[words[0].lower()]
     if shift == 0:
-        return Told(f"It is {_named(now.date())}, {now:%H:%M:%S} UTC.")
+        return ClockAnswer(f"It is {_named(now.date())}, {now:%H:%M:%S} UTC.")
     verb = "is" if shift > 0 else "was"
-    return Told(f"{words[0].capitalize()} {verb} {_named(now.date() + timedelta(days=shift))} (UTC).")
+    return ClockAnswer(f"{words[0].capitalize()} {verb} {_named(now.date() + timedelta(days=shift))} (UTC).")
 
 
-def _later(words: list[str], now: datetime) -> Told:
-    return Told(f"That is {_named(now.date() + _span(words))} (UTC).")
+def _later(words: list[str], now: datetime) -> ClockAnswer:
+    return ClockAnswer(f"That is {_named(now.date() + _span(words))} (UTC).")
 
 
-def _earlier(words: list[str], now: datetime) -> Told:
-    return Told(f"That was {_named(now.date() - _span(words))} (UTC).")
+def _earlier(words: list[str], now: datetime) -> ClockAnswer:
+    return ClockAnswer(f"That was {_named(now.date() - _span(words))} (UTC).")
 
 
 def _span(words: list[str]) -> timedelta:
     return timedelta(days=int(words[0]) * (7 if words[1].lower() == "week" else 1))
 
 
-def _leap(words: list[str], now: datetime) -> Told:
+def _leap(words: list[str], now: datetime) -> ClockAnswer:
     year = int(words[0])
     leap = year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
-    return Told(f"{'Yes' if leap else 'No'}, {year} is {'a' if leap else 'not a'} leap year.", None)
+    return ClockAnswer(f"{'Yes' if leap else 'No'}, {year} is {'a' if leap else 'not a'} leap year.", None)
 
 
 def _day(text: str, today: date) -> date:
@@ -162,7 +160,7 @@ def _next(month: int, day: int, today: date) -> date:
     return this_year if this_year >= today else date(today.year + 1, month, day)
 
 
-_RULES: tuple[tuple[re.Pattern[str], Callable[[list[str], datetime], Told]], ...] = (
+_RULES: tuple[tuple[re.Pattern[str], Callable[[list[str], datetime], ClockAnswer]], ...] = (
     (_BETWEEN, _between),
     (_UNTIL, _until),
     (_DATE_OF, _relative),
