@@ -6,7 +6,10 @@ import os
 import shutil
 import signal
 import sys
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
 
 from eugpt_cli.local.server_config import ServeError, reason
 
@@ -55,9 +58,27 @@ async def _forward(received: asyncio.Queue[signal.Signals], child: asyncio.subpr
             child.send_signal(number)
 
 
-def environment(environ: Mapping[str, str], base_url: str, key: str) -> dict[str, str]:
-    """The child's environment: ours, the server's address and key, a PATH with `eugpt`, no proxy for loopback."""
-    made = {**environ, "EUGPT_BASE_URL": base_url, "EUGPT_API_KEY": key}
+def state_folder(state: Path | None, held: ExitStack) -> Path:
+    """The XDG_STATE_HOME of the command: in the server's state folder, or one that is gone when `held` closes.
+
+    The names of conversations in it belong to this server, and the user's own are left alone.
+    """
+    if state is None:
+        return Path(held.enter_context(tempfile.TemporaryDirectory(prefix="eugpt-serve-", ignore_cleanup_errors=True)))
+    folder = state.resolve() / "command"
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ServeError(f"cannot use the state in {folder}: {reason(error)}") from None
+    return folder
+
+
+def environment(environ: Mapping[str, str], base_url: str, key: str, state: Path) -> dict[str, str]:
+    """The child's environment: ours, the server's address and key, its own state folder, a PATH with `eugpt`.
+
+    Proxies are told to leave loopback alone.
+    """
+    made = {**environ, "EUGPT_BASE_URL": base_url, "EUGPT_API_KEY": key, "XDG_STATE_HOME": str(state)}
     path = environ.get("PATH", os.defpath)
     if shutil.which("eugpt", path=path) is None:
         made["PATH"] = os.pathsep.join([os.path.dirname(sys.executable), path])

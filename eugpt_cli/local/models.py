@@ -7,12 +7,13 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import pydantic_core
-from pydantic import BaseModel, ConfigDict, Field, Strict, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Strict, Tag, ValidationError, field_validator
 
 MODEL = "eugpt-local"
 
 Text = Annotated[str, Strict()]
 _BLANK = " \t\r\n"
+_BRANCHES = ("str", "input_text", "output_text", "refusal", "input_file", "message", "call", "reference")
 
 
 class InputText(BaseModel):
@@ -29,6 +30,18 @@ class OutputTextPart(BaseModel):
     text: Text
 
 
+class RefusalPart(BaseModel):
+    """An earlier answer's refusal, sent back like its text."""
+
+    type: Literal["refusal"]
+    refusal: Text
+
+    @property
+    def text(self) -> str:
+        """The words of the refusal."""
+        return self.refusal
+
+
 class InputFile(BaseModel):
     """A file uploaded before (here: registered with `--file UUID=PATH`)."""
 
@@ -36,7 +49,7 @@ class InputFile(BaseModel):
     file_id: UUID = Field(description="Id of a file previously uploaded via the file upload API.")
 
 
-Part = Annotated[InputText | OutputTextPart | InputFile, Field(discriminator="type")]
+Part = Annotated[InputText | OutputTextPart | RefusalPart | InputFile, Field(discriminator="type")]
 
 
 class ContentItem(BaseModel):
@@ -47,6 +60,33 @@ class ContentItem(BaseModel):
     content: Text | list[Part]
 
 
+class ToolCallEcho(BaseModel):
+    """A tool call of an earlier answer, sent back as OpenAI's SDKs do (`input += response.output`): it says nothing."""
+
+    type: Literal["mcp_call", "web_search_call"]
+
+
+class ItemReference(BaseModel):
+    """The id of an output item of an earlier answer, as the AI SDK sends it in place of the item."""
+
+    type: Literal["item_reference"]
+    id: Text
+
+
+def _kind_of_item(value: Any) -> str:
+    """The tag of an input item; any `type` that names no other kind belongs to a message."""
+    kind = value.get("type") if isinstance(value, dict) else getattr(value, "type", None)
+    return {"mcp_call": "call", "web_search_call": "call", "item_reference": "reference"}.get(str(kind), "message")
+
+
+InputItem = Annotated[
+    Annotated[ContentItem, Tag("message")]
+    | Annotated[ToolCallEcho, Tag("call")]
+    | Annotated[ItemReference, Tag("reference")],
+    Discriminator(_kind_of_item),
+]
+
+
 class CreateResponseRequest(BaseModel):
     """The body of POST /v1/responses. Fields of OpenAI's API that this one does not know are accepted and ignored."""
 
@@ -55,7 +95,7 @@ class CreateResponseRequest(BaseModel):
     model: Text | None = Field(
         "auto", description="Accepted for OpenAI-SDK compatibility but ignored.", examples=["auto"]
     )
-    input: Text | list[ContentItem] = Field(
+    input: Text | list[InputItem] = Field(
         description="Either a plain string (single user message) or a list of ContentItem objects."
     )
     stream: Annotated[bool, Strict()] = Field(
@@ -67,14 +107,16 @@ class CreateResponseRequest(BaseModel):
 
     @field_validator("input")
     @classmethod
-    def _something_was_said(cls, value: str | list[ContentItem]) -> str | list[ContentItem]:
+    def _something_was_said(cls, value: str | list[InputItem]) -> str | list[InputItem]:
         items = [ContentItem(role=None, content=value)] if isinstance(value, str) else value
         if not any(_says_something(item) for item in items):
             raise pydantic_core.PydanticCustomError("empty", "Input message is required")
         return value
 
 
-def _says_something(item: ContentItem) -> bool:
+def _says_something(item: InputItem) -> bool:
+    if not isinstance(item, ContentItem):
+        return False
     if isinstance(item.content, str):
         return bool(item.content.strip(_BLANK))
     return any(isinstance(part, InputFile) or part.text.strip(_BLANK) for part in item.content)
@@ -223,8 +265,11 @@ def invalid(message: str, code: str = "invalid_request") -> ApiError:
     return ApiError(400, "invalid_request_error", code, message)
 
 
-def parse_request(body: bytes, default_stream: bool) -> CreateResponseRequest:
-    """The checked request of a JSON body; raises the 400 ApiError that names the first wrong field."""
+def parse_request(body: bytes, default_stream: bool) -> tuple[CreateResponseRequest, list[str]]:
+    """(checked request, names of the members it ignores) of a JSON body.
+
+    Raises the 400 ApiError that names the first wrong field.
+    """
     try:
         value = pydantic_core.from_json(body, allow_inf_nan=False)
     except ValueError as error:
@@ -233,9 +278,10 @@ def parse_request(body: bytes, default_stream: bool) -> CreateResponseRequest:
         raise invalid("the body must be a JSON object", "invalid_json")
     value.setdefault("stream", default_stream)
     try:
-        return CreateResponseRequest.model_validate(value)
+        request = CreateResponseRequest.model_validate(value)
     except ValidationError as error:
         raise invalid(_wording(error), "invalid_request") from None
+    return request, [name for name in value if name not in CreateResponseRequest.model_fields]
 
 
 def _wording(error: ValidationError) -> str:
@@ -248,4 +294,4 @@ def _wording(error: ValidationError) -> str:
 
 def _is_branch(step: int | str) -> bool:
     """Whether a step of pydantic's location names a branch of a union, which a caller has no word for."""
-    return isinstance(step, str) and (step in ("str", "input_text", "output_text", "input_file") or "[" in step)
+    return isinstance(step, str) and (step in _BRANCHES or "[" in step)

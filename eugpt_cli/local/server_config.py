@@ -15,6 +15,10 @@ class ServeError(Exception):
         self.exit_code = exit_code
 
 
+OUTPUT_FAILED, NOT_FOUND, REJECTED = 32, 44, 82
+"""Exit statuses of the contract that a server gives: a file that cannot be written, a missing recording, --strict."""
+
+
 def reason(error: Exception) -> str:
     """Why something failed, in the system's words, without the path that the message around it names."""
     return error.strerror.lower() if isinstance(error, OSError) and error.strerror else str(error)
@@ -43,7 +47,11 @@ class ServerConfig:
     record: Path | None = None
     upstream: str | None = None
     upstream_key: str | None = None
+    ca_file: Path | None = None
     replay: Path | None = None
+    journal: Path | None = None
+    strict: bool = False
+    cors: str | None = None
     verbose: bool = False
     interactive: bool = False
     patience: float = 20.0

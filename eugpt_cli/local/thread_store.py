@@ -1,12 +1,11 @@
 """Conversations, summaries and token usage in SQLite: one transaction a turn, so that a killed server loses none."""
 
-import sqlite3
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from eugpt_cli.local.server_config import ServeError, reason
+from eugpt_cli.local.state_database import open_database
 from eugpt_cli.local.thread_summary import SummarySentence, fold
 
 WINDOW = 20
@@ -15,6 +14,8 @@ MAX_RECALLED = 100_000
 """Characters of an earlier message that are looked at again; it is kept whole."""
 EPHEMERAL = 2000
 """How many stateless conversations nobody came back to are kept."""
+NO_MESSAGE = -1
+"""The position of an output item without a text of its own: a tool call."""
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS conversations (
@@ -28,6 +29,9 @@ CREATE TABLE IF NOT EXISTS summary (
   text TEXT NOT NULL, weight REAL NOT NULL, PRIMARY KEY (conversation, position, sentence)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS usage (
   user TEXT NOT NULL, day TEXT NOT NULL, tokens INTEGER NOT NULL, PRIMARY KEY (user, day)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS items (
+  id TEXT PRIMARY KEY, conversation TEXT NOT NULL, position INTEGER NOT NULL) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS items_of_conversation ON items (conversation);
 """
 
 
@@ -43,13 +47,17 @@ class StoredThread:
 
 @dataclass(frozen=True)
 class StoredTurn:
-    """What one answered request adds: the messages of both sides and the tokens they cost on `day` (YYYY-MM-DD)."""
+    """What one answered request adds: the messages of both sides and the tokens they cost on `day` (YYYY-MM-DD).
+
+    `items` are the ids of the answer's output items; the last of them is that of the last message.
+    """
 
     conversation: str
     user: str
     new: bool
     instructions: str | None
     messages: Sequence[tuple[str, str]]
+    items: Sequence[str]
     day: str
     tokens: int
 
@@ -58,10 +66,7 @@ class ThreadStore:
     """The database. All methods may be called from any thread; each write is one transaction."""
 
     def __init__(self, folder: Path | None) -> None:
-        try:
-            self._db = _opened(folder)
-        except (OSError, sqlite3.Error) as error:
-            raise ServeError(f"cannot open the state in {folder}: {reason(error)}") from None
+        self._db = open_database(folder / "conversations.sqlite3" if folder else None, _SCHEMA)
         self._lock = threading.Lock()
 
     def thread(self, conversation: str, user: str) -> StoredThread | None:
@@ -81,6 +86,17 @@ class ThreadStore:
                 (MAX_RECALLED, conversation, WINDOW),
             ).fetchall()
         return StoredThread(conversation, row[0], [SummarySentence(*line) for line in summary], recent[::-1])
+
+    def item_text(self, item_id: str, user: str) -> str | None:
+        """The text of an output item of an earlier answer to this user (empty: a tool call); None if unknown."""
+        with self._lock:
+            row = self._db.execute(
+                "SELECT coalesce(text, '') FROM items JOIN conversations c ON c.id = items.conversation"
+                " LEFT JOIN messages m ON m.conversation = items.conversation AND m.position = items.position"
+                " WHERE items.id = ? AND c.user = ?",
+                (item_id, user),
+            ).fetchone()
+        return None if row is None else str(row[0])
 
     def used(self, user: str, since: str) -> int:
         """Tokens that the user has spent from the day `since` (YYYY-MM-DD) on."""
@@ -120,6 +136,7 @@ class ThreadStore:
         ).fetchall()
         self._db.executemany("DELETE FROM messages WHERE conversation = ?", stale)
         self._db.executemany("DELETE FROM summary WHERE conversation = ?", stale)
+        self._db.executemany("DELETE FROM items WHERE conversation = ?", stale)
         self._db.executemany("DELETE FROM conversations WHERE id = ?", stale)
 
     def _append(self, turn: StoredTurn) -> None:
@@ -127,6 +144,9 @@ class ThreadStore:
         rows = [(turn.conversation, count + n, role, text) for n, (role, text) in enumerate(turn.messages)]
         self._db.executemany("INSERT INTO messages VALUES (?, ?, ?, ?)", rows)
         self._db.execute("UPDATE conversations SET messages = ? WHERE id = ?", (count + len(rows), turn.conversation))
+        *calls, message = turn.items
+        items = [*((item, turn.conversation, NO_MESSAGE) for item in calls), (message, *rows[-1][:2])]
+        self._db.executemany("INSERT INTO items VALUES (?, ?, ?)", items)
 
     def _summarise(self, conversation: str) -> None:
         """Folds the messages that have just left the window into the summary; earlier ones are not read again."""
@@ -153,18 +173,3 @@ class ThreadStore:
             "UPDATE conversations SET folded = folded + ?, updates = updates + 1 WHERE id = ?",
             (len(leaving), conversation),
         )
-
-
-def _opened(folder: Path | None) -> sqlite3.Connection:
-    if folder is None:
-        place = ":memory:"
-    else:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path = folder / "conversations.sqlite3"
-        path.touch(mode=0o600)
-        place = str(path)
-    db = sqlite3.connect(place, check_same_thread=False, isolation_level=None)
-    db.execute("PRAGMA journal_mode = WAL")
-    db.execute("PRAGMA synchronous = NORMAL")
-    db.executescript(_SCHEMA)
-    return db

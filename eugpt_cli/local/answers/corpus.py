@@ -3,7 +3,6 @@
 import functools
 import os
 import re
-import sqlite3
 import stat
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -11,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from eugpt_cli.local.answers.prose import content_words
-from eugpt_cli.local.server_config import ServeError, reason
+from eugpt_cli.local.server_config import ServeError
+from eugpt_cli.local.state_database import open_database
 
 MAX_FILE = 8 * 1024 * 1024
 """Bytes of a file beyond which it is not indexed."""
@@ -69,13 +69,7 @@ class Corpus:
         self._prefix = os.path.join(folder, "")
         self._extract = extract
         self._lock = threading.Lock()
-        try:
-            if place:
-                place.touch(mode=0o600)
-            self._db = sqlite3.connect(place or ":memory:", check_same_thread=False, isolation_level=None)
-            self._db.executescript(_SCHEMA)
-        except (OSError, sqlite3.Error) as error:
-            raise ServeError(f"cannot open the index of {folder}: {reason(error)}") from None
+        self._db = open_database(place, _SCHEMA)
 
     def refresh(self, progress: Callable[[int, int], None] | None = None) -> None:
         """Updates the index from the files; calls `progress` (done, total) while it reads many new ones."""

@@ -4,15 +4,18 @@ import base64
 import binascii
 import json
 import tomllib
+from collections.abc import Callable
 from http import HTTPStatus
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from eugpt_cli.local.event_sequence import frame
+from eugpt_cli.local.event_sequence import JSON_HEADERS, SSE_HEADERS, frame
 from eugpt_cli.local.models import ApiError
+from eugpt_cli.local.rehearsal.likeness import texts_in
 from eugpt_cli.local.rehearsal.recording import RecordedExchange
+from eugpt_cli.local.send import Reply, SendManner
 from eugpt_cli.local.server_config import ServeError, reason
 
 Cut = Literal["clean", "close", "reset", "silent"]
@@ -26,9 +29,10 @@ _KINDS = {400: "invalid_request_error", 401: "authentication_error", 403: "permi
 class ScenarioStep(BaseModel):
     """One `[[request]]` table of SCENARIO FILES in the man page.
 
-    `match`: only a request whose body holds this. `times`: for how many requests (0: all that follow). What is sent is
-    one of `body`, `text`, `events`, `raw`, `raw_base64`, `recording`, with `status` and `headers`; with none of them
-    and status 200 the server's own answer. `delay` and `delay_between` are seconds. The cut comes after
+    `match`: only a request whose decoded texts hold this. `times`: for how many requests (0: all that follow). What is
+    sent is one of `body`, `text`, `events`, `raw`, `raw_base64`, `recording`, with `status` and `headers`; with none of
+    them and status 200 the server's own answer. `conversation_id` is what such an answer, or `text`, names as its
+    conversation (empty: none). `delay` and `delay_between` are seconds. The cut comes after
     `cut_after_bytes` of the body or `cut_after_events` pieces of it: `clean` ends the HTTP message as if that were all,
     `close` ends the connection inside it, `reset` sends RST, `silent` sends nothing more and holds the line.
     """
@@ -45,6 +49,7 @@ class ScenarioStep(BaseModel):
     raw: str | None = None
     raw_base64: str | None = None
     recording: str | None = None
+    conversation_id: str | None = None
     delay: Seconds = 0.0
     delay_between: Seconds = 0.0
     cut_after_bytes: int | None = Field(None, ge=0)
@@ -53,17 +58,9 @@ class ScenarioStep(BaseModel):
 
     @model_validator(mode="after")
     def _one_answer(self) -> Self:
-        answers = [self.body, self.text, self.events, self.raw, self.raw_base64, self.recording]
-        if sum(answer is not None for answer in answers) > 1:
-            raise ValueError("only one of body, text, events, raw, raw_base64 and recording can be sent")
-        if self.status != 200 and not all(
-            answer is None for answer in (self.text, self.raw, self.raw_base64, self.recording)
-        ):
-            raise ValueError("status stands alone, or with body or events")
-        if self.cut_after_bytes is not None and self.cut_after_events is not None:
-            raise ValueError("only one of cut_after_bytes and cut_after_events can be given")
-        if self.cut != "clean" and self.cut_after_bytes is None and self.cut_after_events is None and not self.is_raw:
-            raise ValueError("cut needs cut_after_bytes or cut_after_events")
+        for wrong, words in _REFUSED:
+            if wrong(self):
+                raise ValueError(words)
         try:
             json.dumps([self.body, self.events], allow_nan=False)
         except (TypeError, ValueError):
@@ -82,6 +79,16 @@ class ScenarioStep(BaseModel):
             answer is None for answer in (self.body, self.events, self.raw, self.raw_base64, self.recording)
         )
 
+    @property
+    def may_stream(self) -> bool:
+        """Whether what is sent may be a stream of events."""
+        return self.is_ordinary or self.events is not None or self.recording is not None
+
+    @property
+    def manner(self) -> SendManner:
+        """How it is sent."""
+        return SendManner(self.delay, self.delay_between, self.cut_after_bytes, self.cut_after_events, self.cut)
+
     def raw_bytes(self) -> bytes:
         """The bytes of a raw step."""
         return (
@@ -91,34 +98,77 @@ class ScenarioStep(BaseModel):
         )
 
 
+def _answers(step: ScenarioStep) -> int:
+    answers = [step.body, step.text, step.events, step.raw, step.raw_base64, step.recording]
+    return sum(answer is not None for answer in answers)
+
+
+_REFUSED: tuple[tuple[Callable[[ScenarioStep], bool], str], ...] = (
+    (lambda s: _answers(s) > 1, "only one of body, text, events, raw, raw_base64 and recording can be sent"),
+    (
+        lambda s: s.status != 200 and bool(_answers(s)) and s.body is None and s.events is None,
+        "status stands alone, or with body or events",
+    ),
+    (
+        lambda s: s.cut_after_bytes is not None and s.cut_after_events is not None,
+        "only one of cut_after_bytes and cut_after_events can be given",
+    ),
+    (
+        lambda s: s.cut != "clean" and s.cut_after_bytes is None and s.cut_after_events is None and not s.is_raw,
+        "cut needs cut_after_bytes or cut_after_events",
+    ),
+    (
+        lambda s: not s.may_stream and (s.cut_after_events is not None or bool(s.delay_between)),
+        "cut_after_events and delay_between need a stream: events, text, recording, or no answer at all",
+    ),
+    (lambda s: s.is_raw and bool(s.headers), "headers do not go with raw bytes, which are all that is sent"),
+    (
+        lambda s: s.conversation_id is not None and not s.is_ordinary,
+        "conversation_id goes with text, or with no answer at all",
+    ),
+)
+"""What makes no sense together, and how that is said."""
+
+
 class Scenario:
-    """The steps of a scenario, each with the number of requests it is still for."""
+    """The steps of a scenario, each with the number of requests that it has answered."""
 
     def __init__(self, steps: list[ScenarioStep], recordings: dict[str, RecordedExchange]) -> None:
         self._steps = steps
-        self._left = [step.times or -1 for step in steps]
-        self.recordings = recordings
+        self._used = [0] * len(steps)
+        self._recordings = recordings
 
-    def next(self, body: str) -> ScenarioStep | None:
-        """The first step that is not used up and whose `match` the body holds; None once nothing is scripted for it."""
-        for number, step in enumerate(self._steps):
-            if self._left[number] and step.match in body:
-                self._left[number] -= self._left[number] > 0
-                return step
+    def next(self, body: str) -> tuple[int, ScenarioStep] | None:
+        """(number from 1, step): the first that is not used up and whose `match` the body's texts hold; or None."""
+        texts = texts_in(body)
+        for index, step in enumerate(self._steps):
+            if (not step.times or self._used[index] < step.times) and step.match in texts:
+                self._used[index] += 1
+                return index + 1, step
         return None
 
-    def scripted(self, step: ScenarioStep) -> tuple[int, dict[str, str], list[bytes]]:
-        """(status, headers, pieces of the body) of a step that is neither ordinary nor raw."""
+    def unused(self) -> list[str]:
+        """A line for each table that answered fewer requests than it says; one for all requests may answer none."""
+        lines = []
+        for number, (step, used) in enumerate(zip(self._steps, self._used, strict=True), 1):
+            if used < step.times or (not used and step.match):
+                match = f" (match = {json.dumps(step.match, ensure_ascii=False)})" if step.match else ""
+                share = f"used {used} of {step.times} times" if step.times > 1 else "not used"
+                lines.append(f"request {number}{match}: {share}")
+        return lines
+
+    def reply(self, step: ScenarioStep, stream: bool) -> Reply:
+        """What a step that is neither ordinary nor raw sends; a recording in the form asked for."""
         if step.recording is not None:
-            exchange = self.recordings[step.recording]
-            return exchange.status, {**exchange.headers, **step.headers}, exchange.pieces
+            reply = self._recordings[step.recording].reply(stream)
+            return Reply(reply.status, {**reply.headers, **step.headers}, reply.pieces, reply.whole)
         if step.events is not None:
-            headers = {"Content-Type": "text/event-stream; charset=utf-8", "Cache-Control": "no-cache", **step.headers}
-            return step.status, headers, [frame(event) for event in step.events]
+            return Reply(step.status, {**SSE_HEADERS, **step.headers}, [frame(event) for event in step.events])
         if isinstance(step.body, str):
-            return step.status, {"Content-Type": "text/plain; charset=utf-8", **step.headers}, [step.body.encode()]
+            headers = {"Content-Type": "text/plain; charset=utf-8", **step.headers}
+            return Reply(step.status, headers, [step.body.encode()])
         value = step.body if step.body is not None else _usual(step.status)
-        return step.status, {"Content-Type": "application/json", **step.headers}, [json.dumps(value).encode()]
+        return Reply(step.status, {**JSON_HEADERS, **step.headers}, [json.dumps(value).encode()])
 
 
 def _usual(status: int) -> dict[str, Any]:
