@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from uuid import UUID
 
-from eugpt_cli.console import Console
-from eugpt_cli.errors import ConfigError
-from eugpt_cli.local.server_config import ServeError, ServerConfig
-from eugpt_cli.settings import Options
+from eugpt_cli.errors import ConfigError, OutputError
+from eugpt_cli.local.server_config import OUTPUT_FAILED, ServeError, ServerConfig
+from eugpt_cli.settings.records import ServeOptions
+from eugpt_cli.system.console import Console
 
 
-def run(options: Options, console: Console) -> int:
+def run(options: ServeOptions, console: Console) -> int:
     """Serves as the options say: the command's exit status, or the negative number of the signal that was the end.
 
     `options` has an attribute per flag (`default_stream`, `daily_tokens`, …) and `command`, the words after `--`.
@@ -21,16 +21,18 @@ def run(options: Options, console: Console) -> int:
     except ModuleNotFoundError as error:
         raise ConfigError(f"serve needs the package {error.name}", hint="pip install 'eugpt-cli[serve]'") from None
     try:
-        with console.still():
+        with console.without_heartbeat():
             return server.run(_config(options, console), options.command, console.environ, console.out, console.note)
     except ServeError as error:
         if error.exit_code is None:
             raise ConfigError(error.message, hint=error.hint) from None
+        if error.exit_code == OUTPUT_FAILED:
+            raise OutputError(error.message) from None
         console.error(f"eugpt: serve: {error.message}")
         return error.exit_code
 
 
-def _config(options: Options, console: Console) -> ServerConfig:
+def _config(options: ServeOptions, console: Console) -> ServerConfig:
     return ServerConfig(
         host=options.host,
         port=_port(options),
@@ -47,13 +49,17 @@ def _config(options: Options, console: Console) -> ServerConfig:
         record=_path(options.record),
         upstream=options.upstream,
         upstream_key=console.environ.get("EUGPT_API_KEY"),
+        ca_file=_path(options.ca_file),
         replay=_path(options.replay),
+        journal=_path(options.journal),
+        strict=bool(options.strict),
+        cors=options.cors,
         verbose=bool(options.verbose),
         interactive=console.is_terminal(2),
     )
 
 
-def _port(options: Options) -> int:
+def _port(options: ServeOptions) -> int:
     """Where nothing is said, 8399; a free port for a command, so that two of them do not meet."""
     if options.port is not None:
         return int(options.port)

@@ -34,7 +34,7 @@ def sequence(response: Mapping[str, Any]) -> Iterator[JsonEvent]:
 
 
 def _events(response: Mapping[str, Any]) -> Iterator[JsonEvent]:
-    blank = {"status": "in_progress", "output": [], "output_text": "", "usage": None}
+    blank: dict[str, Any] = {"status": "in_progress", "output": [], "output_text": "", "usage": None}
     yield {"type": "response.created", "response": {**response, **{k: v for k, v in blank.items() if k in response}}}
     items = [item for item in response.get("output") or () if isinstance(item, dict)]
     for index, item in enumerate(items):
@@ -48,7 +48,11 @@ def _events(response: Mapping[str, Any]) -> Iterator[JsonEvent]:
 
 def _begun(item: Mapping[str, Any]) -> dict[str, Any]:
     """An item as it stands before its content."""
-    blank = {"status": "in_progress", "content": [], **(_BLANK_CALL if item.get("type") == "mcp_call" else {})}
+    blank: dict[str, Any] = {
+        "status": "in_progress",
+        "content": [],
+        **(_BLANK_CALL if item.get("type") == "mcp_call" else {}),
+    }
     return {**item, **{name: value for name, value in blank.items() if name in item}}
 
 

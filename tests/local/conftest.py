@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.program import EUGPT
+from tests.support.program import EUGPT
 
 from .clients import absent
 
@@ -24,7 +24,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 from eugpt_cli.local.server import run
 from eugpt_cli.local.server_config import ServeError, ServerConfig
 options = json.loads(sys.argv[1])
-for name in ("keys", "state", "web", "scenario", "record", "replay"):
+for name in ("keys", "state", "web", "scenario", "record", "replay", "journal", "ca_file"):
     if name in options:
         options[name] = Path(options[name])
 for name in ("projects", "files"):

@@ -76,8 +76,8 @@ def _score(asked: dict[str, Any] | None, known: dict[str, Any]) -> float:
 def _likeness(one: Any, other: Any) -> float:
     if one == other:
         return 1.0
-    texts = ["\n".join(_texts(value))[:COMPARED] for value in (one, other)]
-    return 0.9 * SequenceMatcher(None, *texts, autojunk=False).quick_ratio()
+    first, second = ("\n".join(_texts(value))[:COMPARED] for value in (one, other))
+    return 0.9 * SequenceMatcher(None, first, second, autojunk=False).quick_ratio()
 
 
 def _texts(value: Any) -> Iterator[str]:

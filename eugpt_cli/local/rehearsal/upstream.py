@@ -148,9 +148,8 @@ class Upstream:
     def _why(self, error: Exception) -> str:
         if isinstance(error, aiohttp.ClientConnectorCertificateError):
             words = getattr(error.certificate_error, "verify_message", "") or str(error.certificate_error)
-            return (
-                f"the certificate of {self._host} was rejected: {words.lower()}; --ca-file trusts a private authority"
-            )
+            hint = "--ca-file trusts a private authority"
+            return f"the certificate of {self._host} was rejected: {words.lower()}; {hint}"
         if isinstance(error, aiohttp.ClientSSLError):
             return f"no TLS connection to {self._host}: {_last_words(error)}"
         number = error.os_error.errno if isinstance(error, aiohttp.ClientConnectorError) else None
