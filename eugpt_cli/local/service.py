@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 
 from eugpt_cli.local.answers.corpus import Corpus, CorpusChunk
 from eugpt_cli.local.answers.engine import AnswerContext, EngineAnswer, Passage, answer, passages
+from eugpt_cli.local.answers.instances import instance, schema_in
 from eugpt_cli.local.answers.prose import count_tokens
 from eugpt_cli.local.answers.reading import bare, read, wrapped
 from eugpt_cli.local.answers.web_folder import WebFolder
@@ -47,8 +48,11 @@ class ResponseService:
         instructions = request.instructions or "\n\n".join(said.system) or (thread.instructions if thread else None)
         spent = sum(count_tokens(text) for text in (instructions or "", said.text, *(file.text for file in said.files)))
         self._quota.check(self._store, key.user, spent, datetime.now(UTC))
+        schema = schema_in(instructions or "")
         if scripted is not None:
             given = EngineAnswer(scripted)
+        elif schema is not None:
+            given = EngineAnswer(instance(schema, "\n".join([*(file.text for file in said.files), said.text])))
         else:
             given = answer(self._context(said, instructions, thread, corpus))
         items = output_items(given)
