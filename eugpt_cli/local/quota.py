@@ -27,16 +27,23 @@ class TokenQuota:
                 continue
             used = store.used(user, since.date().isoformat())
             if used + needed > limit:
-                raise _exceeded(name, limit, used, reset, now)
+                raise _exceeded(name, limit, used, needed, reset, now)
 
 
-def _exceeded(name: str, limit: int, used: int, reset: datetime, now: datetime) -> ApiError:
+def _exceeded(name: str, limit: int, used: int, needed: int, reset: datetime, now: datetime) -> ApiError:
     until = reset.isoformat().replace("+00:00", "Z")
     return ApiError(
         429,
         "insufficient_quota",
         f"{name}_token_limit_exceeded",
-        f"{name.capitalize()} token usage limit exceeded: {used} of {limit} used, resets at {until}",
-        extra={"period": name, "limit": limit, "used": used, "reset_at": int(reset.timestamp() * 1000)},
+        f"{name.capitalize()} token usage limit exceeded: {used} of {limit} tokens used, this request needs {needed};"
+        f" resets at {until}",
+        extra={
+            "period": name,
+            "limit": limit,
+            "used": used,
+            "needed": needed,
+            "reset_at": int(reset.timestamp() * 1000),
+        },
         headers={"Retry-After": str(int((reset - now).total_seconds()) + 1)},
     )

@@ -66,6 +66,7 @@ class Corpus:
         if not folder.is_dir():
             raise ServeError(f"no such folder: {folder}")
         self.folder = folder
+        self._root = folder.resolve()
         self._prefix = os.path.join(folder, "")
         self._extract = extract
         self._lock = threading.Lock()
@@ -121,8 +122,12 @@ class Corpus:
             found = entry.stat()
         except OSError:
             return
-        if stat.S_ISREG(found.st_mode):
+        if stat.S_ISREG(found.st_mode) and self._is_inside(entry.path):
             yield entry.path.removeprefix(self._prefix), (found.st_mtime_ns, found.st_size)
+
+    def _is_inside(self, path: str | Path) -> bool:
+        """Whether a file is in the folder after all links: one that leads out of it is left out."""
+        return Path(os.path.realpath(path)).is_relative_to(self._root)
 
     def _forget(self, path: str, first: int, beyond: int) -> None:
         self._db.execute("DELETE FROM chunks WHERE rowid >= ? AND rowid < ?", (first, beyond))
@@ -140,7 +145,7 @@ class Corpus:
 
     def _text(self, path: str, size: int) -> str:
         """The file's text; nothing for a file too large, gone, or of another kind than its name says."""
-        if size > MAX_FILE:
+        if size > MAX_FILE or not self._is_inside(self.folder / path):
             return ""
         try:
             return self._extract[os.path.splitext(path)[1].lower()]((self.folder / path).read_bytes())

@@ -61,16 +61,19 @@ class WebFolder:
         return [(_url(chunk.path), chunk) for chunk in self._corpus.search(question)]
 
     def fetch(self, url: str) -> NamedText | None:
-        """The page at a URL as text; None if the folder has no such page."""
-        parts = urlsplit(url)
-        path = unquote(parts.path).strip("/")
-        base = f"{parts.hostname}/{path}" if parts.hostname != "localhost" else path
+        """The page at a URL as text; None if the folder has no such page, or it is no URL."""
         root = self._corpus.folder.resolve()
-        for ending in _ENDINGS:
-            file = (root / (base.strip("/") + ending)).resolve()
-            if file.is_relative_to(root) and file.is_file():
-                data = file.read_bytes()
-                return NamedText(url, readable(data) if file.suffix in (".html", ".htm") else _decoded(data))
+        try:
+            parts = urlsplit(url)
+            path = unquote(parts.path).strip("/")
+            base = f"{parts.hostname}/{path}" if parts.hostname != "localhost" else path
+            for ending in _ENDINGS:
+                file = (root / (base.strip("/") + ending)).resolve()
+                if file.is_relative_to(root) and file.is_file():
+                    data = file.read_bytes()
+                    return NamedText(url, readable(data) if file.suffix in (".html", ".htm") else _decoded(data))
+        except (ValueError, OSError):  # half an IPv6 address, a NUL byte, a name that is too long, an unreadable file
+            return None
         return None
 
     def close(self) -> None:
