@@ -68,7 +68,7 @@ class HttpApp:
     async def _routed(self, request: web.BaseRequest, record: ExchangeRecord) -> web.StreamResponse:
         if record.path == "/openapi.json":
             _allow(request.method, "GET, HEAD")
-            return web.json_response(document())
+            return web.json_response(document(self._responder.default_stream))
         if record.path == RESPONSES:
             if self._cors and request.method == "OPTIONS":
                 return preflight(request)

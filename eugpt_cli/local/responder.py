@@ -54,7 +54,7 @@ class Responder:
         self._backends = backends
         self._keys = keys
         self._workers = workers
-        self._default_stream = default_stream
+        self.default_stream = default_stream
         self._patience = patience
         self._reads_all = reads_all or backends.scenario is not None
         self._note = note
@@ -115,7 +115,7 @@ class Responder:
 
     async def _own(self, record: ExchangeRecord, body: bytes, key: ApiKey, step: ScenarioStep | None) -> Reply:
         """The server's own answer, with the text and the conversation that a scenario gives it."""
-        asked, record.ignored = parse_request(body, self._default_stream)
+        asked, record.ignored = parse_request(body, self.default_stream)
         work = functools.partial(self._backends.service.respond, asked, key, step.text if step else None)
         try:
             response = await asyncio.get_running_loop().run_in_executor(self._workers, work)
@@ -133,9 +133,9 @@ class Responder:
         try:
             value = json.loads(body)
         except (ValueError, RecursionError):
-            return self._default_stream
+            return self.default_stream
         stream = value.get("stream") if isinstance(value, dict) else None
-        return stream if isinstance(stream, bool) else self._default_stream
+        return stream if isinstance(stream, bool) else self.default_stream
 
 
 def _document(response: ResponseObject, step: ScenarioStep | None) -> dict[str, Any]:
