@@ -10,6 +10,7 @@ NEEDED = {
     "test_schema.py": PYTHON / "schemathesis",
     "test_python_clients.py": PYTHON / "python",
     "test_javascript.py": MODULES / "openai",
+    "test_bats.py": MODULES / "bats" / "bin" / "bats",
 }
 
 
