@@ -1,19 +1,20 @@
 """Who is told what happens on the way of a request: an observer, which by default does nothing."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from eugpt_cli.api.request import Request
 from eugpt_cli.errors import EugptError
 
 if TYPE_CHECKING:
-    from eugpt_cli.http.transport import Response
+    from eugpt_cli.http.response import Response
 
 
 class Observer:
     """Told, and does not care."""
 
-    def sending(self, request: Request) -> None:
-        """An attempt begins."""
+    def sending(self, request: Request, is_sent: Callable[[], bool]) -> None:
+        """An attempt begins; `is_sent` says whether it is connected and has begun to send."""
 
     def answered(self, response: "Response") -> None:
         """Status and headers are there."""

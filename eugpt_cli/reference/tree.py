@@ -94,14 +94,15 @@ def bare(metavar: str) -> str:
 
 def filler(thing: Option | Argument) -> Filler:
     """How the value of an option, or an argument, is completed."""
-    word = bare(thing.metavar or "")
+    word = "" if thing.name == "label" else bare(thing.metavar or "")  # of the TEXTs only this one takes no @FILE
     words = thing.choices if isinstance(thing, Option) else ()
     words = words or LISTS.get(word, ())
     if not words and word.islower() and "|" in word:
         words = tuple(word.split("|"))
     if words:
         return Filler("words", words)
-    return Filler("profile" if thing.name == "profile" else FILLERS.get(word, ""))
+    kind = "profile" if thing.name == "profile" else FILLERS.get(word, "")
+    return Filler() if kind == "command" and isinstance(thing, Option) else Filler(kind)  # that one is a shell's line
 
 
 def _groups(commands: tuple[Command, ...]) -> tuple[Group, ...]:

@@ -1,7 +1,7 @@
 """What ask, stream, chat and raw-events share: from their options to one delivered answer."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from eugpt_cli.api.observer import Observer
@@ -11,23 +11,24 @@ from eugpt_cli.api.retry import RetryPolicy
 from eugpt_cli.api.writer import Writer
 from eugpt_cli.conversation.names import Conversations
 from eugpt_cli.conversation.thread import Thread
-from eugpt_cli.errors import EugptError, OutputError, Stopped, UsageError
+from eugpt_cli.errors import EugptError
 from eugpt_cli.http.route import route_to, target_of
 from eugpt_cli.output.activity import Verbose
-from eugpt_cli.output.destinations import destination, same_file
-from eugpt_cli.output.report import meta
-from eugpt_cli.output.writers import TextWriter, Write
+from eugpt_cli.output.destinations import destination
+from eugpt_cli.output.writers import TextWriter, Write, encode
 from eugpt_cli.run.prompt import Draft, TurnOptions, prepare
+from eugpt_cli.run.reporting import RunReport, reported
 from eugpt_cli.settings import key
 from eugpt_cli.settings.records import BatchOptions
 from eugpt_cli.system.console import Console
 from eugpt_cli.system.locks import Wait
-from eugpt_cli.text.escapes import dump, visible, visible_bytes
+from eugpt_cli.text.escapes import escaped, visible, visible_bytes
 from eugpt_cli.text.redaction import RedactingSink, Sink
 
 if TYPE_CHECKING:
     from eugpt_cli.api.exchange import DeliveryPolicy
-    from eugpt_cli.http.transport import Client
+    from eugpt_cli.http.client import Client
+    from eugpt_cli.run.checks import Checks
 
 STREAM_SILENCE = 120.0
 DOCUMENT_SILENCE = 600.0
@@ -44,38 +45,72 @@ def run(
     stream: bool,
     starts: bool = False,
     at_end: AtEnd | None = None,
+    checks: "Checks | None" = None,
+    partial: bool = False,
 ) -> None:
     """Reads the input, sends one request, writes the answer. Raises whatever went wrong, after `at_end`.
 
-    `starts`: a new name begins a conversation.
+    `starts`: a new name begins a conversation. `partial`: what is not complete, or is rejected by the checks, is
+    written all the same.
     """
     if options.dry_run or options.curl:
         thread = open_thread(options, console, starts=starts)
-        show(prepare(options, console, stream=stream)(conversation_id=thread.id), options, console)
+        draft = prepare(options, console, stream=stream, checks=checks)
+        if checks:
+            checks.confirm()
+        show(draft(conversation_id=thread.id), options, console)
         return
-    with reported(options, console) as outcome:
+    with reported(options, console) as report:
+        outcome = report.outcome
         try:
             thread = open_thread(options, console, starts=starts)
-            draft = prepare(options, console, stream=stream)
+            draft = prepare(options, console, stream=stream, checks=checks)
             line = TurnSender(options, console, thread)
+            if checks:
+                checks.confirm()
         except EugptError as fault:
             if at_end:
-                with opened(options.output, console, console.secret or "") as sink:
+                with opened(options.output, console, console.secret or "", report) as sink:
                     at_end(sink, outcome, fault)
                     raise
             raise
-        with line, opened(options.output, console, line.secret) as sink:
-            late = line.deliver(draft, sink, make_writer, outcome)
+        with line, opened(options.output, console, line.secret, report) as sink:
+            late = _delivered(line, draft, sink, make_writer, outcome, checks, partial)
             if at_end:
                 at_end(sink, outcome, late)
             if late:
                 raise late
 
 
+def _delivered(
+    line: "TurnSender",
+    draft: Draft,
+    sink: Sink,
+    make_writer: MakeWriter,
+    outcome: Outcome,
+    checks: "Checks | None",
+    partial: bool,
+) -> EugptError | None:
+    if checks is None:
+        return line.deliver(draft, sink, make_writer, outcome)
+    from eugpt_cli.run import checked_turn
+
+    make_fit = shown(sink) or str
+    return checked_turn.deliver(
+        lambda draft, collect: line.deliver(draft, sink, collect, outcome),
+        draft,
+        checks,
+        outcome,
+        lambda text: sink.write(encode(make_fit(text))),
+        partial=partial,
+    )
+
+
 @contextmanager
-def opened(path: str | None, console: Console, secret: str) -> Iterator[Sink]:
-    """Where an answer goes; it has arrived if nothing is raised in here."""
-    sink = RedactingSink(destination(path, console), secret)
+def opened(path: str | None, console: Console, secret: str, report: RunReport | None = None) -> Iterator[Sink]:
+    """Where an answer goes, measured for the report; it has arrived if nothing is raised in here."""
+    place = destination(path, console)
+    sink = RedactingSink(report.measured(place) if report else place, secret)
     try:
         yield sink
         sink.commit()
@@ -83,28 +118,15 @@ def opened(path: str | None, console: Console, secret: str) -> Iterator[Sink]:
         sink.discard()
 
 
-@contextmanager
-def reported(options: TurnOptions, console: Console) -> Iterator[Outcome]:
-    """The facts of the run, written to --meta whatever its end."""
-    outcome = Outcome()
-    if options.meta is None:
-        yield outcome
-        return
-    if same_file(options.meta, options.output):
-        raise UsageError("--meta and --output name the same file")
-    sink = destination(options.meta, console)
-    try:
-        yield outcome
-    except (EugptError, Stopped) as end:
-        with suppress(OutputError, Stopped):  # one problem is told, the first
-            _write_meta(sink, outcome, end, console)
-        raise
-    _write_meta(sink, outcome, None, console)
-
-
 def show(request: Request, options: TurnOptions | BatchOptions, console: Console) -> None:
     """What would be sent, as --dry-run or --curl have it."""
-    console.out(curl(request, options.ca_file, options.max_time) if options.curl else request.body.decode())
+    if console.is_terminal(1):  # the same JSON, but no character of a file commands the terminal
+        request = request._replace(body=escaped(request.body.decode()).encode())
+    if not options.curl:
+        console.out(request.body.decode())
+        return
+    route = route_to(request.target, options, console.environ)
+    console.out(curl(request, route, console.environ, options.max_time))
 
 
 def shown(sink: Sink) -> Callable[[str], str] | None:
@@ -122,19 +144,15 @@ def raw(sink: Sink) -> Write:
     return visible_bytes(sink.write) if sink.terminal else sink.write
 
 
-def _write_meta(sink: Sink, outcome: Outcome, end: EugptError | Stopped | None, console: Console) -> None:
-    sink = RedactingSink(sink, console.secret) if console.secret else sink
-    try:
-        sink.write(f"{dump(meta(outcome, end))}\n".encode())
-        sink.commit()
-    finally:
-        sink.discard()
-
-
 def open_thread(options: TurnOptions, console: Console, *, starts: bool = False) -> Thread:
     """The conversation that the options name. Raises ConfigError."""
-    detail = console.error if options.verbose else None
-    return Thread(Conversations(console.environ, console.note, detail), options.conversation, starts=starts)
+    return Thread(conversations(options, console), options.conversation, starts=starts)
+
+
+def conversations(options: TurnOptions | BatchOptions, console: Console) -> Conversations:
+    """The conversations that have names at the service of the options. Raises ConfigError."""
+    service = target_of(options.base_url).base_url
+    return Conversations(console.environ, service, console.note, console.error if options.verbose else None)
 
 
 class TurnSender:
@@ -145,13 +163,11 @@ class TurnSender:
         self._options = options
         self._console = console
         self.thread = thread
-        self._route = route_to(target_of(options.base_url), options.ca_file, console.environ)
+        self._route = route_to(target_of(options.base_url), options, console.environ)
         self.secret = api_key(options, console)
         self._client: Client | None = None
 
-    def deliver(
-        self, draft: Draft, sink: Sink, make_writer: MakeWriter, outcome: Outcome, watch: Observer | None = None
-    ) -> EugptError | None:
+    def deliver(self, draft: Draft, sink: Sink, make_writer: MakeWriter, outcome: Outcome) -> EugptError | None:
         """One turn; returns what went wrong."""
 
         def fresh() -> Writer:
@@ -160,13 +176,13 @@ class TurnSender:
 
         thread = self.thread
         try:
-            with thread.turn(Wait(self._options.lock_wait, self._tell_wait)):
+            with self._watched(lambda: sink.shown) as (observer, wait), thread.turn(wait):
                 client = self._open()
                 from eugpt_cli.api.exchange import deliver
 
                 request = draft(conversation_id=thread.id)
-                policy = delivery_policy(self._options, self._console, client, stream=request.stream, watch=watch)
-                with thread.learning(lambda: outcome.conversation_id):
+                policy = delivery_policy(self._options, self._console, client, observer, stream=request.stream)
+                with thread.learning(outcome):
                     deliver(request, policy, fresh, outcome, stored=thread.stored, shown=lambda: sink.shown)
         except EugptError as fault:
             return fault
@@ -180,17 +196,35 @@ class TurnSender:
             self._client.close()
 
     def _open(self) -> "Client":
-        """The client; the first time it connects while httpx is being imported."""
+        """The client; the first time it connects while the rest is being imported."""
         if self._client is None:
-            from eugpt_cli.http.dial import Preconnect
+            from eugpt_cli.http.lanes import preconnect
 
+            if self._options.verbose:
+                self._console.error(f"* connecting {self._route.shown}")
             seconds = self._options.connect_timeout
             with self._console.signals_blocked():
-                early = Preconnect(self._route, seconds)
-                from eugpt_cli.http.transport import Client
+                early = preconnect(self._route, seconds)
+                from eugpt_cli.http.client import Client
 
             self._client = Client(self._route, self.secret, connect_timeout=seconds, early=early)
         return self._client
+
+    @contextmanager
+    def _watched(self, shown: Callable[[], bool]) -> Iterator[tuple[Observer, Wait]]:
+        """Who observes a turn, and how it waits for its conversation; a terminal shows what is being waited for."""
+        console, seconds = self._console, self._options.lock_wait
+        observer = Verbose(console.error) if self._options.verbose else Observer()
+        if not console.has_status_line:
+            yield observer, Wait(seconds, self._tell_wait)
+            return
+        from eugpt_cli.output.status_line import SignsOfLife, StatusLine
+
+        signs = SignsOfLife(StatusLine(dim=not console.environ.get("NO_COLOR")), observer, shown)
+        if self.thread.stored:
+            signs.waiting_for("waiting for another run", of=seconds)
+        with console.showing(signs):
+            yield signs, Wait(seconds)
 
     def _tell_wait(self) -> None:
         if self._console.is_terminal(2):
@@ -199,7 +233,7 @@ class TurnSender:
 
 
 def delivery_policy(
-    options: TurnOptions, console: Console, client: "Client", *, stream: bool, watch: Observer | None = None
+    options: TurnOptions, console: Console, client: "Client", observer: Observer, *, stream: bool
 ) -> "DeliveryPolicy":
     """How the options want requests to be delivered."""
     from eugpt_cli.api.exchange import DeliveryPolicy
@@ -208,7 +242,7 @@ def delivery_policy(
         client,
         options.timeout or (STREAM_SILENCE if stream else DOCUMENT_SILENCE),
         RetryPolicy(options.retries, options.retry_unsafe, console.left),
-        Verbose(console.error) if options.verbose else watch or Observer(),
+        observer,
     )
 
 

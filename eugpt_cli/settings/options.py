@@ -51,16 +51,17 @@ PROFILE = Option(
     metavar="NAME",
     variable="EUGPT_PROFILE",
 )
+BASE_URL = Option(
+    "base_url",
+    ("--base-url",),
+    "where the service is",
+    metavar="URL",
+    variable="EUGPT_BASE_URL",
+    default="https://chat.eugpt.ai/v1",
+    in_profile=True,
+)
 ROUTE = (
-    Option(
-        "base_url",
-        ("--base-url",),
-        "where the service is",
-        metavar="URL",
-        variable="EUGPT_BASE_URL",
-        default="https://chat.eugpt.ai/v1",
-        in_profile=True,
-    ),
+    BASE_URL,
     Option("api_key_file", ("--api-key-file",), "read the key from a file", metavar="PATH"),
     PROFILE,
     Option(
@@ -69,6 +70,22 @@ ROUTE = (
         "trust these certificates instead of the system's",
         metavar="PATH",
         variable="EUGPT_CA_FILE",
+        in_profile=True,
+    ),
+    Option(
+        "client_cert",
+        ("--client-cert",),
+        "present this client certificate (PEM, with its key or --client-key)",
+        metavar="PATH",
+        variable="EUGPT_CLIENT_CERT",
+        in_profile=True,
+    ),
+    Option(
+        "client_key",
+        ("--client-key",),
+        "the key of the client certificate (PEM, without a passphrase)",
+        metavar="PATH",
+        variable="EUGPT_CLIENT_KEY",
         in_profile=True,
     ),
     Option(
@@ -109,12 +126,7 @@ SERVICE = (
         default=2,
         in_profile=True,
     ),
-    Option(
-        "retry_unsafe",
-        ("--retry-unsafe",),
-        "retry also where a turn may then be stored twice",
-        kind="flag",
-    ),
+    Option("retry_unsafe", ("--retry-unsafe",), "retry also where a turn may then be stored twice", kind="flag"),
 )
 CONTENT = (
     Option(
@@ -147,18 +159,46 @@ NOTES = (
     Option("quiet", ("-q", "--quiet"), "no notes on stderr", kind="flag"),
     Option("verbose", ("-v", "--verbose"), "tell request, response, retries and tools on stderr", kind="flag"),
 )
+JOURNAL = (
+    Option(
+        "log",
+        ("--log",),
+        "append a line about the run to this journal, also on failure",
+        metavar="PATH",
+        variable="EUGPT_LOG",
+        in_profile=True,
+    ),
+    Option("label", ("--label",), "put this label into the journal's line", metavar="TEXT"),
+)
 SHARED = (
     *CONTENT,
+    Option("require_input", ("--require-input",), "fail if standard input or a file is empty", kind="flag"),
     Option("output", ("-o", "--output"), "write the answer to this file, all or nothing", metavar="PATH"),
-    Option("meta", ("--meta",), "write the facts of the run to this file, also on failure", metavar="PATH"),
+    Option(
+        "meta",
+        ("--meta",),
+        "write the facts of the run to this file, also on failure",
+        metavar="PATH",
+        variable="EUGPT_META",
+        in_profile=True,
+    ),
+    *JOURNAL,
     *SERVICE,
     *NOTES,
     Option("dry_run", ("--dry-run",), "print the request body and exit", kind="flag"),
     Option("curl", ("--curl",), "print an equivalent curl command and exit", kind="flag"),
 )
+CHECKS = (
+    Option(
+        "extract", ("--extract",), "print only the JSON value or the first fenced block", "text", "json|code[:LANG]"
+    ),
+    Option("schema", ("--schema",), "accept only JSON that is valid against this JSON Schema", metavar="FILE"),
+    Option("check", ("--check",), "accept only what this shell command accepts as its input", metavar="COMMAND"),
+    Option("again", ("--again",), "ask again after a rejected answer, at most N times", "number", "N", default=0),
+)
 ASK = (
     Option("json", ("--json",), "print the whole response document", kind="flag"),
-    Option("extract", ("--extract",), "print only the first fenced block: code or code:LANG", metavar="code[:LANG]"),
+    *CHECKS,
     Option("partial", ("--partial",), "print what has arrived also on failure", kind="flag"),
 )
 CHAT = (
@@ -182,13 +222,25 @@ BATCH = (
     Option("resume", ("--resume",), "go on with the output: skip what has succeeded, run the rest", kind="flag"),
     Option("ordered", ("--ordered",), "rows in the order of the input", kind="flag"),
     Option("full", ("--full",), "rows with the whole response document", kind="flag"),
-    Option("max_errors", ("--max-errors",), "stop when so many items have failed", kind="count", metavar="N"),
+    Option(
+        "prune", ("--prune",), "with --resume, drop the rows of items that are not in the input any more", kind="flag"
+    ),
+    Option("max_errors", ("--max-errors",), "stop after N failed items", kind="count", metavar="N"),
+    Option("max_items", ("--max-items",), "stop after N items; exit 91 if more are left", kind="count", metavar="N"),
+    Option(
+        "max_tokens",
+        ("--max-tokens",),
+        "stop when the answers have taken N tokens; exit 91 if items are left",
+        kind="count",
+        metavar="N",
+    ),
     Option(
         "shard",
         ("--shard",),
         "only the K-th of N shares of the items, by a hash of their ids; auto asks Slurm or Kubernetes",
         metavar="K/N|auto",
     ),
+    *CHECKS,
     Option("summary", ("--summary",), "write counts, tokens and times to this file, also on failure", metavar="PATH"),
     *SERVICE,
     *NOTES,
@@ -275,6 +327,8 @@ DOCTOR = (*ROUTE, JSON, ERRORS)
 EXIT_CODES = (JSON, ERRORS)
 
 CONVERSATION = (
+    BASE_URL,
+    PROFILE,
     Option("json", ("--json",), "the list as a JSON array", kind="flag"),
     Option("quiet", ("-q", "--quiet"), "no notes on stderr", kind="flag"),
     ERRORS,

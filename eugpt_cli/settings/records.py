@@ -3,19 +3,22 @@
 from eugpt_cli.settings.resolving import Options
 
 
+class JournalOptions(Options):
+    log: str | None
+    label: str | None
+
+
 class NotesOptions(Options):
     errors: str
     quiet: bool
     verbose: bool
 
 
-class RouteOptions(Options):
-    base_url: str
-    api_key_file: str | None
-    profile: str | None
-    ca_file: str | None
-    connect_timeout: float
-    timeout: float | None
+class ChecksOptions(Options):
+    extract: str | None
+    schema: str | None
+    check: str | None
+    again: int
 
 
 class ContentOptions(Options):
@@ -28,23 +31,34 @@ class ContentOptions(Options):
     no_stdin: bool
 
 
+class RouteOptions(Options):
+    base_url: str
+    api_key_file: str | None
+    profile: str | None
+    ca_file: str | None
+    client_cert: str | None
+    client_key: str | None
+    connect_timeout: float
+    timeout: float | None
+
+
 class ServiceOptions(RouteOptions):
     max_time: float | None
     retries: int
     retry_unsafe: bool
 
 
-class SharedOptions(NotesOptions, ContentOptions, ServiceOptions):
+class SharedOptions(JournalOptions, NotesOptions, ContentOptions, ServiceOptions):
+    require_input: bool
     output: str | None
     meta: str | None
     dry_run: bool
     curl: bool
 
 
-class AskOptions(SharedOptions):
+class AskOptions(ChecksOptions, SharedOptions):
     prompt: str | None
     json: bool
-    extract: str | None
     partial: bool
 
 
@@ -66,7 +80,7 @@ class RawEventsOptions(SharedOptions):
     trailer: bool
 
 
-class BatchOptions(NotesOptions, ContentOptions, ServiceOptions):
+class BatchOptions(NotesOptions, ChecksOptions, ContentOptions, ServiceOptions):
     paths: list[str]
     lines: bool
     files: bool
@@ -75,7 +89,10 @@ class BatchOptions(NotesOptions, ContentOptions, ServiceOptions):
     resume: bool
     ordered: bool
     full: bool
+    prune: bool
     max_errors: int | None
+    max_items: int | None
+    max_tokens: int | None
     shard: str | None
     summary: str | None
     dry_run: bool
@@ -85,6 +102,8 @@ class BatchOptions(NotesOptions, ContentOptions, ServiceOptions):
 class ConversationOptions(Options):
     action: str | None
     words: list[str]
+    base_url: str
+    profile: str | None
     json: bool
     quiet: bool
     errors: str

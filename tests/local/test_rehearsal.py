@@ -55,3 +55,17 @@ def test_the_retry_is_told_as_the_readme_says(tmp_path: Path) -> None:
     assert promised
     assert told.returncode == 0
     assert promised[1] in told.stderr.splitlines()
+
+
+APP = """
+from openai import OpenAI
+
+with OpenAI(max_retries=0) as client:
+    print(client.responses.create(model="auto", input="What is 6 * 7?").output_text)
+"""
+
+
+def test_an_sdk_as_the_readme_says(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text(APP)
+    app = run(tmp_path, "SDKs of the Responses API work against it too")
+    assert (app.returncode, app.stdout) == (0, "6 * 7 = 42\n"), app.stderr
