@@ -262,8 +262,27 @@ SERVE = (
     Option(
         "upstream", ("--upstream",), "base URL of the service that answers, asked with EUGPT_API_KEY", metavar="URL"
     ),
-    Option("replay", ("--replay",), "answer with the exchanges that --record stored here", metavar="DIR"),
-    Option("verbose", ("-v", "--verbose"), "a line for each request on stderr", kind="flag"),
+    Option(
+        "ca_file",
+        ("--ca-file",),
+        "PEM file of certificates to trust for --upstream instead of the system's",
+        metavar="PATH",
+    ),
+    Option(
+        "replay",
+        ("--replay",),
+        "answer with the exchanges that --record stored here; with --record and --upstream, ask for missing ones",
+        metavar="DIR",
+    ),
+    Option("journal", ("--journal",), "append a JSON line for each request and what answered it", metavar="FILE"),
+    Option(
+        "strict",
+        ("--strict",),
+        "exit with 82 when COMMAND exits with 0 and leaves tables of --scenario unused",
+        kind="flag",
+    ),
+    Option("cors", ("--cors",), "let pages of this origin call the server from a browser; * is any", metavar="ORIGIN"),
+    Option("verbose", ("-v", "--verbose"), "print a line for each request on stderr", kind="flag"),
     ERRORS,
 )
 JSON = Option("json", ("--json",), "as JSON", kind="flag")
