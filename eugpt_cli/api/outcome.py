@@ -32,6 +32,10 @@ class Outcome:
     answer: "ByteDigest | None" = None  # what was written of the answer, where somebody wants to know
     conversation_told: Callable[[], None] = lambda: None  # called once the service has named the conversation
 
+    def start(self) -> None:
+        """It starts now, and not when this was made."""
+        self.started, self.at = time.monotonic(), time.time()
+
     def learn_conversation(self, told: str | None) -> None:
         """The service has named the conversation, or has not; the first name counts."""
         if told and not self.conversation_id:

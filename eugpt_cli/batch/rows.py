@@ -12,7 +12,7 @@ from eugpt_cli.api.outcome import Outcome
 from eugpt_cli.batch.identity import Arrivals
 from eugpt_cli.batch.items import Item
 from eugpt_cli.errors import EugptError
-from eugpt_cli.output.report import error_fields
+from eugpt_cli.output.report import error_fields, measures, utc
 from eugpt_cli.output.writers import encode
 from eugpt_cli.text.redaction import MASK, SHORTEST
 
@@ -97,6 +97,8 @@ def maker(full: bool, secret: str, *, usage: bool = False) -> MakeRow:
             "error": error_fields(fault) if fault else None,
             "attempts": outcome.attempts,
             "seconds": round(seconds, 3),
+            "at": utc(outcome.at),
+            **measures(outcome),
             **_identity(item, fault),
         }
         if usage:

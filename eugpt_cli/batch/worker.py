@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from threading import Event
+from typing import TYPE_CHECKING
 
 from eugpt_cli.api.exchange import DeliveryPolicy, annotate, deliver
 from eugpt_cli.api.observer import Observer
@@ -18,7 +19,12 @@ from eugpt_cli.batch.rows import AnswerRecorder, MakeRow, Rows
 from eugpt_cli.batch.statistics import Statistics
 from eugpt_cli.errors import Busy, ConfigError, EugptError, LocalError, StatusError, Truncated
 from eugpt_cli.http.transport import Client
+from eugpt_cli.output.writers import encode
+from eugpt_cli.text.digest import ByteDigest
 from eugpt_cli.text.escapes import brief
+
+if TYPE_CHECKING:
+    from eugpt_cli.batch.item_journal import ItemJournal
 
 LONGEST_NAME = 60  # of an item in a line on standard error
 
@@ -27,8 +33,8 @@ LONGEST_NAME = 60  # of an item in a line on standard error
 class WorkerContext:
     """What the workers share.
 
-    `lock` keeps other processes out of a conversation; `admit` says whether one more item may be asked, `ended` is
-    called for each that has been; `tell` is given a line for each retry.
+    `lock` keeps other processes out of a conversation, `turn_ended` is called with how a turn in it ended; `admit` says
+    whether one more item may be asked, `ended` is called for each that has been; `tell` is given a line for each retry.
     """
 
     client: Client
@@ -40,6 +46,8 @@ class WorkerContext:
     make_row: MakeRow
     statistics: Statistics
     lock: Callable[[str], AbstractContextManager[None]]
+    turn_ended: Callable[[str, EugptError | None], None]
+    journal: "ItemJournal | None"
     admit: Callable[[], bool]
     ended: Callable[[EugptError | None, Outcome], None]
     tell: Callable[[str], None] | None
@@ -70,7 +78,7 @@ class Worker(Observer):
                 with self._turn(item.request):
                     if not self._begin():
                         return
-                    outcome.started = time.monotonic()
+                    outcome.start()
                     fault = self._ask(item.request, outcome)
             except Busy as busy:
                 fault = busy
@@ -85,12 +93,19 @@ class Worker(Observer):
 
     def _write(self, item: Item, fault: EugptError | None) -> float:
         """The row; returns how long the item has taken, in seconds."""
-        outcome = self._outcome
+        outcome, context = self._outcome, self._context
         seconds = time.monotonic() - outcome.started
-        self._context.rows.write(item, self._context.make_row(item, outcome, self._answer, fault, seconds))
+        outcome.answer = None if fault else ByteDigest(encode(context.client.masked(self._answer.text)))
+        try:
+            context.rows.write(item, context.make_row(item, outcome, self._answer, fault, seconds))
+        finally:
+            if context.journal:
+                context.journal.end(item, outcome, fault)
         return seconds
 
     def sending(self, request: Request, is_sent: Callable[[], bool]) -> None:
+        if self._item and self._context.journal:
+            self._context.journal.begin(self._item, self._outcome)
         if self._item and self._item.is_turn and self._outcome.attempts == 1:
             self._context.rows.mark(self._item, partial(self._unfinished, self._item, self._outcome))
 
@@ -109,15 +124,18 @@ class Worker(Observer):
         return self._context.lock(request.conversation_id) if request.conversation_id else nullcontext()
 
     def _ask(self, request: Request, outcome: Outcome) -> EugptError | None:
+        fault: EugptError | None = None
         try:
             deliver(request, self._policy, self._fresh, outcome, stored=request.conversation_id is not None)
+            self._context.limiter.success()
         except LocalError:
             raise
-        except EugptError as fault:
-            self._feel(fault)
-            return fault
-        self._context.limiter.success()
-        return None
+        except EugptError as error:
+            self._feel(error)
+            fault = error
+        if request.conversation_id:
+            self._context.turn_ended(request.conversation_id, fault)
+        return fault
 
     def _fresh(self) -> AnswerRecorder:
         self._answer = AnswerRecorder()

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from functools import lru_cache, partial
 from signal import SIGPIPE
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from eugpt_cli.api.outcome import Outcome
 from eugpt_cli.batch import items
 from eugpt_cli.batch.identity import identified
 from eugpt_cli.batch.items import Defaults, Item
@@ -25,11 +27,14 @@ from eugpt_cli.output.destinations import destination, direct
 from eugpt_cli.output.report import exit_code
 from eugpt_cli.output.writers import encode
 from eugpt_cli.run import prompt, turn
+from eugpt_cli.run.reporting import open_journal
 from eugpt_cli.settings.records import BatchOptions
 from eugpt_cli.system import files
 from eugpt_cli.system.console import Console
-from eugpt_cli.system.locks import Wait
 from eugpt_cli.text.escapes import visible
+
+if TYPE_CHECKING:
+    from eugpt_cli.output.journal import Journal
 
 MOST_JOBS = 1000
 
@@ -41,27 +46,49 @@ def run(options: BatchOptions, console: Console) -> int:
         raise UsageError("--prune goes with --resume")
     share = shard(options.shard, console.environ)
     source = _source(options, console)
-    names = turn.conversations(options, console)
-    mine = filter(share.takes, _items(source, options, console, names))
     if options.dry_run or options.curl:
+        mine = filter(share.takes, _items(source, options, console, turn.conversations(options, console)))
         return _show(identified(mine, RowStream(console.write, lambda: None, ordered=False)), options, console)
-    _check_outputs(options)
-    summary = destination(options.summary, console) if options.summary else None
-    try:
-        end, facts = _go(options, console, source, mine, names)
-        if summary:
-            summary.write(orjson.dumps(facts, option=orjson.OPT_APPEND_NEWLINE))
-            summary.commit()
-    finally:
-        if summary:
-            summary.discard()
-    if end:
-        raise end
+    _check_outputs(options, console)
+    journal = open_journal(options, console)
+    outcome = Outcome()
+    with journal.run(outcome) if journal else nullcontext(), _summary(options, console) as summarize:
+        names = turn.conversations(options, console)
+        mine = filter(share.takes, _items(source, options, console, names))
+        end, facts = _go(options, console, source, mine, names, journal)
+        summarize(facts)
+        if journal:
+            journal.add(outcome, end, summary=facts)
+        if end:
+            raise end
     return 0
 
 
+@contextmanager
+def _summary(options: BatchOptions, console: Console) -> Iterator[Callable[[Mapping[str, Any]], None]]:
+    """What writes the facts to --summary, if there is to be one."""
+    if options.summary is None:
+        yield lambda facts: None
+        return
+    sink = destination(options.summary, console)
+
+    def write(facts: Mapping[str, Any]) -> None:
+        sink.write(orjson.dumps(facts, option=orjson.OPT_APPEND_NEWLINE))
+        sink.commit()
+
+    try:
+        yield write
+    finally:
+        sink.discard()
+
+
 def _go(
-    options: BatchOptions, console: Console, source: _InputLines, mine: Iterator[Item], names: Conversations
+    options: BatchOptions,
+    console: Console,
+    source: _InputLines,
+    mine: Iterator[Item],
+    names: Conversations,
+    journal: Journal | None,
 ) -> tuple[EugptError | Stopped | None, dict[str, Any]]:
     """How it has ended, and the facts for --summary."""
     started = time.monotonic()
@@ -69,11 +96,12 @@ def _go(
     secret = turn.api_key(options, console)
     rows = _rows(options, console)
     from eugpt_cli.batch.batch_run import BatchRun
+    from eugpt_cli.batch.item_journal import ItemJournal
     from eugpt_cli.http.transport import Client
 
     client = Client(route, secret, connect_timeout=options.connect_timeout, keep=options.jobs)
     batch = BatchRun(options, console, client, rows, identified(mine, rows), source.share)
-    end = batch.run(options.timeout or turn.DOCUMENT_SILENCE, lambda name: names.lock(name, Wait(options.lock_wait)))
+    end = batch.run(options.timeout or turn.DOCUMENT_SILENCE, names, ItemJournal(journal) if journal else None)
     seconds = time.monotonic() - started
     if not (isinstance(end, Stopped) and end.signum == SIGPIPE):
         more = "; --resume continues with the rest" if _is_resumed(end, batch.stopped, rows) else ""
@@ -88,13 +116,14 @@ def _is_resumed(end: EugptError | Stopped | None, stopped: bool, rows: Rows) -> 
     return passes and isinstance(rows, Ledger) and (stopped or not (end is None or isinstance(end, Partial)))
 
 
-def _check_outputs(options: BatchOptions) -> None:
+def _check_outputs(options: BatchOptions, console: Console) -> None:
     """Raises UsageError where a file would be read and written at once, or written twice."""
     inputs: list[str | int] = [path for path in options.paths if path != "-"] or [0]
     output = ("standard output", 1) if options.output in (None, "-") else ("--output", options.output)
     named: list[tuple[str, str | int | None]] = [("the input", source) for source in inputs]
     seen: dict[Hashable, str] = {}
-    for what, path in [*named, output, ("--summary", options.summary)]:
+    log = options.log and files.expand(options.log, console.environ)
+    for what, path in [*named, output, ("--summary", options.summary), ("--log", log)]:
         file = None if path in (None, "-") else files.identity(path)
         if file is not None and seen.setdefault(file, what) != what:
             raise UsageError(f"{seen[file]} and {what} are the same file")

@@ -221,6 +221,7 @@ BATCH = (
         metavar="K/N|auto",
     ),
     Option("summary", ("--summary",), "write counts, tokens and times to this file, also on failure", metavar="PATH"),
+    *JOURNAL,
     *SERVICE,
     *NOTES,
     Option("dry_run", ("--dry-run",), "print the request bodies and exit", kind="flag"),

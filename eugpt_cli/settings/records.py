@@ -71,7 +71,7 @@ class RawEventsOptions(SharedOptions):
     trailer: bool
 
 
-class BatchOptions(NotesOptions, ContentOptions, ServiceOptions):
+class BatchOptions(JournalOptions, NotesOptions, ContentOptions, ServiceOptions):
     paths: list[str]
     lines: bool
     files: bool
