@@ -95,18 +95,18 @@ FENCE = re.compile(r"([ \t]*)(`{3,}|~{3,})[ \t]*([^\s`]*)[^`]*")
 def fenced_blocks(text: str) -> Iterator[tuple[str, str]]:
     """Language and content of each (CommonMark, section 4.5), but of any indentation: they stand in lists, too."""
     indent = fence = language = ""
-    write_events: list[str] = []
+    block: list[str] = []
     for line in text.split("\n"):
         word = line.strip()
         if not fence:
             if found := FENCE.fullmatch(line):
                 indent, fence, language = found.groups()
-                write_events = []
+                block = []
         elif len(word) >= len(fence) and not word.strip(fence[0]):
-            yield language, "\n".join(write_events)
+            yield language, "\n".join(block)
             fence = ""
         else:
-            write_events.append(line.removeprefix(indent))
+            block.append(line.removeprefix(indent))
 
 
 class ExtractWriter(TextWriter):
