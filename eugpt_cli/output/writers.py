@@ -189,11 +189,13 @@ def member(raw: bytes, name: str) -> bytes:
 
 
 class NdjsonWriter:
-    """Every event's data as one line, as it came."""
+    """Every event's data as one line, as it came; `seen` are the types of events until one `matched`."""
 
     def __init__(self, write: Write, types: tuple[str, ...]) -> None:
         self._write = write
         self._types = types
+        self.seen: dict[str, None] = {}
+        self.matched = not types
 
     def write_events(self, chunk: bytes, events: Sequence[Event | DeltaRun]) -> None:
         lines: list[bytes] = []
@@ -204,6 +206,9 @@ class NdjsonWriter:
         finally:  # an event that is no line does not hide those before it
             if lines:
                 self._write(b"".join(lines))
+        if not self.matched:
+            self.matched = bool(lines)
+            self.seen.update(dict.fromkeys(event.type for event in events))
 
     def document(self, document: Mapping[str, Any], raw: bytes) -> None:
         self._write(one_line(raw.removeprefix(BOM_UTF8).strip()))

@@ -15,6 +15,8 @@ from eugpt_cli.system.console import Console
 
 TurnOptions = AskOptions | StreamOptions | ChatOptions | RawEventsOptions
 Draft = Callable[..., Request]  # a request but for its conversation_id, which the lock may have to be waited for
+PROJECT_HINT = "give the id of the project, such as 1c8b9a7f-2d3e-4f5a-9b8c-7d6e5f4a3b2c, not its name"
+FILE_HINT = "give the id of an uploaded file; a file on this machine is sent with -f PATH"
 
 
 def prepare(options: TurnOptions, console: Console, *, stream: bool) -> Draft:
@@ -23,15 +25,15 @@ def prepare(options: TurnOptions, console: Console, *, stream: bool) -> Draft:
     given = fields(options)
     text = _input(options, console)
     if not text and not given["file_ids"]:
-        raise UsageError("nothing to send", hint="give a prompt, or pipe text into standard input")
+        raise UsageError("nothing to send", hint="give a prompt, such as: eugpt ask 'Hello', or pipe text into it")
     return partial(build, target, text, stream=stream, **given)
 
 
 def fields(options: TurnOptions | BatchOptions) -> dict[str, Any]:
     """What the options set of a request besides its text and its conversation. Raises UsageError or InputError."""
     return {
-        "project_id": resolving.uuid(options.project, "--project") if options.project else None,
-        "file_ids": [resolving.uuid(file_id, "--file-id") for file_id in options.file_id],
+        "project_id": resolving.uuid(options.project, "--project", PROJECT_HINT) if options.project else None,
+        "file_ids": [resolving.uuid(file_id, "--file-id", FILE_HINT) for file_id in options.file_id],
         "instructions": instructions(options.instructions),
     }
 

@@ -22,7 +22,7 @@ from eugpt_cli.settings import key
 from eugpt_cli.settings.records import BatchOptions
 from eugpt_cli.system.console import Console
 from eugpt_cli.system.locks import Wait
-from eugpt_cli.text.escapes import visible, visible_bytes
+from eugpt_cli.text.escapes import escaped, visible, visible_bytes
 from eugpt_cli.text.redaction import RedactingSink, Sink
 
 if TYPE_CHECKING:
@@ -87,6 +87,8 @@ def opened(path: str | None, console: Console, secret: str, report: RunReport | 
 
 def show(request: Request, options: TurnOptions | BatchOptions, console: Console) -> None:
     """What would be sent, as --dry-run or --curl have it."""
+    if console.is_terminal(1):  # the same JSON, but no character of a file commands the terminal
+        request = request._replace(body=escaped(request.body.decode()).encode())
     console.out(curl(request, options.ca_file, options.max_time) if options.curl else request.body.decode())
 
 

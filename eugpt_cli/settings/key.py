@@ -7,6 +7,15 @@ from eugpt_cli.errors import ConfigError
 from eugpt_cli.system import files
 
 UNMASKED = '"\\'  # no key holds these (RFC 6750, section 2.1), and JSON spells them otherwise than the masks do
+QUOTES = "\"'`“”‘’"
+NAMES = {
+    " ": "space",
+    "\t": "tab",
+    "\r": "carriage return (from a file with Windows line ends?)",
+    "\n": "line break",
+    '"': "quote",
+    "\\": "backslash",
+}
 
 
 class Key(NamedTuple):
@@ -33,11 +42,25 @@ def find(api_key_file: str | None, environ: Mapping[str, str], profile: Mapping[
             hint="export EUGPT_API_KEY=eugpt_…, or try it without an account: eugpt serve -- eugpt ask hello",
         )
     value = found.read()
-    if not value or any(not "!" <= character <= "~" or character in UNMASKED for character in value):
-        raise ConfigError(
-            f"the API key of {found.name} is empty or holds a space, quote, backslash, control or non-ASCII character"
-        )
+    if problem := _problem(value):
+        raise ConfigError(f"the API key in {found.name} {problem}")
     return Key(value, found)
+
+
+def _problem(value: str) -> str | None:
+    """What keeps the value from being a key, and where, without a character of the key itself."""
+    if not value:
+        return "is empty"
+    if value[:7].rstrip().lower() == "bearer":
+        return "begins with the word Bearer; give the key alone"
+    if value[0] in QUOTES or value[-1] in QUOTES:
+        return "is in quotes; give the key without them"
+    for position, character in enumerate(value, 1):
+        if not "!" <= character <= "~" or character in UNMASKED:
+            name = NAMES.get(character) or ("control character" if character < " " or character == "\x7f" else None)
+            where = "at its end" if position == len(value) else f"at character {position} of {len(value)}"
+            return f"has a {name or 'non-ASCII character'} {where}"
+    return None
 
 
 def source(api_key_file: str | None, environ: Mapping[str, str], profile: Mapping[str, Any]) -> KeySource | None:

@@ -11,7 +11,7 @@ HOUSE = Path(eugpt_cli.__file__).parent
 FLOORS = [
     {"__main__"},
     {"cli", "reference"},
-    {"commands"},
+    {"commands", "mistakes"},
     {"chat", "batch", "local"},
     {"run"},
     {"conversation"},
