@@ -67,10 +67,11 @@ def meta(outcome: Outcome, end: EugptError | Stopped | None) -> dict[str, Any]:
         "model": outcome.model,
         "status": outcome.status,
         "http_status": outcome.http_status,
-        "attempts": outcome.attempts,
+        "attempts": outcome.all_attempts,
+        "tries": outcome.tries,
         "events": outcome.events,
         "tools": outcome.tools,
-        "usage": outcome.usage,
+        "usage": outcome.all_usage,
         **measures(outcome),
         "seconds": {
             "answered": _since(outcome, outcome.answered_at),

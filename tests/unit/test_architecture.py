@@ -27,6 +27,7 @@ ALONE = {"local"}
 DOORS = {
     "httpx": {"http/transport"},
     "typer": {"cli"},
+    "jsonschema_rs": {"run/schema"},
     "aiohttp": {"local"},
     "pydantic": {"local"},
     "prompt_toolkit": {"chat/keyboard"},
