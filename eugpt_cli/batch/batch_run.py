@@ -18,7 +18,7 @@ from eugpt_cli.batch.worker import Worker, WorkerContext, unfinished
 from eugpt_cli.batch.workers import Workers
 from eugpt_cli.conversation.names import Conversations
 from eugpt_cli.errors import EugptError, OutputError, Partial, Stopped
-from eugpt_cli.http.transport import Client
+from eugpt_cli.http.client import Client
 from eugpt_cli.settings.records import BatchOptions
 from eugpt_cli.system.console import Console
 from eugpt_cli.system.locks import Wait

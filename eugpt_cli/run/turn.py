@@ -27,7 +27,7 @@ from eugpt_cli.text.redaction import RedactingSink, Sink
 
 if TYPE_CHECKING:
     from eugpt_cli.api.exchange import DeliveryPolicy
-    from eugpt_cli.http.transport import Client
+    from eugpt_cli.http.client import Client
     from eugpt_cli.run.checks import Checks
 
 STREAM_SILENCE = 120.0
@@ -122,7 +122,11 @@ def show(request: Request, options: TurnOptions | BatchOptions, console: Console
     """What would be sent, as --dry-run or --curl have it."""
     if console.is_terminal(1):  # the same JSON, but no character of a file commands the terminal
         request = request._replace(body=escaped(request.body.decode()).encode())
-    console.out(curl(request, options.ca_file, options.max_time) if options.curl else request.body.decode())
+    if not options.curl:
+        console.out(request.body.decode())
+        return
+    route = route_to(request.target, options, console.environ)
+    console.out(curl(request, route, console.environ, options.max_time))
 
 
 def shown(sink: Sink) -> Callable[[str], str] | None:
@@ -159,7 +163,7 @@ class TurnSender:
         self._options = options
         self._console = console
         self.thread = thread
-        self._route = route_to(target_of(options.base_url), options.ca_file, console.environ)
+        self._route = route_to(target_of(options.base_url), options, console.environ)
         self.secret = api_key(options, console)
         self._client: Client | None = None
 
@@ -192,14 +196,16 @@ class TurnSender:
             self._client.close()
 
     def _open(self) -> "Client":
-        """The client; the first time it connects while httpx is being imported."""
+        """The client; the first time it connects while the rest is being imported."""
         if self._client is None:
-            from eugpt_cli.http.dial import Preconnect
+            from eugpt_cli.http.lanes import preconnect
 
+            if self._options.verbose:
+                self._console.error(f"* connecting {self._route.shown}")
             seconds = self._options.connect_timeout
             with self._console.signals_blocked():
-                early = Preconnect(self._route, seconds)
-                from eugpt_cli.http.transport import Client
+                early = preconnect(self._route, seconds)
+                from eugpt_cli.http.client import Client
 
             self._client = Client(self._route, self.secret, connect_timeout=seconds, early=early)
         return self._client

@@ -73,6 +73,22 @@ ROUTE = (
         in_profile=True,
     ),
     Option(
+        "client_cert",
+        ("--client-cert",),
+        "present this client certificate (PEM, with its key or --client-key)",
+        metavar="PATH",
+        variable="EUGPT_CLIENT_CERT",
+        in_profile=True,
+    ),
+    Option(
+        "client_key",
+        ("--client-key",),
+        "the key of the client certificate (PEM, without a passphrase)",
+        metavar="PATH",
+        variable="EUGPT_CLIENT_KEY",
+        in_profile=True,
+    ),
+    Option(
         "connect_timeout",
         ("--connect-timeout",),
         "longest wait for a connection",
