@@ -19,7 +19,7 @@ from eugpt_cli.batch.items import Defaults, Item
 from eugpt_cli.batch.ledger import Ledger
 from eugpt_cli.batch.row_stream import RowStream
 from eugpt_cli.batch.rows import Rows
-from eugpt_cli.batch.shard import shard
+from eugpt_cli.batch.shard import Shard, shard
 from eugpt_cli.conversation.names import Conversations
 from eugpt_cli.errors import Budget, EugptError, ExitCode, OutOfTime, Partial, Stopped, UsageError
 from eugpt_cli.http.route import route_to, target_of
@@ -35,6 +35,7 @@ from eugpt_cli.text.escapes import visible
 
 if TYPE_CHECKING:
     from eugpt_cli.output.journal import Journal
+    from eugpt_cli.run.checks import Checks
 
 MOST_JOBS = 1000
 
@@ -47,21 +48,32 @@ def run(options: BatchOptions, console: Console) -> int:
     share = shard(options.shard, console.environ)
     source = _source(options, console)
     if options.dry_run or options.curl:
-        mine = filter(share.takes, _items(source, options, console, turn.conversations(options, console)))
+        _, _, mine = _asked(options, console, source, share)
         return _show(identified(mine, RowStream(console.write, lambda: None, ordered=False)), options, console)
     _check_outputs(options, console)
     journal = open_journal(options, console)
     outcome = Outcome()
     with journal.run(outcome) if journal else nullcontext(), _summary(options, console) as summarize:
-        names = turn.conversations(options, console)
-        mine = filter(share.takes, _items(source, options, console, names))
-        end, facts = _go(options, console, source, mine, names, journal)
+        names, checks, mine = _asked(options, console, source, share)
+        end, facts = _go(options, console, source, mine, names, journal, checks)
         summarize(facts)
         if journal:
             journal.add(outcome, end, summary=facts)
         if end:
             raise end
     return 0
+
+
+def _asked(
+    options: BatchOptions, console: Console, source: _InputLines, share: Shard
+) -> tuple[Conversations, Checks | None, Iterator[Item]]:
+    """The items of this share, the conversations that they may name, and what is asked of their answers."""
+    names = turn.conversations(options, console)
+    checks = turn.checks_for(options, console)
+    mine = filter(share.takes, _items(source, options, console, names, checks))
+    if checks:
+        checks.confirm()
+    return names, checks, mine
 
 
 @contextmanager
@@ -89,6 +101,7 @@ def _go(
     mine: Iterator[Item],
     names: Conversations,
     journal: Journal | None,
+    checks: Checks | None,
 ) -> tuple[EugptError | Stopped | None, dict[str, Any]]:
     """How it has ended, and the facts for --summary."""
     started = time.monotonic()
@@ -104,7 +117,7 @@ def _go(
     client = Client(route, secret, connect_timeout=options.connect_timeout, keep=options.jobs)
     has_password = bool(route.proxy and route.proxy.user is not None)
     mine = identified(mine, rows)
-    batch = BatchRun(options, console, client, rows, mine, source.share, one_first=has_password)
+    batch = BatchRun(options, console, client, rows, mine, source.share, checks=checks, one_first=has_password)
     end = batch.run(options.timeout or turn.DOCUMENT_SILENCE, names, ItemJournal(journal) if journal else None)
     seconds = time.monotonic() - started
     if not (isinstance(end, Stopped) and end.signum == SIGPIPE):
@@ -168,11 +181,15 @@ def _source(options: BatchOptions, console: Console) -> _InputLines:
     return _InputLines(files.lines(console.read_input(lambda: None)), console.input_size())
 
 
-def _items(source: _InputLines, options: BatchOptions, console: Console, names: Conversations) -> Iterator[Item]:
+def _items(
+    source: _InputLines, options: BatchOptions, console: Console, names: Conversations, checks: Checks | None
+) -> Iterator[Item]:
     inlined = [(name, _text(name, console)) for name in options.file]
     conversation = names.resolve(options.conversation) if options.conversation else None
-    fields = {**prompt.fields(options), "conversation_id": conversation}
-    defaults = Defaults(target_of(options.base_url), fields, inlined, lru_cache(names.resolve))
+    fields = {**prompt.fields(options, checks), "conversation_id": conversation}
+    defaults = Defaults(
+        target_of(options.base_url), fields, inlined, lru_cache(names.resolve), checks.instructions if checks else str
+    )
     read = items.from_files if options.files else items.from_lines if options.lines else items.from_json
     return read(source, defaults)
 
