@@ -211,6 +211,7 @@ BATCH = (
     ),
     *CHECKS,
     Option("summary", ("--summary",), "write counts, tokens and times to this file, also on failure", metavar="PATH"),
+    *JOURNAL,
     *SERVICE,
     *NOTES,
     Option("dry_run", ("--dry-run",), "print the request bodies and exit", kind="flag"),
