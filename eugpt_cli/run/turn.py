@@ -23,7 +23,7 @@ from eugpt_cli.settings.records import BatchOptions
 from eugpt_cli.system.console import Console
 from eugpt_cli.system.locks import Wait
 from eugpt_cli.text.escapes import dump, visible, visible_bytes
-from eugpt_cli.text.redaction import RedactingSink, Sink
+from eugpt_cli.text.redaction import RedactingSink, Sink, redact
 
 if TYPE_CHECKING:
     from eugpt_cli.api.exchange import DeliveryPolicy
@@ -123,9 +123,8 @@ def raw(sink: Sink) -> Write:
 
 
 def _write_meta(sink: Sink, outcome: Outcome, end: EugptError | Stopped | None, console: Console) -> None:
-    sink = RedactingSink(sink, console.secret) if console.secret else sink
     try:
-        sink.write(f"{dump(meta(outcome, end))}\n".encode())
+        sink.write(f"{redact(dump(meta(outcome, end)), console.secret)}\n".encode())
         sink.commit()
     finally:
         sink.discard()
