@@ -9,7 +9,7 @@ from eugpt_cli.api.retry import RetryPolicy
 from eugpt_cli.batch.item_queue import ItemQueue
 from eugpt_cli.batch.items import Item
 from eugpt_cli.batch.limiter import Limiter
-from eugpt_cli.batch.progress import Progress, State, progress
+from eugpt_cli.batch.progress import Bar, Lines, Progress, Silent, State
 from eugpt_cli.batch.rows import Rows, maker
 from eugpt_cli.batch.statistics import Statistics
 from eugpt_cli.batch.stopping import RESUME, StopRules
@@ -136,6 +136,7 @@ class BatchRun:
         self._workers.stop()
         with self._console.signals():
             if left := self._queue.running:
+                self._progress.close()
                 requests = "1 request" if left == 1 else f"{left} requests"
                 self._console.note(
                     f"eugpt: batch: stopping: waiting for {requests} in flight; Ctrl-C again to quit now"
@@ -177,5 +178,8 @@ class BatchRun:
     def _make_progress(self, state: State) -> Progress:
         console = self._console
         own_line = console.is_terminal(2) and not (self._options.output is None and console.is_terminal(1))
-        drawn = own_line and not console.quiet and not self._tell and console.environ.get("TERM") != "dumb"
-        return progress(state, draw=console.draw if drawn else None, tell=self._tell)
+        if self._tell:
+            return Lines(state, self._tell)
+        if own_line and not console.quiet and console.environ.get("TERM") != "dumb":
+            return Bar(state, console.draw, lambda: console.size(2)[0])
+        return Silent()

@@ -3,21 +3,19 @@
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
 
 import orjson
 
 from eugpt_cli.api.request import Request, build, compose
+from eugpt_cli.batch.item_names import item_members
 from eugpt_cli.errors import ConfigError, EugptError, InputError, UsageError
 from eugpt_cli.http.route import Target
 from eugpt_cli.system import files
 
 BOM = b"\xef\xbb\xbf"
 OWN = ("instructions", "conversation_id", "project_id")
-NAMES = ("custom_id", "input", *OWN)
-ALIKE = 0.8  # from there on a name is taken for another one mistyped; one of somebody's own is left alone
 
 
 @dataclass(slots=True)
@@ -97,8 +95,7 @@ def from_json(lines: Iterable[bytes], defaults: Defaults) -> Iterator[Item]:
         try:
             fields = _object(raw)
             custom_id = _id(fields.get("custom_id"))
-            _check_names(fields)
-            request = defaults.request(fields)
+            request = defaults.request(item_members(fields))
         except (UsageError, InputError, ConfigError) as error:
             fault = _at(error, number)
         yield _item(number, custom_id, request, fault, raw)
@@ -155,21 +152,6 @@ def _object(raw: bytes) -> Mapping[str, Any]:
     if not isinstance(fields, dict):
         raise UsageError("not a JSON object")
     return fields
-
-
-def _check_names(fields: Mapping[str, Any]) -> None:
-    """Raises UsageError for a name that looks like a mistyped one: the item would be asked without it."""
-    for name in fields.keys() - NAMES:
-        near = _nearest(name)
-        if near and near not in fields:
-            raise UsageError(f"an item has no {name!r}; the nearest is {near!r}")
-
-
-@lru_cache
-def _nearest(name: str) -> str | None:
-    from difflib import get_close_matches
-
-    return next(iter(get_close_matches(name, NAMES, 1, ALIKE)), None)
 
 
 def _text(raw: bytes) -> str:

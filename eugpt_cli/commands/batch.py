@@ -90,9 +90,11 @@ def _is_resumed(end: EugptError | Stopped | None, stopped: bool, rows: Rows) -> 
 
 def _check_outputs(options: BatchOptions) -> None:
     """Raises UsageError where a file would be read and written at once, or written twice."""
-    source = next((path for path in options.paths if path != "-"), 0)
+    inputs: list[str | int] = [path for path in options.paths if path != "-"] or [0]
+    output = ("standard output", 1) if options.output in (None, "-") else ("--output", options.output)
+    named: list[tuple[str, str | int | None]] = [("the input", source) for source in inputs]
     seen: dict[Hashable, str] = {}
-    for what, path in ("the input", source), ("--output", options.output), ("--summary", options.summary):
+    for what, path in [*named, output, ("--summary", options.summary)]:
         file = None if path in (None, "-") else files.identity(path)
         if file is not None and seen.setdefault(file, what) != what:
             raise UsageError(f"{seen[file]} and {what} are the same file")

@@ -104,10 +104,10 @@ class StandardStreams:
         facts = os.fstat(0)
         return facts.st_size if stat.S_ISREG(facts.st_mode) else 0
 
-    def size(self) -> tuple[int, int]:
-        """Columns and rows of the terminal behind standard output."""
+    def size(self, fd: int = 1) -> tuple[int, int]:
+        """Columns and rows of the terminal behind a standard stream."""
         try:
-            columns, rows = os.get_terminal_size(1)
+            columns, rows = os.get_terminal_size(fd)
         except OSError:
             return 80, 24
         return columns or 80, rows or 24
