@@ -150,16 +150,17 @@ class Session:
         sink = RedactingSink(screen, self._line.secret)
         try:
             with unechoed():
-                fault = self._line.deliver(self._draft, sink, self._writer, outcome)
+                self._line.deliver(self._draft, sink, self._writer, outcome)
+        except EugptError as fault:
+            self._may_be_stored = fault.stored
+            fault.hint = fault.hint or (RETRY_TWICE if fault.stored else "/retry sends it again")
+            raise
         finally:
             sink.discard()
             if not self._options.no_history:
                 self._history.save()
-        if fault:
-            self._may_be_stored = fault.stored
-            fault.hint = fault.hint or (RETRY_TWICE if fault.stored else "/retry sends it again")
-            raise fault
         self._broke_off = self._may_be_stored = False
+        self._thread.check_named()
         if not self._thread.id:
             self._note("the service returned no conversation id: it will not remember this message")
 
