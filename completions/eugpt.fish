@@ -87,6 +87,8 @@ complete -c eugpt -n '__eugpt_in ask stream chat raw-events batch' -l retry-unsa
 complete -c eugpt -n '__eugpt_in ask stream chat raw-events batch' -s v -l verbose -d 'tell request, response, retries and tools on stderr'
 complete -c eugpt -n '__eugpt_in ask stream chat raw-events' -s o -l output -r -F -d 'write the answer to this file, all or nothing'
 complete -c eugpt -n '__eugpt_in ask stream chat raw-events' -l meta -r -F -d 'write the facts of the run to this file, also on failure'
+complete -c eugpt -n '__eugpt_in ask stream chat raw-events' -l log -r -F -d 'append a line about the run to this journal, also on failure'
+complete -c eugpt -n '__eugpt_in ask stream chat raw-events' -l label -x -d 'put this label into the journal\'s line'
 complete -c eugpt -n '__eugpt_in ask stream chat raw-events' -l dry-run -d 'print the request body and exit'
 complete -c eugpt -n '__eugpt_in ask stream chat raw-events' -l curl -d 'print an equivalent curl command and exit'
 complete -c eugpt -n '__eugpt_in config doctor exit-codes' -l json -d 'as JSON'

@@ -172,7 +172,7 @@ def _call(command: Command, console: Console, /, **params: Any) -> int:
     console.quiet = bool(values.get("quiet"))
     console.errors = values.get("errors")
     console.limit(values.get("max_time"))
-    return int(module.run(resolving.Options(values, profile), console))
+    return int(module.run(resolving.Options(values, profile, command.name), console))
 
 
 def _usage(error: typer.TyperException) -> UsageError:

@@ -3,7 +3,10 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from eugpt_cli.text.digest import ByteDigest
 
 
 @dataclass
@@ -25,6 +28,9 @@ class Outcome:
     started: float = field(default_factory=time.monotonic)
     answered_at: float | None = None
     first_at: float | None = None
+    at: float = field(default_factory=time.time)  # when it started, in seconds since 1970
+    body: bytes | None = None  # of the request, as the last attempt sent it
+    answer: "ByteDigest | None" = None  # what was written of the answer, where somebody wants to know
     conversation_told: Callable[[], None] = lambda: None  # called once the service has named the conversation
 
     def learn_conversation(self, told: str | None) -> None:
@@ -38,13 +44,6 @@ class Outcome:
         """Whether the service answered in another conversation than the one asked for."""
         told, asked = self.conversation_id, self.asked
         return told is not None and asked is not None and told.lower() != asked.lower()
-
-    def next_turn(self) -> None:
-        """Another request begins; `started` stays the start of the run."""
-        self.again()
-        self.attempts = 0
-        self.stored = False
-        self.usage = self.conversation_id = None
 
     def again(self) -> None:
         """Forgets what a failed attempt told, but for what the next one does not change."""

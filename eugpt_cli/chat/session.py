@@ -20,6 +20,7 @@ from eugpt_cli.output.report import error_json, error_text
 from eugpt_cli.output.writers import TextWriter, encode
 from eugpt_cli.run import prompt, turn
 from eugpt_cli.run.prompt import Draft
+from eugpt_cli.run.reporting import RunReport
 from eugpt_cli.settings.records import ChatOptions
 from eugpt_cli.system import files
 from eugpt_cli.system.console import Console
@@ -47,12 +48,13 @@ class SlashCommand(NamedTuple):
 
 
 class Session:
-    """The state of one chat; `line` is its way to the service."""
+    """The state of one chat; `line` is its way to the service, `report` what it leaves about itself."""
 
-    def __init__(self, options: ChatOptions, console: Console, line: turn.TurnSender) -> None:
+    def __init__(self, options: ChatOptions, console: Console, line: turn.TurnSender, report: RunReport) -> None:
         self._options = options
         self._console = console
         self._line = line
+        self._report = report
         self._thread = line.thread
         self._target = target_of(options.base_url)
         self._given = prompt.fields(options)
@@ -144,13 +146,20 @@ class Session:
         self._send()
 
     def _send(self) -> None:
-        assert self._draft
-        outcome = Outcome()
+        with self._report.turn() as outcome:
+            self._deliver(self._draft, outcome)
+            self._broke_off = self._may_be_stored = False
+            self._thread.check_named()
+        if not self._thread.id:
+            self._note("the service returned no conversation id: it will not remember this message")
+
+    def _deliver(self, draft: Draft | None, outcome: Outcome) -> None:
+        assert draft
         screen = self._screen()
-        sink = RedactingSink(screen, self._line.secret)
+        sink = RedactingSink(self._report.measured(screen), self._line.secret)
         try:
             with unechoed():
-                self._line.deliver(self._draft, sink, self._writer, outcome)
+                self._line.deliver(draft, sink, self._writer, outcome)
         except EugptError as fault:
             self._may_be_stored = fault.stored
             fault.hint = fault.hint or (RETRY_TWICE if fault.stored else "/retry sends it again")
@@ -159,10 +168,6 @@ class Session:
             sink.discard()
             if not self._options.no_history:
                 self._history.save()
-        self._broke_off = self._may_be_stored = False
-        self._thread.check_named()
-        if not self._thread.id:
-            self._note("the service returned no conversation id: it will not remember this message")
 
     def _screen(self) -> Plain:
         console = self._console

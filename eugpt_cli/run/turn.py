@@ -1,7 +1,7 @@
 """What ask, stream, chat and raw-events share: from their options to one delivered answer."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from eugpt_cli.api.observer import Observer
@@ -11,19 +11,19 @@ from eugpt_cli.api.retry import RetryPolicy
 from eugpt_cli.api.writer import Writer
 from eugpt_cli.conversation.names import Conversations
 from eugpt_cli.conversation.thread import Thread
-from eugpt_cli.errors import EugptError, OutputError, Stopped, UsageError
+from eugpt_cli.errors import EugptError
 from eugpt_cli.http.route import route_to, target_of
 from eugpt_cli.output.activity import Verbose
-from eugpt_cli.output.destinations import destination, same_file
-from eugpt_cli.output.report import meta
+from eugpt_cli.output.destinations import destination
 from eugpt_cli.output.writers import TextWriter, Write
 from eugpt_cli.run.prompt import Draft, TurnOptions, prepare
+from eugpt_cli.run.reporting import RunReport, reported
 from eugpt_cli.settings import key
 from eugpt_cli.settings.records import BatchOptions
 from eugpt_cli.system.console import Console
 from eugpt_cli.system.locks import Wait
-from eugpt_cli.text.escapes import dump, one_line, visible, visible_bytes
-from eugpt_cli.text.redaction import RedactingSink, Sink, redact
+from eugpt_cli.text.escapes import one_line, visible, visible_bytes
+from eugpt_cli.text.redaction import RedactingSink, Sink
 
 if TYPE_CHECKING:
     from eugpt_cli.api.exchange import DeliveryPolicy
@@ -53,18 +53,19 @@ def run(
         thread = open_thread(options, console, starts=starts)
         show(prepare(options, console, stream=stream)(conversation_id=thread.id), options, console)
         return
-    with reported(options, console) as outcome:
+    with reported(options, console) as report:
+        outcome = report.outcome
         try:
             thread = open_thread(options, console, starts=starts)
             draft = prepare(options, console, stream=stream)
             line = TurnSender(options, console, thread)
         except EugptError as fault:
             if at_end:
-                with opened(options.output, console, console.secret or "") as sink:
+                with opened(options.output, console, console.secret or "", report) as sink:
                     at_end(sink, outcome, fault)
                     raise
             raise
-        with line, opened(options.output, console, line.secret) as sink:
+        with line, opened(options.output, console, line.secret, report) as sink:
             try:
                 line.deliver(draft, sink, make_writer, outcome)
             except EugptError as fault:
@@ -77,33 +78,15 @@ def run(
 
 
 @contextmanager
-def opened(path: str | None, console: Console, secret: str) -> Iterator[Sink]:
-    """Where an answer goes; it has arrived if nothing is raised in here."""
-    sink = RedactingSink(destination(path, console), secret)
+def opened(path: str | None, console: Console, secret: str, report: RunReport | None = None) -> Iterator[Sink]:
+    """Where an answer goes, measured for the report; it has arrived if nothing is raised in here."""
+    place = destination(path, console)
+    sink = RedactingSink(report.measured(place) if report else place, secret)
     try:
         yield sink
         sink.commit()
     finally:
         sink.discard()
-
-
-@contextmanager
-def reported(options: TurnOptions, console: Console) -> Iterator[Outcome]:
-    """The facts of the run, written to --meta whatever its end."""
-    outcome = Outcome()
-    if options.meta is None:
-        yield outcome
-        return
-    if same_file(options.meta, options.output):
-        raise UsageError("--meta and --output name the same file")
-    sink = destination(options.meta, console)
-    try:
-        yield outcome
-    except (EugptError, Stopped) as end:
-        with suppress(OutputError, Stopped):  # one problem is told, the first
-            _write_meta(sink, outcome, end, console)
-        raise
-    _write_meta(sink, outcome, None, console)
 
 
 def show(request: Request, options: TurnOptions | BatchOptions, console: Console) -> None:
@@ -124,14 +107,6 @@ def live(sink: Sink) -> TextWriter:
 def raw(sink: Sink) -> Write:
     """How bytes are written there, likewise."""
     return visible_bytes(sink.write) if sink.terminal else sink.write
-
-
-def _write_meta(sink: Sink, outcome: Outcome, end: EugptError | Stopped | None, console: Console) -> None:
-    try:
-        sink.write(f"{redact(dump(meta(outcome, end)), console.secret)}\n".encode())
-        sink.commit()
-    finally:
-        sink.discard()
 
 
 def open_thread(options: TurnOptions, console: Console, *, starts: bool = False) -> Thread:

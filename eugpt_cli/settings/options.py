@@ -148,10 +148,29 @@ NOTES = (
     Option("quiet", ("-q", "--quiet"), "no notes on stderr", kind="flag"),
     Option("verbose", ("-v", "--verbose"), "tell request, response, retries and tools on stderr", kind="flag"),
 )
+JOURNAL = (
+    Option(
+        "log",
+        ("--log",),
+        "append a line about the run to this journal, also on failure",
+        metavar="PATH",
+        variable="EUGPT_LOG",
+        in_profile=True,
+    ),
+    Option("label", ("--label",), "put this label into the journal's line", metavar="TEXT"),
+)
 SHARED = (
     *CONTENT,
     Option("output", ("-o", "--output"), "write the answer to this file, all or nothing", metavar="PATH"),
-    Option("meta", ("--meta",), "write the facts of the run to this file, also on failure", metavar="PATH"),
+    Option(
+        "meta",
+        ("--meta",),
+        "write the facts of the run to this file, also on failure",
+        metavar="PATH",
+        variable="EUGPT_META",
+        in_profile=True,
+    ),
+    *JOURNAL,
     *SERVICE,
     *NOTES,
     Option("dry_run", ("--dry-run",), "print the request body and exit", kind="flag"),

@@ -3,6 +3,11 @@
 from eugpt_cli.settings.resolving import Options
 
 
+class JournalOptions(Options):
+    log: str | None
+    label: str | None
+
+
 class NotesOptions(Options):
     errors: str
     quiet: bool
@@ -34,7 +39,7 @@ class ServiceOptions(RouteOptions):
     retry_unsafe: bool
 
 
-class SharedOptions(NotesOptions, ContentOptions, ServiceOptions):
+class SharedOptions(JournalOptions, NotesOptions, ContentOptions, ServiceOptions):
     output: str | None
     meta: str | None
     dry_run: bool

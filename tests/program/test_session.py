@@ -491,7 +491,7 @@ def test_plain_leaves_markdown_as_it_is(home: Env) -> None:
         (("-c", "a b"), {}, 30, "cannot be a name"),
         (("-f", "/nonexistent"), {}, 31, "eugpt: input: /nonexistent"),
         (("-I",), {}, 2, "nothing to send"),
-        (("--meta", "/dev/null"), {}, 2, "nothing to send"),
+        (("-o", "/dev/null"), {}, 2, "nothing to send"),
         (("--max-time", "0.7"), {}, 61, "--max-time has passed"),
     ],
     ids=str,

@@ -19,7 +19,7 @@ WAY = {
     "conversation": "names thread",
     "http": "connection dial http1 route transport",
     "output": "activity destinations report writers",
-    "run": "prompt turn",
+    "run": "prompt reporting turn",
     "settings": "catalogue key options profile records resolving",
     "system": "alarm console files interrupts locks streams",
     "text": "escapes redaction suggestions",
