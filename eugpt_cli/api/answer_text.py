@@ -122,10 +122,7 @@ class AnswerText:
         return new
 
     def _delta(self, event: Event) -> str:
-        text = event.fields.get("delta")
-        if not isinstance(text, str):
-            raise NotTheApi("the service sent a delta that is not a string")
-        return self._take(event, DELTAS, text)
+        return self._take(event, DELTAS, event.fields["delta"])
 
     def _text_done(self, event: Event) -> str:
         return self._take(event, TEXT, event.fields.get("text"))

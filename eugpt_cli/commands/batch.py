@@ -9,8 +9,6 @@ from functools import lru_cache, partial
 from signal import SIGPIPE
 from typing import Any
 
-import orjson
-
 from eugpt_cli.batch import items
 from eugpt_cli.batch.identity import identified
 from eugpt_cli.batch.items import Defaults, Item
@@ -29,7 +27,7 @@ from eugpt_cli.settings.records import BatchOptions
 from eugpt_cli.system import files
 from eugpt_cli.system.console import Console
 from eugpt_cli.system.locks import Wait
-from eugpt_cli.text.escapes import visible
+from eugpt_cli.text.escapes import dump, visible
 
 MOST_JOBS = 1000
 
@@ -50,7 +48,7 @@ def run(options: BatchOptions, console: Console) -> int:
     try:
         end, facts = _go(options, console, source, mine, names)
         if summary:
-            summary.write(orjson.dumps(facts, option=orjson.OPT_APPEND_NEWLINE))
+            summary.write(f"{dump(facts)}\n".encode())
             summary.commit()
     finally:
         if summary:
