@@ -131,7 +131,7 @@ def decode(raw: bytes, name: str = "") -> Event:
             raise NotTheApi("the service sent an event that is not a JSON object")
         fields = {"detail": fields}
     kind = fields.get("type")
-    if kind is None:
+    if "type" not in fields or (kind is None and name == "error"):
         is_error = name == "error" or any(fields.get(member) is not None for member in ("error", "detail"))
         return Event("error" if is_error else "", fields, raw)
     if not isinstance(kind, str):
