@@ -3,7 +3,7 @@
 from typing import Any, NamedTuple
 
 from eugpt_cli.errors import ConfigError
-from eugpt_cli.http.route import target_of
+from eugpt_cli.http.route import proxy_for, target_of
 from eugpt_cli.settings import key, resolving
 from eugpt_cli.settings.catalogue import COMMANDS
 from eugpt_cli.settings.options import PROFILE, Option
@@ -32,7 +32,7 @@ def run(options: ConfigOptions, console: Console) -> int:
     if options.json:
         import orjson
 
-        told = {in_profile.name: {"value": in_profile.value, "origin": in_profile.origin} for in_profile in found}
+        told = {setting.name: {"value": setting.value, "origin": setting.origin} for setting in found}
         console.out(orjson.dumps({"path": path, "settings": told}).decode())
     else:
         console.out("\n".join(_lines(found)))
@@ -42,7 +42,7 @@ def run(options: ConfigOptions, console: Console) -> int:
 def _settings(options: ConfigOptions, console: Console) -> list[Setting]:
     profile = load(console.environ, options.profile)
     found = [_setting(option, profile, console) for option in _options()]
-    return [_chosen(options, profile, console), *found, _key(profile, console)]
+    return [_chosen(options, profile, console), *found, _proxy(found, console), _key(profile, console)]
 
 
 def _chosen(options: ConfigOptions, profile: Profile, console: Console) -> Setting:
@@ -67,14 +67,21 @@ def _setting(option: Option, profile: Profile, console: Console) -> Setting:
     return Setting(option.name, value, f"profile {profile.name}" if origin == "profile" else origin)
 
 
+def _proxy(found: list[Setting], console: Console) -> Setting:
+    """The proxy that the way to the service takes, without its credentials."""
+    base_url = next(setting.value for setting in found if setting.name == "base_url")
+    proxy = proxy_for(target_of(base_url), console.environ)
+    return Setting("proxy", proxy and proxy.shown, proxy.variable if proxy else "none")
+
+
 def _key(profile: Profile, console: Console) -> Setting:
     source = key.source(None, console.environ, profile.values)
     return Setting("api_key", "(not shown)" if source else None, source.name if source else "none")
 
 
 def _lines(found: list[Setting]) -> list[str]:
-    values = ["-" if in_profile.value is None else _shown(in_profile.value) for in_profile in found]
-    names, width = max(len(in_profile.name) for in_profile in found), max(map(len, values))
+    values = ["-" if setting.value is None else _shown(setting.value) for setting in found]
+    names, width = max(len(setting.name) for setting in found), max(map(len, values))
     return [f"{s.name:<{names}}  {value:<{width}}  {s.origin}" for s, value in zip(found, values, strict=True)]
 
 

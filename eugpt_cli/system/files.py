@@ -3,6 +3,7 @@
 import codecs
 import contextlib
 import os
+import re
 import stat
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 
@@ -13,6 +14,17 @@ BOM = b"\xef\xbb\xbf"
 READ_SIZE = 1 << 20
 KEY_LIMIT = 8192
 LINE_LIMIT = 256 * 1024 * 1024
+UPLOAD = "upload it in the web app and name it with --file-id UUID"
+KINDS = {
+    b"%PDF": f"it is a PDF; {UPLOAD}, or send its text: pdftotext {{}} - | eugpt ask PROMPT",
+    b"PK\x03\x04": f"it is an archive or an Office document; {UPLOAD}",
+    b"\x89PNG": f"it is an image; {UPLOAD}",
+    b"\xff\xd8\xff": f"it is an image; {UPLOAD}",
+    b"GIF8": f"it is an image; {UPLOAD}",
+    b"\xff\xfe": "it is UTF-16; convert it: iconv -f UTF-16 -t UTF-8 {}",
+    b"\xfe\xff": "it is UTF-16; convert it: iconv -f UTF-16 -t UTF-8 {}",
+}
+OTHER_ENCODING = "text in another encoding can be converted: iconv -f ISO-8859-1 -t UTF-8 {}"
 
 
 def text(read_chunks: Iterable[bytes], source: str) -> str:
@@ -40,8 +52,20 @@ def _decode(decoder: codecs.IncrementalDecoder, piece: bytes, source: str, offse
 
 
 def read_text(path: str) -> str:
-    """Reads a text file. Raises InputError."""
-    return text(read_chunks(path), path)
+    """Reads a text file. Raises InputError, whose hint says what to do with a file of another kind."""
+    try:
+        return text(read_chunks(path), path)
+    except InputError as error:
+        with contextlib.suppress(OSError, ValueError), open(path, "rb") as file:
+            error.hint = _hint(path, file.read(8))
+        raise
+
+
+def _hint(path: str, start: bytes) -> str:
+    import shlex
+
+    hint = next((hint for magic, hint in KINDS.items() if start.startswith(magic)), OTHER_ENCODING)
+    return hint.format(shlex.quote(path))
 
 
 def read_chunks(path: str) -> Iterator[bytes]:
@@ -131,6 +155,16 @@ def replace(path: str, data: bytes, mode: int = 0o600) -> None:
         new.commit()
     finally:
         new.discard()
+
+
+def remove_leftovers(path: str) -> None:
+    """Removes what a killed Replacement of `path` left beside it; only for who knows that no other is under way."""
+    folder, name = os.path.split(os.path.realpath(path))
+    left = re.compile(re.escape(f".{name[:200]}.") + r"[0-9a-f]{12}\.tmp")
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if left.fullmatch(entry.name):
+                os.unlink(entry.path)
 
 
 class Replacement:

@@ -11,7 +11,7 @@ HOUSE = Path(eugpt_cli.__file__).parent
 FLOORS = [
     {"__main__"},
     {"cli", "reference"},
-    {"commands"},
+    {"commands", "mistakes"},
     {"chat", "batch", "local"},
     {"run"},
     {"conversation"},
@@ -25,8 +25,11 @@ FLOORS = [
 ]
 ALONE = {"local"}
 DOORS = {
-    "httpx": {"http/transport"},
+    "httpx": {"http/proxied"},
+    "httpcore": {"http/backend"},
+    "httptools": {"http/http1"},
     "typer": {"cli"},
+    "jsonschema_rs": {"run/schema"},
     "aiohttp": {"local"},
     "pydantic": {"local"},
     "prompt_toolkit": {"chat/keyboard"},

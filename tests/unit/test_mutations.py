@@ -29,11 +29,11 @@ from eugpt_cli.api.outcome import Outcome
 from eugpt_cli.api.writer import Writer
 from eugpt_cli.batch.rows import AnswerRecorder
 from eugpt_cli.errors import EugptError
-from eugpt_cli.http.connection import SilenceTimer
-from eugpt_cli.http.transport import Response
+from eugpt_cli.http.response import Fields, Response
+from eugpt_cli.http.silence import SilenceTimer
 from eugpt_cli.output.writers import TextWriter
 
-Fields = dict[str, Any]
+Event = dict[str, Any]
 WORDS = ("a", "b", "ab", "ha", " ", "\n", "é", "\U0001f600", "Do ", "not ", "x" * 30, '"\\', "data: ")
 WRONG: tuple[Any, ...] = (5, None, True, {}, [], "x", {"text": "x"}, ["x"])
 
@@ -61,9 +61,9 @@ class Telling(NamedTuple):
         ends = self.text_done or self.part_done or self.item_done
         return self.numbered or bool(self.whole) or (self.deltas and ends)
 
-    def events(self) -> list[Fields]:
+    def events(self) -> list[Event]:
         events = [{"type": "response.created", "response": {"id": "r", "status": "in_progress"}}, *self._text()]
-        response: Fields = {"id": "r", "status": "completed"}
+        response: Event = {"id": "r", "status": "completed"}
         if self.whole == "output":
             response["output"] = [_message(item) for item in self.items]
         elif self.whole:
@@ -71,7 +71,7 @@ class Telling(NamedTuple):
         events.append({"type": "response.completed", "response": response})
         return [{**event, "sequence_number": n} if self.numbered else event for n, event in enumerate(events)]
 
-    def _text(self) -> Iterator[Fields]:
+    def _text(self) -> Iterator[Event]:
         for index, item in enumerate(self.items):
             place = {"output_index": index} if self.indexed else {}
             if self.announced:
@@ -81,7 +81,7 @@ class Telling(NamedTuple):
             if self.item_done:
                 yield {"type": "response.output_item.done", **place, "item": _message(item)}
 
-    def _part(self, part: list[str], place: Fields) -> Iterator[Fields]:
+    def _part(self, part: list[str], place: Event) -> Iterator[Event]:
         if self.announced:
             yield {"type": "response.content_part.added", **place, "part": _output_text("")}
         if self.deltas:
@@ -92,11 +92,11 @@ class Telling(NamedTuple):
             yield {"type": "response.content_part.done", **place, "part": _output_text("".join(part))}
 
 
-def _output_text(text: str) -> Fields:
+def _output_text(text: str) -> Event:
     return {"type": "output_text", "text": text, "annotations": []}
 
 
-def _message(item: list[list[str]]) -> Fields:
+def _message(item: list[list[str]]) -> Event:
     return {"type": "message", "content": [_output_text("".join(part)) for part in item]}
 
 
@@ -173,7 +173,7 @@ def shortened(events: list[bytes], random: Random) -> list[bytes]:
     return [*events[:at], json.dumps(fields).encode(), *events[at + 1 :]]
 
 
-def _objects(value: Any) -> Iterator[Fields]:
+def _objects(value: Any) -> Iterator[Event]:
     if isinstance(value, dict) and value:
         yield value
     for part in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
@@ -218,7 +218,7 @@ def row_text(events: list[bytes], random: Random) -> str | None:
 
 
 def _ends_well(events: list[bytes], random: Random, writer: Writer) -> bool:
-    response = Response(200, "OK", {}, body(events, random))  # type: ignore[arg-type]
+    response = Response(200, "OK", Fields([]), body(events, random))
     try:
         _stream(response, SilenceTimer(60), writer, Outcome(), Observer())
     except EugptError:
