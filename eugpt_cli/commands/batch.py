@@ -10,8 +10,6 @@ from functools import lru_cache, partial
 from signal import SIGPIPE
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
 from eugpt_cli.api.outcome import Outcome
 from eugpt_cli.batch import items
 from eugpt_cli.batch.identity import identified
@@ -85,7 +83,7 @@ def _summary(options: BatchOptions, console: Console) -> Iterator[Callable[[Mapp
     sink = destination(options.summary, console)
 
     def write(facts: Mapping[str, Any]) -> None:
-        sink.write(orjson.dumps(facts, option=orjson.OPT_APPEND_NEWLINE))
+        sink.write(f"{dump(facts)}\n".encode())
         sink.commit()
 
     try:
