@@ -29,7 +29,7 @@ from eugpt_cli.run.reporting import open_journal
 from eugpt_cli.settings.records import BatchOptions
 from eugpt_cli.system import files
 from eugpt_cli.system.console import Console
-from eugpt_cli.text.escapes import visible
+from eugpt_cli.text.escapes import dump, visible
 
 if TYPE_CHECKING:
     from eugpt_cli.output.journal import Journal
