@@ -6,17 +6,14 @@ import re
 import shlex
 import shutil
 import subprocess
-import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.support.documents import MANUAL, README, TOP, blocks, examples
 from tests.support.program import EUGPT, eugpt
 
-TOP = Path(__file__).parents[2]
-README = (TOP / "README.md").read_text("utf-8")
-MANUAL = (TOP / "man/eugpt.1").read_text("utf-8")
 REPORT = """\
 The north pump failed on 3 May after a power cut. It was repaired on 5 June by the plant's own crew.
 Since then it has run without a fault. The spare part cost 340 euros.
@@ -62,23 +59,6 @@ ELSEWHERE = {
     "jq -rn": "test_batch_recipes",
     "jq -sc": "test_batch_recipes",
 }
-
-
-def blocks() -> list[str]:
-    """The indented blocks of the README."""
-    found = re.findall(r"(?:^(?:    .*)?\n)+", README, re.MULTILINE)
-    return [textwrap.dedent(block).strip() + "\n" for block in found if block.strip()]
-
-
-def examples() -> list[str]:
-    """The examples of the manual but for scenario and key files, which tests/local runs."""
-    text = re.sub(r"^\.SH (SCENARIO FILES|KEYS FILE)\n.*?(?=^\.SH )", "", MANUAL, flags=re.MULTILINE | re.DOTALL)
-    found = re.findall(r"^\.EX\n(.*?)^\.EE", text, re.MULTILINE | re.DOTALL)
-    return [re.sub(r"\\(?:\((ti|ha|ga|dq)|(.))", _plain, example) for example in found]
-
-
-def _plain(match: re.Match[str]) -> str:
-    return {"ti": "~", "ha": "^", "ga": "`", "dq": '"'}[match[1]] if match[1] else match[2].replace("e", "\\")
 
 
 def is_elsewhere(example: str) -> bool:
