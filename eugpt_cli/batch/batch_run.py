@@ -16,7 +16,7 @@ from eugpt_cli.batch.stopping import RESUME, StopRules
 from eugpt_cli.batch.worker import Worker, WorkerContext, unfinished
 from eugpt_cli.batch.workers import Workers
 from eugpt_cli.errors import EugptError, Partial, Stopped
-from eugpt_cli.http.transport import Client
+from eugpt_cli.http.client import Client
 from eugpt_cli.settings.records import BatchOptions
 from eugpt_cli.system.console import Console
 

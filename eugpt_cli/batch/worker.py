@@ -16,7 +16,8 @@ from eugpt_cli.batch.items import Item
 from eugpt_cli.batch.limiter import Limiter
 from eugpt_cli.batch.rows import AnswerRecorder, MakeRow, Rows
 from eugpt_cli.errors import Busy, ConfigError, EugptError, LocalError, StatusError, Truncated
-from eugpt_cli.http.transport import Client, Response
+from eugpt_cli.http.client import Client
+from eugpt_cli.http.response import Response
 from eugpt_cli.text.escapes import brief
 
 LONGEST_NAME = 60  # of an item in a line on standard error

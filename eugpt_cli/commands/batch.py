@@ -65,14 +65,16 @@ def _go(
 ) -> tuple[EugptError | Stopped | None, dict[str, Any]]:
     """How it has ended, and the facts for --summary."""
     started = time.monotonic()
-    route = route_to(target_of(options.base_url), options.ca_file, console.environ)
+    route = route_to(target_of(options.base_url), options, console.environ)
     secret = turn.api_key(options, console)
+    if options.verbose:
+        console.error(f"* connecting {route.shown}")
     rows = _rows(options, console)
     from eugpt_cli.batch.batch_run import BatchRun
-    from eugpt_cli.http.transport import Client
+    from eugpt_cli.http.client import Client
 
     client = Client(route, secret, connect_timeout=options.connect_timeout, keep=options.jobs)
-    has_password = bool(route.proxy and route.proxy.authorization)
+    has_password = bool(route.proxy and route.proxy.user is not None)
     mine = identified(mine, rows)
     batch = BatchRun(options, console, client, rows, mine, source.share, one_first=has_password)
     end = batch.run(options.timeout or turn.DOCUMENT_SILENCE, lambda name: names.lock(name, Wait(options.lock_wait)))

@@ -15,7 +15,7 @@ from eugpt_cli.errors import EugptError
 from eugpt_cli.http.route import route_to, target_of
 from eugpt_cli.output.activity import Verbose
 from eugpt_cli.output.destinations import destination
-from eugpt_cli.output.writers import TextWriter, Write
+from eugpt_cli.output.writers import TextWriter, Write, encode
 from eugpt_cli.run.prompt import Draft, TurnOptions, prepare
 from eugpt_cli.run.reporting import RunReport, reported
 from eugpt_cli.settings import key
@@ -27,7 +27,8 @@ from eugpt_cli.text.redaction import RedactingSink, Sink
 
 if TYPE_CHECKING:
     from eugpt_cli.api.exchange import DeliveryPolicy
-    from eugpt_cli.http.transport import Client
+    from eugpt_cli.http.client import Client
+    from eugpt_cli.run.checks import Checks
 
 STREAM_SILENCE = 120.0
 DOCUMENT_SILENCE = 600.0
@@ -44,21 +45,29 @@ def run(
     stream: bool,
     starts: bool = False,
     at_end: AtEnd | None = None,
+    checks: "Checks | None" = None,
+    partial: bool = False,
 ) -> None:
     """Reads the input, sends one request, writes the answer. Raises whatever went wrong, after `at_end`.
 
-    `starts`: a new name begins a conversation.
+    `starts`: a new name begins a conversation. `partial`: what is not complete, or is rejected by the checks, is
+    written all the same.
     """
     if options.dry_run or options.curl:
         thread = open_thread(options, console, starts=starts)
-        show(prepare(options, console, stream=stream)(conversation_id=thread.id), options, console)
+        draft = prepare(options, console, stream=stream, checks=checks)
+        if checks:
+            checks.confirm()
+        show(draft(conversation_id=thread.id), options, console)
         return
     with reported(options, console) as report:
         outcome = report.outcome
         try:
             thread = open_thread(options, console, starts=starts)
-            draft = prepare(options, console, stream=stream)
+            draft = prepare(options, console, stream=stream, checks=checks)
             line = TurnSender(options, console, thread)
+            if checks:
+                checks.confirm()
         except EugptError as fault:
             if at_end:
                 with opened(options.output, console, console.secret or "", report) as sink:
@@ -66,11 +75,35 @@ def run(
                     raise
             raise
         with line, opened(options.output, console, line.secret, report) as sink:
-            late = line.deliver(draft, sink, make_writer, outcome)
+            late = _delivered(line, draft, sink, make_writer, outcome, checks, partial)
             if at_end:
                 at_end(sink, outcome, late)
             if late:
                 raise late
+
+
+def _delivered(
+    line: "TurnSender",
+    draft: Draft,
+    sink: Sink,
+    make_writer: MakeWriter,
+    outcome: Outcome,
+    checks: "Checks | None",
+    partial: bool,
+) -> EugptError | None:
+    if checks is None:
+        return line.deliver(draft, sink, make_writer, outcome)
+    from eugpt_cli.run import checked_turn
+
+    make_fit = shown(sink) or str
+    return checked_turn.deliver(
+        lambda draft, collect: line.deliver(draft, sink, collect, outcome),
+        draft,
+        checks,
+        outcome,
+        lambda text: sink.write(encode(make_fit(text))),
+        partial=partial,
+    )
 
 
 @contextmanager
@@ -89,7 +122,11 @@ def show(request: Request, options: TurnOptions | BatchOptions, console: Console
     """What would be sent, as --dry-run or --curl have it."""
     if console.is_terminal(1):  # the same JSON, but no character of a file commands the terminal
         request = request._replace(body=escaped(request.body.decode()).encode())
-    console.out(curl(request, options.ca_file, options.max_time) if options.curl else request.body.decode())
+    if not options.curl:
+        console.out(request.body.decode())
+        return
+    route = route_to(request.target, options, console.environ)
+    console.out(curl(request, route, console.environ, options.max_time))
 
 
 def shown(sink: Sink) -> Callable[[str], str] | None:
@@ -126,7 +163,7 @@ class TurnSender:
         self._options = options
         self._console = console
         self.thread = thread
-        self._route = route_to(target_of(options.base_url), options.ca_file, console.environ)
+        self._route = route_to(target_of(options.base_url), options, console.environ)
         self.secret = api_key(options, console)
         self._client: Client | None = None
 
@@ -159,14 +196,16 @@ class TurnSender:
             self._client.close()
 
     def _open(self) -> "Client":
-        """The client; the first time it connects while httpx is being imported."""
+        """The client; the first time it connects while the rest is being imported."""
         if self._client is None:
-            from eugpt_cli.http.dial import Preconnect
+            from eugpt_cli.http.lanes import preconnect
 
+            if self._options.verbose:
+                self._console.error(f"* connecting {self._route.shown}")
             seconds = self._options.connect_timeout
             with self._console.signals_blocked():
-                early = Preconnect(self._route, seconds)
-                from eugpt_cli.http.transport import Client
+                early = preconnect(self._route, seconds)
+                from eugpt_cli.http.client import Client
 
             self._client = Client(self._route, self.secret, connect_timeout=seconds, early=early)
         return self._client

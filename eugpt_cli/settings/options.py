@@ -73,6 +73,22 @@ ROUTE = (
         in_profile=True,
     ),
     Option(
+        "client_cert",
+        ("--client-cert",),
+        "present the client certificate in this PEM file",
+        metavar="PATH",
+        variable="EUGPT_CLIENT_CERT",
+        in_profile=True,
+    ),
+    Option(
+        "client_key",
+        ("--client-key",),
+        "read the key of the client certificate from this PEM file, without a passphrase",
+        metavar="PATH",
+        variable="EUGPT_CLIENT_KEY",
+        in_profile=True,
+    ),
+    Option(
         "connect_timeout",
         ("--connect-timeout",),
         "give up connecting after this many seconds",
@@ -111,10 +127,7 @@ SERVICE = (
         in_profile=True,
     ),
     Option(
-        "retry_unsafe",
-        ("--retry-unsafe",),
-        "retry even if the conversation may then hold a turn twice",
-        kind="flag",
+        "retry_unsafe", ("--retry-unsafe",), "retry even if the conversation may then hold a turn twice", kind="flag"
     ),
 )
 CONTENT = (
@@ -167,6 +180,7 @@ JOURNAL = (
 )
 SHARED = (
     *CONTENT,
+    Option("require_input", ("--require-input",), "exit with 31 if standard input or a file is empty", kind="flag"),
     Option("output", ("-o", "--output"), "write the answer to this file, once it is complete", metavar="PATH"),
     Option(
         "meta",
@@ -182,9 +196,26 @@ SHARED = (
     Option("dry_run", ("--dry-run",), "print the request body and exit", kind="flag"),
     Option("curl", ("--curl",), "print an equivalent curl command and exit", kind="flag"),
 )
+CHECKS = (
+    Option(
+        "extract",
+        ("--extract",),
+        "print only the JSON value of the answer (json) or its first fenced block (code)",
+        "text",
+        "json|code[:LANG]",
+    ),
+    Option("schema", ("--schema",), "accept only an answer that is JSON and fits this JSON Schema", metavar="FILE"),
+    Option(
+        "check",
+        ("--check",),
+        "accept only an answer for which this shell command exits with 0; it reads the answer",
+        metavar="COMMAND",
+    ),
+    Option("again", ("--again",), "ask again after a rejected answer, at most N times", "number", "N", default=0),
+)
 ASK = (
     Option("json", ("--json",), "print the whole response as JSON", kind="flag"),
-    Option("extract", ("--extract",), "print only the first fenced block: code or code:LANG", metavar="code[:LANG]"),
+    *CHECKS,
     Option("partial", ("--partial",), "print what arrived even if the answer is not complete", kind="flag"),
 )
 CHAT = (
@@ -229,6 +260,7 @@ BATCH = (
         "take only the K-th of N shares of the items, by a hash of their ids; auto reads K/N from Slurm or Kubernetes",
         metavar="K/N|auto",
     ),
+    *CHECKS,
     Option(
         "summary",
         ("--summary",),

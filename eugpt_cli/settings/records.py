@@ -14,13 +14,11 @@ class NotesOptions(Options):
     verbose: bool
 
 
-class RouteOptions(Options):
-    base_url: str
-    api_key_file: str | None
-    profile: str | None
-    ca_file: str | None
-    connect_timeout: float
-    timeout: float | None
+class ChecksOptions(Options):
+    extract: str | None
+    schema: str | None
+    check: str | None
+    again: int
 
 
 class ContentOptions(Options):
@@ -33,6 +31,17 @@ class ContentOptions(Options):
     no_stdin: bool
 
 
+class RouteOptions(Options):
+    base_url: str
+    api_key_file: str | None
+    profile: str | None
+    ca_file: str | None
+    client_cert: str | None
+    client_key: str | None
+    connect_timeout: float
+    timeout: float | None
+
+
 class ServiceOptions(RouteOptions):
     max_time: float | None
     retries: int
@@ -40,16 +49,16 @@ class ServiceOptions(RouteOptions):
 
 
 class SharedOptions(JournalOptions, NotesOptions, ContentOptions, ServiceOptions):
+    require_input: bool
     output: str | None
     meta: str | None
     dry_run: bool
     curl: bool
 
 
-class AskOptions(SharedOptions):
+class AskOptions(ChecksOptions, SharedOptions):
     prompt: str | None
     json: bool
-    extract: str | None
     partial: bool
 
 
@@ -71,7 +80,7 @@ class RawEventsOptions(SharedOptions):
     trailer: bool
 
 
-class BatchOptions(NotesOptions, ContentOptions, ServiceOptions):
+class BatchOptions(NotesOptions, ChecksOptions, ContentOptions, ServiceOptions):
     paths: list[str]
     lines: bool
     files: bool

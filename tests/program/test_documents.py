@@ -52,6 +52,8 @@ ELSEWHERE = {
     "apiVersion": "needs Kubernetes",
     "pipx install": "installs",
     "# crontab -e": "test_the_line_for_cron",
+    '{\n  "type": "object"': "test_the_schema",
+    "eugpt ask --schema": "test_the_schema",
     ". completions/eugpt.bash": "test_each_shell_takes_its_line",
     "default_profile": "test_the_profiles",
     "eugpt conversation name trip": "needs a conversation of the web app",
@@ -205,6 +207,21 @@ def test_the_line_for_cron(folder: Path, service: dict[str, str]) -> None:
     run = subprocess.run(["/bin/sh", "-c", command], env=variables, capture_output=True, timeout=60, check=False)
     assert (run.returncode, run.stdout, run.stderr) == (0, b"", b"")
     assert (folder / "brief.txt").read_text()
+
+
+@pytest.mark.skipif(not shutil.which("jq"), reason="jq is not installed")
+@pytest.mark.parametrize(("answers", "code", "total"), [("ok", 0, "340"), ("bad ok", 0, "340"), ("bad bad", 82, "")])
+def test_the_schema(answers: str, code: int, total: str, folder: Path, service: dict[str, str]) -> None:
+    (schema,) = [block for block in blocks() if block.startswith('{\n  "type"')]
+    (line,) = [block for block in blocks() if block.startswith("eugpt ask --schema")]
+    (folder / "invoice.json").write_text(schema)
+    (folder / "invoice.txt").write_text("Invoice A-17: 340 euros")
+    texts = {"ok": '{"number": "A-17", "total": 340}', "bad": '{"number": 17}'}
+    tables = "".join(f"[[request]]\ntext = '{texts[answer]}'\n" for answer in answers.split())
+    (folder / "scenario.toml").write_text(tables)
+    (folder / "script").write_text(line)
+    run = bash("eugpt serve --scenario scenario.toml -- bash -o pipefail script", folder, service)
+    assert (run.returncode, run.stdout.strip()) == (code, total), run
 
 
 def test_each_shell_takes_its_line(tmp_path: Path) -> None:
