@@ -77,7 +77,8 @@ def test_help_and_usage_errors_load_the_tables_and_typer(arguments: list[str]) -
     words = {
         "__main__", "api", "api.outcome", "cli", "errors", "mistakes", "output", "output.report", "settings",
         "settings.catalogue", "settings.option", "settings.options", "settings.serve_options", "system",
-        "system.alarm", "system.console", "system.interrupts", "system.streams", "text", "text.escapes", "text.redaction", "text.suggestions",
+        "system.alarm", "system.console", "system.interrupts", "system.streams", "text", "text.escapes",
+        "text.redaction", "text.suggestions",
     }  # fmt: skip
     assert ours(modules) <= {f"eugpt_cli.{name}" for name in words}
 
