@@ -109,7 +109,7 @@ complete -c eugpt -n '__eugpt_in raw-events' -l type -x -a 'response.created res
 complete -c eugpt -n '__eugpt_in raw-events' -l trailer -d 'print a last line with the outcome and exit code'
 complete -c eugpt -n '__eugpt_in batch' -l lines -d 'read a prompt from each line instead of a JSON object'
 complete -c eugpt -n '__eugpt_in batch' -l files -d 'send each FILE as an item; without FILE, read their paths from standard input'
-complete -c eugpt -n '__eugpt_in batch' -s j -l jobs -x -d 'set the maximum number of concurrent requests'
+complete -c eugpt -n '__eugpt_in batch' -s j -l jobs -x -d 'set the maximum concurrency'
 complete -c eugpt -n '__eugpt_in batch' -s o -l output -r -F -d 'write the rows to this file; one run can write it at a time'
 complete -c eugpt -n '__eugpt_in batch' -l resume -d 'skip items with a good row in the output file, run the rest'
 complete -c eugpt -n '__eugpt_in batch' -l ordered -d 'print rows in the order of the input'

@@ -206,7 +206,7 @@ BATCH = (
         "send each FILE as an item; without FILE, read their paths from standard input",
         kind="flag",
     ),
-    Option("jobs", ("-j", "--jobs"), "set the maximum number of concurrent requests", kind="number", default=8),
+    Option("jobs", ("-j", "--jobs"), "set the maximum concurrency", kind="number", default=8),
     Option("output", ("-o", "--output"), "write the rows to this file; one run can write it at a time", metavar="PATH"),
     Option("resume", ("--resume",), "skip items with a good row in the output file, run the rest", kind="flag"),
     Option("ordered", ("--ordered",), "print rows in the order of the input", kind="flag"),
