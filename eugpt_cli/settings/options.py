@@ -236,6 +236,7 @@ BATCH = (
         "write counts, tokens and times to this file as JSON, also on failure",
         metavar="PATH",
     ),
+    *JOURNAL,
     *SERVICE,
     *NOTES,
     Option("dry_run", ("--dry-run",), "print the request bodies and exit", kind="flag"),
