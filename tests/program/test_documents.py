@@ -37,6 +37,7 @@ FILES = {
     "faults.toml": "[[request]]\nstatus = 503\n",
     "job": "#!/bin/sh\neugpt ask Hello\n",
     "items.ndjson": '{"custom_id": "a", "input": "What is 1 + 1?"}\n{"custom_id": "b", "input": "What is 2 + 2?"}\n',
+    "repair.schema.json": '{"type": "object", "required": ["cost"], "properties": {"cost": {"type": "number"}}}\n',
     "cut.toml": '[[request]]\ntext = "This answer is going to break off in the middle."\ncut_after_events = 6\n',
 }
 # What other tests run, or what needs more than a shell, by how it begins
@@ -54,6 +55,12 @@ ELSEWHERE = {
     ". completions/eugpt.bash": "test_each_shell_takes_its_line",
     "default_profile": "test_the_profiles",
     "eugpt conversation name trip": "needs a conversation of the web app",
+    "Answer with one JSON value": "test_checked",
+    "<rejected_answer>": "test_asked_again",
+    "eugpt ask --schema invoice": "test_check_recipes",
+    "eugpt ask --extract json --check": "test_check_recipes",
+    "eugpt batch cases": "test_check_recipes",
+    "cached()": "test_check_recipes",
     "jq -nRr": "test_journal",
     "jq -Rr": "test_journal",
     "sum=$(sha256sum": "test_journal",
