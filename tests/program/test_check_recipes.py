@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.program.test_documents import MANUAL, examples
+from tests.program.test_documents import MANUAL, README, examples
 from tests.support.manyserver import Body, Reply, document, serving
 from tests.support.program import EUGPT, environment
 
@@ -82,6 +82,10 @@ def test_recipe(word: str, good: str, bad: str, tries: int, tmp_path: Path) -> N
     assert (accepted.returncode, accepted.stderr) == (0, "")
     assert (file.read_text() != OLD) == bool(target)
     assert bool(accepted.stdout) != bool(target)
+
+
+def test_the_readme_begins_with_one_of_them() -> None:
+    assert f"    {recipe('--schema invoice')}\n" in README[:2000]
 
 
 def test_prompts_are_tested(tmp_path: Path) -> None:

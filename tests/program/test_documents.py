@@ -37,7 +37,6 @@ FILES = {
     "faults.toml": "[[request]]\nstatus = 503\n",
     "job": "#!/bin/sh\neugpt ask Hello\n",
     "items.ndjson": '{"custom_id": "a", "input": "What is 1 + 1?"}\n{"custom_id": "b", "input": "What is 2 + 2?"}\n',
-    "repair.schema.json": '{"type": "object", "required": ["cost"], "properties": {"cost": {"type": "number"}}}\n',
     "cut.toml": '[[request]]\ntext = "This answer is going to break off in the middle."\ncut_after_events = 6\n',
 }
 # What other tests run, or what needs more than a shell, by how it begins
