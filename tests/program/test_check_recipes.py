@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.program.test_documents import MANUAL, README, examples
+from tests.support.documents import MANUAL, README, examples
 from tests.support.manyserver import Body, Reply, document, serving
 from tests.support.program import EUGPT, environment
 

@@ -6,6 +6,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -56,7 +57,7 @@ ELSEWHERE = {
     "eugpt conversation name trip": "needs a conversation of the web app",
     "Answer with one JSON value": "test_checked",
     "<rejected_answer>": "test_asked_again",
-    "eugpt ask --schema invoice": "test_check_recipes",
+    "eugpt ask -f mail.txt": "test_check_recipes",
     "eugpt ask --extract json --check": "test_check_recipes",
     "eugpt batch cases": "test_check_recipes",
     "cached()": "test_check_recipes",
