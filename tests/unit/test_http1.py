@@ -173,6 +173,7 @@ STRICTER = {
     "a line end without CR (section 2.2)": re.compile(rb"(?<!\r)\n"),
     "a CR that ends no line": re.compile(rb"\r(?!\n)"),
     "a folded field (section 5.2)": re.compile(rb"\n[ \t]"),
+    "a chunk extension of other letters (section 7.1.1)": re.compile(rb"(?m)^[0-9a-fA-F]+[ \t]*;"),
     "a length told twice (section 6.3)": re.compile(rb"(?is)content-length:[^\n]*(,|\n.*content-length)"),
 }
 
