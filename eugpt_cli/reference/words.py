@@ -35,8 +35,8 @@ VARIABLES = (
     Fact("EUGPT_API_KEY_FILE", "A file that holds the key, where EUGPT_API_KEY is not set."),
     Fact("CREDENTIALS_DIRECTORY", "Set by systemd: the key is read from the credential eugpt_api_key in it."),
     Fact("EUGPT_DEBUG", "1 adds the traceback to the message about a defect in eugpt."),
-    Fact("HTTPS_PROXY, ALL_PROXY, NO_PROXY", "The proxy to go through, and the hosts that need none."),
-    Fact("SSL_CERT_FILE, SSL_CERT_DIR", "The certificates to trust instead of the system's."),
+    Fact("HTTPS_PROXY, ALL_PROXY, NO_PROXY", "The proxy for https (http, https, socks5), and hosts that need none."),
+    Fact("SSL_CERT_FILE, SSL_CERT_DIR", "Replace the system's bundle of certificates, and its folder. Both count."),
     Fact("NO_COLOR, TERM=dumb", "NO_COLOR: no colour. TERM=dumb: no colour, status line or progress bar either."),
     Fact("XDG_CONFIG_HOME, XDG_STATE_HOME", "Where the files below are; ~/.config and ~/.local/state without them."),
 )
