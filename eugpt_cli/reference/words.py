@@ -37,10 +37,10 @@ VARIABLES = (
     Fact("EUGPT_DEBUG", "1 adds a traceback to the message about a defect in eugpt."),
     Fact(
         "HTTPS_PROXY, ALL_PROXY, NO_PROXY",
-        "The proxy to use for https (http, https or socks5), and the hosts to reach without it.",
+        "The proxy to use (http, https or socks5), and the hosts to reach without it.",
     ),
     Fact(
-        "SSL_CERT_FILE, SSL_CERT_DIR", "Replace the system's bundle of certificates, and its folder. eugpt trusts both."
+        "SSL_CERT_FILE, SSL_CERT_DIR", "Replace the bundle and the folder of the system's certificates."
     ),
     Fact("NO_COLOR", "If set, eugpt uses no colour on a terminal."),
     Fact("TERM", "With dumb, eugpt uses no colour, no status line and no progress bar."),
