@@ -262,12 +262,7 @@ SERVE = (
     Option(
         "upstream", ("--upstream",), "base URL of the service that answers, asked with EUGPT_API_KEY", metavar="URL"
     ),
-    Option(
-        "ca_file",
-        ("--ca-file",),
-        "PEM file of certificates to trust for --upstream instead of the system's",
-        metavar="PATH",
-    ),
+    Option("ca_file", ("--ca-file",), "trust these certificates for --upstream, not the system's", metavar="PATH"),
     Option(
         "replay",
         ("--replay",),
@@ -275,12 +270,7 @@ SERVE = (
         metavar="DIR",
     ),
     Option("journal", ("--journal",), "append a JSON line for each request and what answered it", metavar="FILE"),
-    Option(
-        "strict",
-        ("--strict",),
-        "exit with 82 when COMMAND exits with 0 and leaves tables of --scenario unused",
-        kind="flag",
-    ),
+    Option("strict", ("--strict",), "exit with 82 if COMMAND succeeds and leaves --scenario tables unused", "flag"),
     Option("cors", ("--cors",), "let pages of this origin call the server from a browser; * is any", metavar="ORIGIN"),
     Option("verbose", ("-v", "--verbose"), "print a line for each request on stderr", kind="flag"),
     ERRORS,
