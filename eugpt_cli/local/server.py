@@ -19,7 +19,7 @@ from eugpt_cli.local.api_keys import Keyring
 from eugpt_cli.local.client_connection import ClientConnection
 from eugpt_cli.local.http_app import HttpApp
 from eugpt_cli.local.quota import TokenQuota
-from eugpt_cli.local.rehearsal.parts import Rehearsal, refuse_combinations
+from eugpt_cli.local.rehearsal.assembly import Rehearsal, refuse_combinations
 from eugpt_cli.local.request_input import UploadedFiles
 from eugpt_cli.local.responder import Backends, Responder
 from eugpt_cli.local.server_config import ServeError, ServerConfig, reason

@@ -89,6 +89,17 @@ def test_no_conversation_and_another_one(start: Start, tmp_path: Path) -> None:
             assert {k: v for k, v in event["response"].items() if k == "conversation_id"} == named
 
 
+OUTCOMES = [(62, ""), (0, "Once.\n"), (0, "All at once.\n"), (80, ""), (43, "")]
+
+
+def test_what_eugpt_makes_of_them(tmp_path: Path) -> None:
+    for (status, printed), table in zip(OUTCOMES, examples("SCENARIO FILES")[3:8], strict=True):
+        (tmp_path / "scenario.toml").write_text(table)
+        line = [EUGPT, "serve", "--scenario", "scenario.toml", "--", EUGPT, "ask", "--retries", "0", "x"]
+        run = done(line, tmp_path, dict(os.environ))
+        assert (run.returncode, run.stdout) == (status, printed), table
+
+
 def script_folder(folder: Path) -> dict[str, str]:
     """A folder with the manual's script and what is read by it; the environment in which it finds `eugpt`."""
     (folder / "summary.sh").write_text(examples("TESTING YOUR OWN SCRIPTS")[0])

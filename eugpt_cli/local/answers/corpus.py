@@ -122,7 +122,8 @@ class Corpus:
             found = entry.stat()
         except OSError:
             return
-        if stat.S_ISREG(found.st_mode) and self._is_inside(entry.path):
+        inside = not entry.is_symlink() or self._is_inside(entry.path)  # folders that are links are not walked
+        if stat.S_ISREG(found.st_mode) and inside:
             yield entry.path.removeprefix(self._prefix), (found.st_mtime_ns, found.st_size)
 
     def _is_inside(self, path: str | Path) -> bool:
