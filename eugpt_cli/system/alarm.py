@@ -74,13 +74,15 @@ class Alarm:
             signal.setitimer(signal.ITIMER_REAL, 0.001)
 
     def _ring(self, signum: int, frame: FrameType | None) -> None:
-        """Calls no method: while C code such as readline holds an exception, Python finds no inherited one."""
+        """Calls no method of ours: while C code as readline holds an exception, no inherited one is found."""
         lost, self._lost = self._lost, None
         if lost:
             raise lost
         if self._deadline is not None and time.monotonic() >= self._deadline:
             signal.setitimer(signal.ITIMER_REAL, 0)
             raise OutOfTime("--max-time has passed")
+        if self._on_beat:
+            self._on_beat()
         signal.setitimer(signal.ITIMER_REAL, _first(self._deadline, self._beats), BEAT_SECONDS)
 
 
