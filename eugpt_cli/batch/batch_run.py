@@ -2,10 +2,12 @@
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from eugpt_cli.api.outcome import Outcome
 from eugpt_cli.api.retry import RetryPolicy
+from eugpt_cli.batch.item_journal import ItemJournal
 from eugpt_cli.batch.item_queue import ItemQueue
 from eugpt_cli.batch.items import Item
 from eugpt_cli.batch.limiter import Limiter
@@ -15,10 +17,15 @@ from eugpt_cli.batch.statistics import Statistics
 from eugpt_cli.batch.stopping import RESUME, StopRules
 from eugpt_cli.batch.worker import Worker, WorkerContext, unfinished
 from eugpt_cli.batch.workers import Workers
-from eugpt_cli.errors import EugptError, Partial, Stopped
+from eugpt_cli.conversation.names import Conversations
+from eugpt_cli.errors import EugptError, OutputError, Partial, Stopped
 from eugpt_cli.http.client import Client
 from eugpt_cli.settings.records import BatchOptions
 from eugpt_cli.system.console import Console
+from eugpt_cli.system.locks import Wait
+
+if TYPE_CHECKING:
+    from eugpt_cli.run.checks import Checks
 
 INPUT_HINTS = (  # where no item that failed could be read
     ("lines", "each line is a prompt in UTF-8"),
@@ -45,15 +52,19 @@ class BatchRun:
         items: Iterator[Item],
         share: Callable[[], float | None],
         *,
+        checks: "Checks | None" = None,
         one_first: bool = False,
     ) -> None:
         self._options = options
         self._console = console
         self._client = client
+        self._checks = checks
         self._rows = rows
         self._tell = console.error if options.verbose else None
         self._limiter = Limiter(options.jobs, self._tell_pace, one_first=one_first)
-        self._make_row = maker(options.full, str(console.secret), usage=options.max_tokens is not None)
+        with_value = bool(checks and checks.is_json)
+        with_usage = options.max_tokens is not None
+        self._make_row = maker(options.full, str(console.secret), usage=with_usage, value=with_value)
         self._queue = ItemQueue(self._wanted(items))
         self._workers = Workers(self._queue, self._limiter, beat=self._beat, stopping=rows.release)
         self._synced = time.monotonic()
@@ -62,9 +73,9 @@ class BatchRun:
         self._rules = StopRules(options, console.left)
         self._progress = self._make_progress(State(self.statistics, lambda: self._limiter.limit, share))
 
-    def run(self, silence: float, lock: Callable[[str], AbstractContextManager[None]]) -> EugptError | Stopped | None:
+    def run(self, silence: float, names: Conversations, journal: ItemJournal | None) -> EugptError | Stopped | None:
         """Returns what went wrong. A first signal stops it; a second signal or --max-time ends it at once."""
-        context = self._context(silence, lock)
+        context = self._context(silence, names, journal)
         end: EugptError | Stopped | None = None
         try:
             try:
@@ -77,6 +88,9 @@ class BatchRun:
             self._rows.settle(complete=self._complete)
         except (EugptError, Stopped) as fault:
             self._rows.seal(LAST_WRITE_SECONDS)
+            if journal:
+                with suppress(OutputError):  # one problem is told, the first
+                    journal.close(fault)
             return fault
         finally:
             self._progress.close()
@@ -87,7 +101,7 @@ class BatchRun:
         """Whether items may be left that were never begun."""
         return self._workers.stopped.is_set()
 
-    def _context(self, silence: float, lock: Callable[[str], AbstractContextManager[None]]) -> WorkerContext:
+    def _context(self, silence: float, names: Conversations, journal: ItemJournal | None) -> WorkerContext:
         options = self._options
         return WorkerContext(
             client=self._client,
@@ -97,7 +111,10 @@ class BatchRun:
             stopped=self._workers.stopped,
             rows=self._rows,
             make_row=self._make_row,
-            lock=lock,
+            lock=lambda conversation_id: names.lock(conversation_id, Wait(options.lock_wait)),
+            turn_ended=names.turn_ended,
+            journal=journal,
+            checks=self._checks,
             admit=self._admit,
             ended=self._ended,
             counted=self._counted,
@@ -137,7 +154,7 @@ class BatchRun:
         self._limiter.open()
 
     def _counted(self, fault: EugptError | None, seconds: float, outcome: Outcome) -> None:
-        self.statistics.count(fault, seconds, outcome.usage)
+        self.statistics.count(fault, seconds, outcome.all_usage)
         if fault and self._options.max_errors is not None and self.statistics.failed >= self._options.max_errors:
             self._workers.stop()
 

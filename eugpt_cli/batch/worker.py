@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from threading import Event
+from typing import TYPE_CHECKING
 
 from eugpt_cli.api.exchange import DeliveryPolicy, annotate, deliver
 from eugpt_cli.api.observer import Observer
@@ -15,10 +16,16 @@ from eugpt_cli.api.retry import RetryPolicy
 from eugpt_cli.batch.items import Item
 from eugpt_cli.batch.limiter import Limiter
 from eugpt_cli.batch.rows import AnswerRecorder, MakeRow, Rows
-from eugpt_cli.errors import Busy, ConfigError, EugptError, LocalError, StatusError, Truncated
+from eugpt_cli.errors import Busy, ConfigError, EugptError, LocalError, Rejected, StatusError, Truncated
 from eugpt_cli.http.client import Client
 from eugpt_cli.http.response import Response
+from eugpt_cli.output.writers import encode
+from eugpt_cli.text.digest import ByteDigest
 from eugpt_cli.text.escapes import brief
+
+if TYPE_CHECKING:
+    from eugpt_cli.batch.item_journal import ItemJournal
+    from eugpt_cli.run.checks import Checks
 
 LONGEST_NAME = 60  # of an item in a line on standard error
 
@@ -27,8 +34,9 @@ LONGEST_NAME = 60  # of an item in a line on standard error
 class WorkerContext:
     """What the workers share.
 
-    `lock` keeps other processes out of a conversation; `admit` says whether one more item may be asked, `ended` is
-    called for each that has been, and `counted` for each that has its row; `tell` is given a line for each retry.
+    `lock` keeps other processes out of a conversation, `turn_ended` is called with how a turn in it ended; `admit` says
+    whether one more item may be asked, `ended` is called for each that has been, and `counted` for each that has its
+    row; `tell` is given a line for each retry.
     """
 
     client: Client
@@ -39,7 +47,10 @@ class WorkerContext:
     rows: Rows
     make_row: MakeRow
     lock: Callable[[str], AbstractContextManager[None]]
+    turn_ended: Callable[[str, EugptError | None], None]
+    journal: "ItemJournal | None"
     admit: Callable[[], bool]
+    checks: "Checks | None"
     ended: Callable[[EugptError | None, Outcome], None]
     counted: Callable[[EugptError | None, float, Outcome], None]
     tell: Callable[[str], None] | None
@@ -70,7 +81,7 @@ class Worker(Observer):
                 with self._turn(item.request):
                     if not self._begin():
                         return
-                    outcome.started = time.monotonic()
+                    outcome.start()
                     fault = self._ask(item.request, outcome)
                     self._context.ended(fault, outcome)  # before others begin
             except Busy as busy:
@@ -85,10 +96,17 @@ class Worker(Observer):
     def _write(self, item: Item, fault: EugptError | None) -> None:
         context, outcome = self._context, self._outcome
         seconds = time.monotonic() - outcome.started
-        context.rows.write(item, context.make_row(item, outcome, self._answer, fault, seconds))
+        outcome.answer = None if fault else ByteDigest(encode(context.client.masked(self._answer.output)))
+        try:
+            context.rows.write(item, context.make_row(item, outcome, self._answer, fault, seconds))
+        finally:
+            if context.journal:
+                context.journal.end(item, outcome, fault)
         context.counted(fault, seconds, outcome)
 
     def sending(self, request: Request, is_sent: Callable[[], bool]) -> None:
+        if self._item and self._context.journal:
+            self._context.journal.begin(self._item, self._outcome)
         if self._item and self._item.is_turn and self._outcome.attempts == 1:
             self._context.rows.mark(self._item, partial(self._unfinished, self._item, self._outcome))
 
@@ -111,15 +129,45 @@ class Worker(Observer):
         return self._context.lock(request.conversation_id) if request.conversation_id else nullcontext()
 
     def _ask(self, request: Request, outcome: Outcome) -> EugptError | None:
+        """Until an answer is accepted, as often as --again has it; a turn of a conversation once."""
+        checks, this = self._context.checks, request
+        for left in range(checks.again if checks and not request.conversation_id else 0, -1, -1):
+            fault = self._deliver(this, outcome) or self._refusal(checks, outcome)
+            if not checks or not isinstance(fault, Rejected) or not left or self._context.stopped.is_set():
+                return fault
+            this = checks.asked_again(request, self._answer.text, fault)
+            outcome.next_try()
+        return None
+
+    def _refusal(self, checks: "Checks | None", outcome: Outcome) -> Rejected | None:
+        """What the checks say against the answer."""
+        answer, item = self._answer, self._item
+        if not checks or not item:
+            return None
+        try:
+            answer.accepted = checks.accept(answer.text, item.custom_id)
+        except (Rejected, ConfigError) as fault:
+            answer.is_refused = True
+            outcome.stored = item.is_turn
+            annotate(fault, outcome)
+            if isinstance(fault, ConfigError):
+                raise
+            return fault
+        return None
+
+    def _deliver(self, request: Request, outcome: Outcome) -> EugptError | None:
+        fault: EugptError | None = None
         try:
             deliver(request, self._policy, self._fresh, outcome, stored=request.conversation_id is not None)
+            self._context.limiter.success()
         except LocalError:
             raise
-        except EugptError as fault:
-            self._feel(fault)
-            return fault
-        self._context.limiter.success()
-        return None
+        except EugptError as error:
+            self._feel(error)
+            fault = error
+        if request.conversation_id:
+            self._context.turn_ended(request.conversation_id, fault)
+        return fault
 
     def _fresh(self) -> AnswerRecorder:
         self._answer = AnswerRecorder()

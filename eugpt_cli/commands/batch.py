@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from functools import lru_cache, partial
 from signal import SIGPIPE
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from eugpt_cli.api.outcome import Outcome
 from eugpt_cli.batch import items
 from eugpt_cli.batch.identity import identified
 from eugpt_cli.batch.items import Defaults, Item
 from eugpt_cli.batch.ledger import Ledger
 from eugpt_cli.batch.row_stream import RowStream
 from eugpt_cli.batch.rows import Rows
-from eugpt_cli.batch.shard import shard
+from eugpt_cli.batch.shard import Shard, shard
 from eugpt_cli.conversation.names import Conversations
 from eugpt_cli.errors import Budget, EugptError, ExitCode, OutOfTime, Partial, Stopped, UsageError
 from eugpt_cli.http.route import route_to, target_of
@@ -23,11 +25,15 @@ from eugpt_cli.output.destinations import destination, direct
 from eugpt_cli.output.report import exit_code
 from eugpt_cli.output.writers import encode
 from eugpt_cli.run import prompt, turn
+from eugpt_cli.run.reporting import open_journal
 from eugpt_cli.settings.records import BatchOptions
 from eugpt_cli.system import files
 from eugpt_cli.system.console import Console
-from eugpt_cli.system.locks import Wait
 from eugpt_cli.text.escapes import dump, visible
+
+if TYPE_CHECKING:
+    from eugpt_cli.output.journal import Journal
+    from eugpt_cli.run.checks import Checks
 
 MOST_JOBS = 1000
 
@@ -39,27 +45,61 @@ def run(options: BatchOptions, console: Console) -> int:
         raise UsageError("--prune goes with --resume")
     share = shard(options.shard, console.environ)
     source = _source(options, console)
-    names = turn.conversations(options, console)
-    mine = filter(share.takes, _items(source, options, console, names))
     if options.dry_run or options.curl:
+        _, _, mine = _asked(options, console, source, share)
         return _show(identified(mine, RowStream(console.write, lambda: None, ordered=False)), options, console)
-    _check_outputs(options)
-    summary = destination(options.summary, console) if options.summary else None
-    try:
-        end, facts = _go(options, console, source, mine, names)
-        if summary:
-            summary.write(f"{dump(facts)}\n".encode())
-            summary.commit()
-    finally:
-        if summary:
-            summary.discard()
-    if end:
-        raise end
+    _check_outputs(options, console)
+    journal = open_journal(options, console)
+    outcome = Outcome()
+    with journal.run(outcome) if journal else nullcontext(), _summary(options, console) as summarize:
+        names, checks, mine = _asked(options, console, source, share)
+        end, facts = _go(options, console, source, mine, names, journal, checks)
+        summarize(facts)
+        if journal:
+            journal.add(outcome, end, summary=facts)
+        if end:
+            raise end
     return 0
 
 
+def _asked(
+    options: BatchOptions, console: Console, source: _InputLines, share: Shard
+) -> tuple[Conversations, Checks | None, Iterator[Item]]:
+    """The items of this share, the conversations that they may name, and what is asked of their answers."""
+    names = turn.conversations(options, console)
+    checks = turn.checks_for(options, console)
+    mine = filter(share.takes, _items(source, options, console, names, checks))
+    if checks:
+        checks.confirm()
+    return names, checks, mine
+
+
+@contextmanager
+def _summary(options: BatchOptions, console: Console) -> Iterator[Callable[[Mapping[str, Any]], None]]:
+    """What writes the facts to --summary, if there is to be one."""
+    if options.summary is None:
+        yield lambda facts: None
+        return
+    sink = destination(options.summary, console)
+
+    def write(facts: Mapping[str, Any]) -> None:
+        sink.write(f"{dump(facts)}\n".encode())
+        sink.commit()
+
+    try:
+        yield write
+    finally:
+        sink.discard()
+
+
 def _go(
-    options: BatchOptions, console: Console, source: _InputLines, mine: Iterator[Item], names: Conversations
+    options: BatchOptions,
+    console: Console,
+    source: _InputLines,
+    mine: Iterator[Item],
+    names: Conversations,
+    journal: Journal | None,
+    checks: Checks | None,
 ) -> tuple[EugptError | Stopped | None, dict[str, Any]]:
     """How it has ended, and the facts for --summary."""
     started = time.monotonic()
@@ -69,13 +109,14 @@ def _go(
         console.error(f"* connecting {route.shown}")
     rows = _rows(options, console)
     from eugpt_cli.batch.batch_run import BatchRun
+    from eugpt_cli.batch.item_journal import ItemJournal
     from eugpt_cli.http.client import Client
 
     client = Client(route, secret, connect_timeout=options.connect_timeout, keep=options.jobs)
     has_password = bool(route.proxy and route.proxy.user is not None)
     mine = identified(mine, rows)
-    batch = BatchRun(options, console, client, rows, mine, source.share, one_first=has_password)
-    end = batch.run(options.timeout or turn.DOCUMENT_SILENCE, lambda name: names.lock(name, Wait(options.lock_wait)))
+    batch = BatchRun(options, console, client, rows, mine, source.share, checks=checks, one_first=has_password)
+    end = batch.run(options.timeout or turn.DOCUMENT_SILENCE, names, ItemJournal(journal) if journal else None)
     seconds = time.monotonic() - started
     if not (isinstance(end, Stopped) and end.signum == SIGPIPE):
         more = "; --resume continues with the rest" if _is_resumed(end, batch.stopped, rows) else ""
@@ -90,13 +131,14 @@ def _is_resumed(end: EugptError | Stopped | None, stopped: bool, rows: Rows) -> 
     return passes and isinstance(rows, Ledger) and (stopped or not (end is None or isinstance(end, Partial)))
 
 
-def _check_outputs(options: BatchOptions) -> None:
+def _check_outputs(options: BatchOptions, console: Console) -> None:
     """Raises UsageError where a file would be read and written at once, or written twice."""
     inputs: list[str | int] = [path for path in options.paths if path != "-"] or [0]
     output = ("standard output", 1) if options.output in (None, "-") else ("--output", options.output)
     named: list[tuple[str, str | int | None]] = [("the input", source) for source in inputs]
     seen: dict[Hashable, str] = {}
-    for what, path in [*named, output, ("--summary", options.summary)]:
+    log = options.log and files.expand(options.log, console.environ)
+    for what, path in [*named, output, ("--summary", options.summary), ("--log", log)]:
         file = None if path in (None, "-") else files.identity(path)
         if file is not None and seen.setdefault(file, what) != what:
             raise UsageError(f"{seen[file]} and {what} are the same file")
@@ -137,11 +179,15 @@ def _source(options: BatchOptions, console: Console) -> _InputLines:
     return _InputLines(files.lines(console.read_input(lambda: None)), console.input_size())
 
 
-def _items(source: _InputLines, options: BatchOptions, console: Console, names: Conversations) -> Iterator[Item]:
+def _items(
+    source: _InputLines, options: BatchOptions, console: Console, names: Conversations, checks: Checks | None
+) -> Iterator[Item]:
     inlined = [(name, _text(name, console)) for name in options.file]
     conversation = names.resolve(options.conversation) if options.conversation else None
-    fields = {**prompt.fields(options), "conversation_id": conversation}
-    defaults = Defaults(target_of(options.base_url), fields, inlined, lru_cache(names.resolve))
+    fields = {**prompt.fields(options, checks), "conversation_id": conversation}
+    defaults = Defaults(
+        target_of(options.base_url), fields, inlined, lru_cache(names.resolve), checks.instructions if checks else str
+    )
     read = items.from_files if options.files else items.from_lines if options.lines else items.from_json
     return read(source, defaults)
 

@@ -1,6 +1,7 @@
 """One turn whose answer is checked: asked for again while it is rejected and tries are left, printed if accepted."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from eugpt_cli.api.answer_text import AnswerText
@@ -9,43 +10,58 @@ from eugpt_cli.api.request import Request
 from eugpt_cli.api.writer import Writer
 from eugpt_cli.errors import EugptError, Rejected
 from eugpt_cli.output.writers import TextWriter
-from eugpt_cli.run.checks import Checks, asked_again
+from eugpt_cli.run.checks import Checks, ended
 from eugpt_cli.run.prompt import Draft
 
 Send = Callable[[Draft, Callable[[Any], Writer]], None]  # delivers one request, retries included
 
 
-def deliver(
-    send: Send, draft: Draft, checks: Checks, outcome: Outcome, show: Callable[[str], None], *, partial: bool
-) -> None:
-    """Shows the accepted answer. Raises what went wrong; with `partial` it shows also what is not accepted."""
-    this = draft
-    for left in range(checks.again, -1, -1):
-        collector = _Collector(partial)
+@dataclass(frozen=True)
+class CheckedTurn:
+    """`show` prints a text; with `partial` also one that is not accepted. `stored`: the turn is in a conversation."""
+
+    checks: Checks
+    outcome: Outcome
+    show: Callable[[str], None]
+    partial: bool
+    stored: bool
+
+    def deliver(self, send: Send, draft: Draft) -> None:
+        """Shows the accepted answer. Raises what went wrong."""
+        this = draft
+        for left in range(self.checks.again, -1, -1):
+            collector = _Collector(self.partial)
+            try:
+                send(this, collector)
+                text = self._accepted(collector.text)
+            except EugptError as fault:
+                if not isinstance(fault, Rejected) or not left:
+                    if self.partial:
+                        self.show(collector.text)
+                    raise
+                self.checks.tell_again(fault)
+                this = self._again(draft, collector.text, fault)
+                self.outcome.next_try()
+            else:
+                self.show(ended(text))
+                return
+
+    def _accepted(self, answer: str) -> str:
+        """What is to be printed of it."""
         try:
-            send(this, collector)
-            text = _accepted(checks, collector.text, outcome)
+            return self.checks.accept(answer)
         except EugptError as fault:
-            if isinstance(fault, Rejected) and left:
-                checks.tell_again(fault)
-                this = _again(draft, collector.text, fault)
-                outcome.next_try()
-                continue
-            if partial:
-                show(collector.text)
+            from eugpt_cli.api.exchange import annotate
+
+            self.outcome.stored = self.stored
+            annotate(fault, self.outcome)
             raise
-        show(text)
-        return
 
+    def _again(self, draft: Draft, answer: str, fault: Rejected) -> Draft:
+        def drafted(**fields: Any) -> Request:
+            return self.checks.asked_again(draft(**fields), answer.removesuffix("\n"), fault)
 
-def _accepted(checks: Checks, answer: str, outcome: Outcome) -> str:
-    try:
-        return checks.accept(answer)
-    except EugptError as fault:
-        from eugpt_cli.api.exchange import annotate
-
-        annotate(fault, outcome)
-        raise
+        return drafted
 
 
 class _Collector:
@@ -62,10 +78,3 @@ class _Collector:
     @property
     def text(self) -> str:
         return b"".join(self._parts).decode()
-
-
-def _again(draft: Draft, answer: str, fault: Rejected) -> Draft:
-    def drafted(**fields: Any) -> Request:
-        return asked_again(draft(**fields), answer.removesuffix("\n"), fault)
-
-    return drafted

@@ -19,7 +19,7 @@ from eugpt_cli.output.writers import TextWriter, Write, encode
 from eugpt_cli.run.prompt import Draft, TurnOptions, prepare
 from eugpt_cli.run.reporting import RunReport, reported
 from eugpt_cli.settings import key
-from eugpt_cli.settings.records import BatchOptions
+from eugpt_cli.settings.records import AskOptions, BatchOptions
 from eugpt_cli.system.console import Console
 from eugpt_cli.system.locks import Wait
 from eugpt_cli.text.escapes import escaped, one_line, visible, visible_bytes
@@ -86,6 +86,15 @@ def run(
         thread.check_named()
 
 
+def checks_for(options: AskOptions | BatchOptions, console: Console) -> "Checks | None":
+    """What the options ask of an answer. Raises UsageError for what does not go together, ConfigError for a schema."""
+    if not (options.extract or options.schema or options.check or options.again):
+        return None
+    from eugpt_cli.run.checks import checks_of
+
+    return checks_of(options, console, verbose=options.verbose, stored=options.conversation is not None)
+
+
 def _deliver(
     line: "TurnSender",
     draft: Draft,
@@ -98,17 +107,15 @@ def _deliver(
     if checks is None:
         line.deliver(draft, sink, make_writer, outcome)
         return
-    from eugpt_cli.run import checked_turn
+    from eugpt_cli.run.checked_turn import CheckedTurn
 
     make_fit = shown(sink) or str
-    checked_turn.deliver(
-        lambda draft, collect: line.deliver(draft, sink, collect, outcome),
-        draft,
-        checks,
-        outcome,
-        lambda text: sink.write(encode(make_fit(text))),
-        partial=partial,
-    )
+
+    def put(text: str) -> None:
+        sink.write(encode(make_fit(text)))
+
+    turn = CheckedTurn(checks, outcome, put, partial, line.thread.stored)
+    turn.deliver(lambda draft, collect: line.deliver(draft, sink, collect, outcome), draft)
 
 
 @contextmanager

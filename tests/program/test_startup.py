@@ -23,7 +23,7 @@ WAY = {
     "http": "client connection dial direct http1 lanes response route seam silence",
     "output": "activity destinations report writers",
     "run": "prompt reporting turn",
-    "settings": "catalogue key options profile records resolving",
+    "settings": "catalogue key option options profile records resolving serve_options",
     "system": "alarm console files interrupts locks streams",
     "text": "escapes redaction suggestions",
     "commands": "",
@@ -76,8 +76,9 @@ def test_help_and_usage_errors_load_the_tables_and_typer(arguments: list[str]) -
     assert not roots(modules) & (HEAVY | {"email", "urllib.request"})
     words = {
         "__main__", "api", "api.outcome", "cli", "errors", "mistakes", "output", "output.report", "settings",
-        "settings.catalogue", "settings.options", "system", "system.alarm", "system.console", "system.interrupts",
-        "system.streams", "text", "text.escapes", "text.redaction", "text.suggestions",
+        "settings.catalogue", "settings.option", "settings.options", "settings.serve_options", "system",
+        "system.alarm", "system.console", "system.interrupts", "system.streams", "text", "text.escapes",
+        "text.redaction", "text.suggestions",
     }  # fmt: skip
     assert ours(modules) <= {f"eugpt_cli.{name}" for name in words}
 
