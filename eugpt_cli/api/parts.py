@@ -107,7 +107,7 @@ class Flow:
         if not text or (not numbered and not self.is_open(kind) and text == self._latest[kind]):
             return ""
         end = hash((kind, text))
-        self._is_again = self._is_again or (not numbered and not self.is_open(kind) and end in self._ends)
+        self._is_again = self._is_again or (not numbered and self._open[kind].is_blank and end in self._ends)
         self._ends.add(end)
         rest = self._grow(beyond(self._open[kind], text))
         self._owed = utf16(rest)
