@@ -6,6 +6,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -54,6 +55,12 @@ ELSEWHERE = {
     ". completions/eugpt.bash": "test_each_shell_takes_its_line",
     "default_profile": "test_the_profiles",
     "eugpt conversation name trip": "needs a conversation of the web app",
+    "Answer with one JSON value": "test_checked",
+    "<rejected_answer>": "test_asked_again",
+    "eugpt ask -f mail.txt": "test_check_recipes",
+    "eugpt ask --extract json --check": "test_check_recipes",
+    "eugpt batch cases": "test_check_recipes",
+    "cached()": "test_check_recipes",
     "jq -nRr": "test_journal",
     "jq -Rr": "test_journal",
     "sum=$(sha256sum": "test_journal",
