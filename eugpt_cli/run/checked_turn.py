@@ -35,18 +35,19 @@ class CheckedTurn:
                 send(this, collector)
                 text = self._accepted(collector.text)
             except EugptError as fault:
-                if isinstance(fault, Rejected) and left:
-                    self.checks.tell_again(fault)
-                    this = self._again(draft, collector.text, fault)
-                    self.outcome.next_try()
-                    continue
-                if self.partial:
-                    self.show(collector.text)
-                raise
-            self.show(ended(text))
-            return
+                if not isinstance(fault, Rejected) or not left:
+                    if self.partial:
+                        self.show(collector.text)
+                    raise
+                self.checks.tell_again(fault)
+                this = self._again(draft, collector.text, fault)
+                self.outcome.next_try()
+            else:
+                self.show(ended(text))
+                return
 
     def _accepted(self, answer: str) -> str:
+        """What is to be printed of it."""
         try:
             return self.checks.accept(answer)
         except EugptError as fault:
