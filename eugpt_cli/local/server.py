@@ -7,7 +7,7 @@ import shlex
 import signal
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager, suppress
 
 from aiohttp import web
 
@@ -116,7 +116,7 @@ async def _listening(config: ServerConfig, app: HttpApp, note: LineSink) -> Asyn
     manager = web.Server(app.handle, handler_cancellation=True)
     factory = functools.partial(ClientConnection, manager, loop=loop, patience=config.patience)
     try:
-        listener = await loop.create_server(factory, config.host, config.port, backlog=512)
+        listener = await _listener(factory, config)
     except OSError as error:
         raise _cannot_listen(config, error) from None
     except OverflowError:
@@ -129,6 +129,23 @@ async def _listening(config: ServerConfig, app: HttpApp, note: LineSink) -> Asyn
         listener.close()
         manager.pre_shutdown()
         await manager.shutdown(GRACE)
+
+
+async def _listener(factory: Callable[[], ClientConnection], config: ServerConfig) -> asyncio.Server:
+    """Listens; on a free port, with a state that lasts, on the one of the last time if it is still free.
+
+    Names of conversations belong to a base URL, and that has the port in it.
+    """
+    loop = asyncio.get_running_loop()
+    if config.port == 0 and config.state:
+        note = config.state / "port"
+        with suppress(OSError, ValueError, OverflowError):
+            return await loop.create_server(factory, config.host, int(note.read_text("ascii")), backlog=512)
+        listener = await loop.create_server(factory, config.host, 0, backlog=512)
+        with suppress(OSError):
+            note.write_text(str(listener.sockets[0].getsockname()[1]), "ascii")
+        return listener
+    return await loop.create_server(factory, config.host, config.port, backlog=512)
 
 
 def _cannot_listen(config: ServerConfig, error: OSError) -> ServeError:
