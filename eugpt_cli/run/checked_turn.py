@@ -27,7 +27,7 @@ class CheckedTurn:
     stored: bool
 
     def deliver(self, send: Send, draft: Draft) -> None:
-        """Shows the accepted answer. Raises what went wrong."""
+        """Shows the accepted answer. Raises what went wrong; with `partial` it shows also what is not accepted."""
         this = draft
         for left in range(self.checks.again, -1, -1):
             collector = _Collector(self.partial)
@@ -35,19 +35,18 @@ class CheckedTurn:
                 send(this, collector)
                 text = self._accepted(collector.text)
             except EugptError as fault:
-                if not isinstance(fault, Rejected) or not left:
-                    if self.partial:
-                        self.show(collector.text)
-                    raise
-                self.checks.tell_again(fault)
-                this = self._again(draft, collector.text, fault)
-                self.outcome.next_try()
-            else:
-                self.show(ended(text))
-                return
+                if isinstance(fault, Rejected) and left:
+                    self.checks.tell_again(fault)
+                    this = self._again(draft, collector.text, fault)
+                    self.outcome.next_try()
+                    continue
+                if self.partial:
+                    self.show(collector.text)
+                raise
+            self.show(ended(text))
+            return
 
     def _accepted(self, answer: str) -> str:
-        """What is to be printed of it."""
         try:
             return self.checks.accept(answer)
         except EugptError as fault:
