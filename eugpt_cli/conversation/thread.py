@@ -23,7 +23,7 @@ class Thread:
 
     @property
     def stored(self) -> bool:
-        """Whether the next turn is kept in a conversation that later ones go on with."""
+        """Whether the service stores the next turn in a conversation, which later turns continue."""
         return self.id is not None or self.name is not None
 
     @property

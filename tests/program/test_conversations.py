@@ -68,7 +68,7 @@ BAD = [
     (
         ["forget", "wrok"],
         30,
-        f"no conversation is named wrok at {SERVICE}; near it: work",
+        f"no conversation is named wrok at {SERVICE}; did you mean work?",
         "hint: eugpt conversation list",
     ),
 ]
@@ -199,7 +199,7 @@ def test_every_command_knows_the_names(home: Env) -> None:
                 assert json.loads(unknown.stdout) == {"model": "auto", "input": "a", "stream": True}
             else:
                 assert (unknown.returncode, unknown.stdout) == (30, b"")
-                says = f"no conversation is named wrok at {server.base_url}; near it: work\n"
+                says = f"no conversation is named wrok at {server.base_url}; did you mean work?\n"
                 assert says in unknown.stderr.decode()
         other = eugpt("ask", "-c", OTHER, "a", env=home, base_url=server.base_url)
         assert (other.returncode, sent(server)) == (0, [ID] * 4 + [OTHER])
@@ -222,7 +222,7 @@ def test_a_service_that_returns_no_id(answer: str, home: Env, names: Path) -> No
         nameless = eugpt("chat", "a", env=home, base_url=server.base_url)
         known = eugpt("chat", "-c", ID, "a", env=home, base_url=server.base_url)
     assert (run.returncode, run.stdout, run.stderr.count(b"\n")) == (0, b"hello\n", 1)
-    assert run.stderr.startswith(b"eugpt: note: the service named no conversation")
+    assert run.stderr.startswith(b"eugpt: note: the service returned no conversation id")
     for silent in (quiet, nameless, known):
         assert (silent.returncode, silent.stdout, silent.stderr) == (0, b"hello\n", b"")
     assert sent(server) == [None, None, None, ID]
