@@ -50,7 +50,7 @@ class Named(NamedTuple):
 
 
 def is_id(value: object) -> TypeGuard[str]:
-    return isinstance(value, str) and UUID.fullmatch(value) is not None
+    return isinstance(value, str) and re.fullmatch(UUID, value) is not None
 
 
 def checked_name(text: str) -> str:

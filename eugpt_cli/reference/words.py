@@ -35,8 +35,11 @@ VARIABLES = (
     Fact("EUGPT_API_KEY_FILE", "A file that contains the key, if EUGPT_API_KEY is not set."),
     Fact("CREDENTIALS_DIRECTORY", "Set by systemd: eugpt reads the key from the credential eugpt_api_key."),
     Fact("EUGPT_DEBUG", "1 adds a traceback to the message about a defect in eugpt."),
-    Fact("HTTPS_PROXY, ALL_PROXY, NO_PROXY", "The proxy to use, and the hosts to reach without it."),
-    Fact("SSL_CERT_FILE, SSL_CERT_DIR", "The certificates to trust instead of the system's."),
+    Fact(
+        "HTTPS_PROXY, ALL_PROXY, NO_PROXY",
+        "The proxy to use (http, https or socks5), and the hosts to reach without it.",
+    ),
+    Fact("SSL_CERT_FILE, SSL_CERT_DIR", "Replace the bundle and the folder of the system's certificates."),
     Fact("NO_COLOR", "If set, eugpt uses no colour on a terminal."),
     Fact("TERM", "With dumb, eugpt uses no colour, no status line and no progress bar."),
     Fact("XDG_CONFIG_HOME, XDG_STATE_HOME", "Folders for the files below (default ~/.config and ~/.local/state)."),

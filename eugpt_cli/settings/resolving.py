@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from eugpt_cli.errors import ConfigError, UsageError
 from eugpt_cli.settings.options import Option
 
-UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
-DIGITS = re.compile(r"[0-9]{1,20}")
-DECIMAL = re.compile(r"([0-9]+\.?[0-9]*|\.[0-9]+)(e[-+]?[0-9]+)?", re.IGNORECASE)
+# As text: every start would compile them, and few use one.
+UUID = r"(?i)[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+DIGITS = r"[0-9]{1,20}"
+DECIMAL = r"(?i)([0-9]+\.?[0-9]*|\.[0-9]+)(e[-+]?[0-9]+)?"
 
 
 class Span(NamedTuple):
     """The range and the spelling of a kind of number; 1_0 and the like, which int() accepts, are mistakes here."""
 
     kind: type[int | float]
-    form: re.Pattern[str]
+    form: str
     least: float
     most: float
     words: str
@@ -74,7 +75,7 @@ def checked(option: Option, value: Any, error: type[UsageError | ConfigError], s
 
 def _number(value: Any, span: Span, error: type[UsageError | ConfigError], source: str) -> int | float:
     text = str(value)
-    number = span.kind(text) if span.form.fullmatch(text) else None
+    number = span.kind(text) if re.fullmatch(span.form, text) else None
     if number is None or not span.least <= number <= span.most:
         raise error(f"{source} wants {span.words}, not {value!r}")
     return number
@@ -104,6 +105,6 @@ class Options:
 
 
 def uuid(value: str, flag: str, hint: str | None = None) -> str:
-    if not UUID.fullmatch(value):
+    if not re.fullmatch(UUID, value):
         raise UsageError(f"{flag} wants a UUID, not {value!r}", hint=hint)
     return value

@@ -12,11 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.documents import MANUAL, README, TOP, blocks, examples
 from tests.support.program import EUGPT, eugpt
 
-TOP = Path(__file__).parents[2]
-README = (TOP / "README.md").read_text("utf-8")
-MANUAL = (TOP / "man/eugpt.1").read_text("utf-8")
 REPORT = """\
 The north pump failed on 3 May after a power cut. It was repaired on 5 June by the plant's own crew.
 Since then it has run without a fault. The spare part cost 340 euros.
@@ -57,6 +55,12 @@ ELSEWHERE = {
     ". completions/eugpt.bash": "test_each_shell_takes_its_line",
     "default_profile": "test_the_profiles",
     "eugpt conversation name trip": "needs a conversation of the web app",
+    "Answer with one JSON value": "test_checked",
+    "<rejected_answer>": "test_asked_again",
+    "eugpt ask -f mail.txt": "test_check_recipes",
+    "eugpt ask --extract json --check": "test_check_recipes",
+    "eugpt batch cases": "test_check_recipes",
+    "cached()": "test_check_recipes",
     "jq -nRr": "test_journal",
     "jq -Rr": "test_journal",
     "sum=$(sha256sum": "test_journal",
@@ -65,23 +69,6 @@ ELSEWHERE = {
     "jq -rn": "test_batch_recipes",
     "jq -sc": "test_batch_recipes",
 }
-
-
-def blocks() -> list[str]:
-    """The indented blocks of the README."""
-    found = re.findall(r"(?:^(?:    .*)?\n)+", README, re.MULTILINE)
-    return [textwrap.dedent(block).strip() + "\n" for block in found if block.strip()]
-
-
-def examples() -> list[str]:
-    """The examples of the manual but for scenario and key files, which tests/local runs."""
-    text = re.sub(r"^\.SH (SCENARIO FILES|KEYS FILE)\n.*?(?=^\.SH )", "", MANUAL, flags=re.MULTILINE | re.DOTALL)
-    found = re.findall(r"^\.EX\n(.*?)^\.EE", text, re.MULTILINE | re.DOTALL)
-    return [re.sub(r"\\(?:\((ti|ha|ga|dq)|(.))", _plain, example) for example in found]
-
-
-def _plain(match: re.Match[str]) -> str:
-    return {"ti": "~", "ha": "^", "ga": "`", "dq": '"'}[match[1]] if match[1] else match[2].replace("e", "\\")
 
 
 def is_elsewhere(example: str) -> bool:

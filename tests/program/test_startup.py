@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 from collections.abc import Mapping
+from pathlib import Path
 from types import MappingProxyType
 
 import pytest
@@ -115,3 +116,22 @@ def test_a_request_that_is_only_shown_loads_no_network() -> None:
     modules = loaded("ask", "--dry-run", "x")
     assert "orjson" in modules
     assert not roots(modules) & (NEVER | {"httptools", "ssl"})
+
+
+def test_checks_are_loaded_only_where_they_are_asked_for(tmp_path: Path) -> None:
+    """The library of --schema by the servant alone."""
+    (tmp_path / "schema.json").write_text("{}")
+    (tmp_path / "items").write_text('{"input": "a"}\n')
+    checks = {
+        "eugpt_cli.run.checks",
+        "eugpt_cli.run.extraction",
+        "eugpt_cli.run.schema",
+        "eugpt_cli.system.subprocesses",
+    }
+    with serving(http(b'{"id":"r","status":"completed","output_text":"1"}')) as server:
+        for words in (["ask", "x"], ["batch", str(tmp_path / "items")]):
+            bare = loaded(*words, base_url=server.base_url)
+            checked = loaded(*words, "--schema", str(tmp_path / "schema.json"), base_url=server.base_url)
+            assert not bare & checks
+            assert checks <= checked
+            assert "jsonschema_rs" not in checked
