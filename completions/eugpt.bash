@@ -83,9 +83,9 @@ _eugpt_option() {
     ;;
   serve)
     case $2 in
-    --port | --host | --key | --daily-tokens | --monthly-tokens | --upstream) kind=none ;;
+    --port | --host | --key | --daily-tokens | --monthly-tokens | --upstream | --cors) kind=none ;;
     --default-stream) kind=words choices='true false' ;;
-    --keys | --scenario) kind=file ;;
+    --keys | --scenario | --ca-file | --journal) kind=file ;;
     --state | --web | --record | --replay) kind=folder ;;
     --project) kind==folder ;;
     --file) kind==file ;;
@@ -185,7 +185,7 @@ _eugpt_options() {
   raw-events) choices='-i --instructions -c --conversation --lock-wait -p --project -f --file --file-id -I --no-stdin --require-input -o --output --meta --log --label --base-url --api-key-file --profile --ca-file --client-cert --client-key --connect-timeout --timeout --max-time --retries --retry-unsafe --errors -q --quiet -v --verbose --dry-run --curl --sse --type --trailer -h --help' ;;
   batch) choices='-i --instructions -c --conversation --lock-wait -p --project -f --file --file-id -I --no-stdin --lines --files -j --jobs -o --output --resume --ordered --full --prune --max-errors --max-items --max-tokens --shard --extract --schema --check --again --summary --log --label --base-url --api-key-file --profile --ca-file --client-cert --client-key --connect-timeout --timeout --max-time --retries --retry-unsafe --errors -q --quiet -v --verbose --dry-run --curl -h --help' ;;
   conversation) choices='--base-url --profile --json -q --quiet --errors -h --help' ;;
-  serve) choices='--port --host --default-stream --key --keys --state --project --web --file --daily-tokens --monthly-tokens --scenario --record --upstream --replay -v --verbose --errors -h --help' ;;
+  serve) choices='--port --host --default-stream --key --keys --state --project --web --file --daily-tokens --monthly-tokens --scenario --record --upstream --ca-file --replay --journal --strict --cors -v --verbose --errors -h --help' ;;
   config) choices='--profile --json --path --errors -h --help' ;;
   doctor) choices='--base-url --api-key-file --profile --ca-file --client-cert --client-key --connect-timeout --timeout --json --errors -h --help' ;;
   exit-codes) choices='--json --errors -h --help' ;;

@@ -137,7 +137,11 @@ complete -c eugpt -n '__eugpt_in serve' -l monthly-tokens -x -d 'answer 429 once
 complete -c eugpt -n '__eugpt_in serve' -l scenario -r -F -d 'read what the next requests get from this TOML file (manual: SCENARIO FILES)'
 complete -c eugpt -n '__eugpt_in serve' -l record -x -a '(__fish_complete_directories (commandline -ct))' -d 'store the exchanges with --upstream in this folder, without the key'
 complete -c eugpt -n '__eugpt_in serve' -l upstream -x -d 'forward requests to this base URL, with EUGPT_API_KEY as the key'
-complete -c eugpt -n '__eugpt_in serve' -l replay -x -a '(__fish_complete_directories (commandline -ct))' -d 'answer from the exchanges that --record stored in this folder'
+complete -c eugpt -n '__eugpt_in serve' -l ca-file -r -F -d 'trust these certificates (PEM) for --upstream instead of the system\'s'
+complete -c eugpt -n '__eugpt_in serve' -l replay -x -a '(__fish_complete_directories (commandline -ct))' -d 'answer from the exchanges that --record stored in this folder; with --record and --upstream, forward the rest'
+complete -c eugpt -n '__eugpt_in serve' -l journal -r -F -d 'append a JSON line for each request and what answered it'
+complete -c eugpt -n '__eugpt_in serve' -l strict -d 'exit with 82 when COMMAND exits with 0 and leaves tables of --scenario unused'
+complete -c eugpt -n '__eugpt_in serve' -l cors -x -d 'let pages of this origin call the server from a browser; * is any'
 complete -c eugpt -n '__eugpt_in serve' -s v -l verbose -d 'log each request on stderr'
 complete -c eugpt -n '__eugpt_in config' -l path -d 'print only the path of config.toml'
 complete -c eugpt -n '__eugpt_in batch' -r -F

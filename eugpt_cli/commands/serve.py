@@ -1,22 +1,17 @@
-"""`eugpt serve`: options in, the local server's Config out; the server itself is imported only when it is wanted."""
-
-from __future__ import annotations
+"""`eugpt serve`: makes a ServerConfig of the options; imports the server itself only when it is wanted."""
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 from uuid import UUID
 
-from eugpt_cli.errors import ConfigError
+from eugpt_cli.errors import ConfigError, OutputError
+from eugpt_cli.local.server_config import OUTPUT_FAILED, ServeError, ServerConfig
 from eugpt_cli.settings.records import ServeOptions
 from eugpt_cli.system.console import Console
 
-if TYPE_CHECKING:
-    from eugpt_cli.local.server import Config
-
 
 def run(options: ServeOptions, console: Console) -> int:
-    """Serve as the options say: the command's exit status, or the negative number of the signal that was the end.
+    """Serves as the options say: the command's exit status, or the negative number of the signal that was the end.
 
     `options` has an attribute per flag (`default_stream`, `daily_tokens`, …) and `command`, the words after `--`.
     127 and 126 are a shell's answers to a command that is not found or not executable. Raises ConfigError.
@@ -28,17 +23,17 @@ def run(options: ServeOptions, console: Console) -> int:
     try:
         with console.without_heartbeat():
             return server.run(_config(options, console), options.command, console.environ, console.out, console.note)
-    except server.ServeError as error:
+    except ServeError as error:
         if error.exit_code is None:
             raise ConfigError(error.message, hint=error.hint) from None
+        if error.exit_code == OUTPUT_FAILED:
+            raise OutputError(error.message) from None
         console.error(f"eugpt: serve: {error.message}")
         return error.exit_code
 
 
-def _config(options: ServeOptions, console: Console) -> Config:
-    from eugpt_cli.local.server import Config
-
-    return Config(
+def _config(options: ServeOptions, console: Console) -> ServerConfig:
+    return ServerConfig(
         host=options.host,
         port=_port(options),
         default_stream=str(options.default_stream).lower() != "false",
@@ -54,7 +49,11 @@ def _config(options: ServeOptions, console: Console) -> Config:
         record=_path(options.record),
         upstream=options.upstream,
         upstream_key=console.environ.get("EUGPT_API_KEY"),
+        ca_file=_path(options.ca_file),
         replay=_path(options.replay),
+        journal=_path(options.journal),
+        strict=bool(options.strict),
+        cors=options.cors,
         verbose=bool(options.verbose),
         interactive=console.is_terminal(2),
     )

@@ -1,25 +1,26 @@
 """`eugpt serve -- COMMAND`: the command as a child that finds the server in its environment."""
 
-from __future__ import annotations
-
 import asyncio
 import functools
 import os
 import shutil
 import signal
 import sys
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
 
-from .config import ServeError, reason
+from eugpt_cli.local.server_config import ServeError, reason
 
 _PROXIES = ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY")
 FORWARDED = (signal.SIGTERM, signal.SIGHUP)
 
 
 async def run(command: Sequence[str], environ: Mapping[str, str]) -> int:
-    """Run the command to its end; its exit status, or the negative number of the signal that killed it.
+    """Runs the command to its end: its exit status, or the negative number of the signal that killed it.
 
-    SIGTERM and SIGHUP are handed on. SIGINT reaches the child from the terminal itself, so here it is only outlived.
+    Forwards SIGTERM and SIGHUP. SIGINT reaches the child from the terminal itself, so here it is only outlived.
     Raises ServeError with exit_code 127 (not found) or 126 (not executable).
     """
     received: asyncio.Queue[signal.Signals] = asyncio.Queue()
@@ -35,7 +36,7 @@ async def run(command: Sequence[str], environ: Mapping[str, str]) -> int:
 
 
 def on_signal(number: signal.Signals, callback: Callable[[], None]) -> None:
-    """Have a signal call back; one that was ignored from the start (nohup) stays ignored."""
+    """Calls back on a signal; one that was ignored from the start (nohup) stays ignored."""
     if signal.getsignal(number) is not signal.SIG_IGN:
         asyncio.get_running_loop().add_signal_handler(number, callback)
 
@@ -57,9 +58,27 @@ async def _forward(received: asyncio.Queue[signal.Signals], child: asyncio.subpr
             child.send_signal(number)
 
 
-def environment(environ: Mapping[str, str], base_url: str, key: str) -> dict[str, str]:
-    """The child's environment: ours, the server's address and key, a PATH with `eugpt`, no proxy for loopback."""
-    made = {**environ, "EUGPT_BASE_URL": base_url, "EUGPT_API_KEY": key}
+def state_folder(state: Path | None, held: ExitStack) -> Path:
+    """The XDG_STATE_HOME of the command: in the server's state folder, or one that is gone when `held` closes.
+
+    The names of conversations in it belong to this server, and the user's own are left alone.
+    """
+    if state is None:
+        return Path(held.enter_context(tempfile.TemporaryDirectory(prefix="eugpt-serve-", ignore_cleanup_errors=True)))
+    folder = state.resolve() / "command"
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ServeError(f"cannot use the state in {folder}: {reason(error)}") from None
+    return folder
+
+
+def environment(environ: Mapping[str, str], base_url: str, key: str, state: Path) -> dict[str, str]:
+    """The child's environment: ours, the server's address and key, its own state folder, a PATH with `eugpt`.
+
+    Proxies are told to leave loopback alone.
+    """
+    made = {**environ, "EUGPT_BASE_URL": base_url, "EUGPT_API_KEY": key, "XDG_STATE_HOME": str(state)}
     path = environ.get("PATH", os.defpath)
     if shutil.which("eugpt", path=path) is None:
         made["PATH"] = os.pathsep.join([os.path.dirname(sys.executable), path])

@@ -1,23 +1,21 @@
 """Token quotas per user: a day and a month in UTC, spent tokens counted by the store."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from .store import Store
-from .wire import ApiError
+from eugpt_cli.local.models import ApiError
+from eugpt_cli.local.thread_store import ThreadStore
 
 
 @dataclass(frozen=True)
-class Quota:
+class TokenQuota:
     """Limits in tokens; None is no limit."""
 
     daily: int | None
     monthly: int | None
 
-    def check(self, store: Store, user: str, needed: int, now: datetime) -> None:
-        """Raise the 429 ApiError if `needed` more tokens would go over a limit; it says when the limit resets."""
+    def check(self, store: ThreadStore, user: str, needed: int, now: datetime) -> None:
+        """Raises the 429 ApiError if `needed` more tokens would exceed a limit; it says when the limit resets."""
         today = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
         first = today.replace(day=1)
         periods = (
@@ -29,16 +27,23 @@ class Quota:
                 continue
             used = store.used(user, since.date().isoformat())
             if used + needed > limit:
-                raise _exceeded(name, limit, used, reset, now)
+                raise _exceeded(name, limit, used, needed, reset, now)
 
 
-def _exceeded(name: str, limit: int, used: int, reset: datetime, now: datetime) -> ApiError:
+def _exceeded(name: str, limit: int, used: int, needed: int, reset: datetime, now: datetime) -> ApiError:
     until = reset.isoformat().replace("+00:00", "Z")
     return ApiError(
         429,
         "insufficient_quota",
         f"{name}_token_limit_exceeded",
-        f"{name.capitalize()} token usage limit exceeded: {used} of {limit} used, resets at {until}",
-        extra={"period": name, "limit": limit, "used": used, "reset_at": int(reset.timestamp() * 1000)},
+        f"{name.capitalize()} token usage limit exceeded: {used} of {limit} tokens used, this request needs {needed};"
+        f" resets at {until}",
+        extra={
+            "period": name,
+            "limit": limit,
+            "used": used,
+            "needed": needed,
+            "reset_at": int(reset.timestamp() * 1000),
+        },
         headers={"Retry-After": str(int((reset - now).total_seconds()) + 1)},
     )

@@ -1,11 +1,8 @@
 """The life of the local server: listen, announce, run the command or wait for a signal, be gone within two seconds."""
 
-from __future__ import annotations
-
 import asyncio
 import errno
 import functools
-import ipaddress
 import shlex
 import signal
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -14,29 +11,31 @@ from contextlib import ExitStack, asynccontextmanager
 
 from aiohttp import web
 
-from . import child, corpus, keys, scenario
-from .app import App, Backends
-from .config import Config, ServeError, reason
-from .connection import Connection
-from .quota import Quota
-from .recording import Replay
-from .service import Service
-from .store import Store
-from .upstream import Upstream
-from .web import Web
-
-__all__ = ["Config", "ServeError", "run"]
+from eugpt_cli.local import api_keys, child
+from eugpt_cli.local.addresses import is_loopback, reachable
+from eugpt_cli.local.answers import corpus
+from eugpt_cli.local.answers.web_folder import WebFolder
+from eugpt_cli.local.api_keys import Keyring
+from eugpt_cli.local.client_connection import ClientConnection
+from eugpt_cli.local.http_app import HttpApp
+from eugpt_cli.local.quota import TokenQuota
+from eugpt_cli.local.rehearsal.assembly import Rehearsal, refuse_combinations
+from eugpt_cli.local.request_input import UploadedFiles
+from eugpt_cli.local.responder import Backends, Responder
+from eugpt_cli.local.server_config import ServeError, ServerConfig, reason
+from eugpt_cli.local.service import ResponseService
+from eugpt_cli.local.thread_store import ThreadStore
 
 WORKERS = 2
 """Threads that work out answers: more would not be faster."""
 GRACE = 0.5
-"""Seconds that open requests have to end once the server was told to."""
+"""Seconds that open requests have to end once the server shuts down."""
 
-Text = Callable[[str], None]
+LineSink = Callable[[str], None]
 
 
-def run(config: Config, command: Sequence[str], environ: Mapping[str, str], say: Text, note: Text) -> int:
-    """Serve until SIGINT or SIGTERM, or as long as `command` runs.
+def run(config: ServerConfig, command: Sequence[str], environ: Mapping[str, str], say: LineSink, note: LineSink) -> int:
+    """Serves until SIGINT or SIGTERM, or as long as `command` runs.
 
     `say` takes the two export lines (only without a command), `note` everything else, a line a call. Returns the
     command's exit status, or the negative number of the signal that was its end (without a command: ours). Raises
@@ -45,79 +44,84 @@ def run(config: Config, command: Sequence[str], environ: Mapping[str, str], say:
     return asyncio.run(_run(config, command, environ, say, note))
 
 
-async def _run(config: Config, command: Sequence[str], environ: Mapping[str, str], say: Text, note: Text) -> int:
-    async with _serving(config, note) as (base_url, key):
-        if command:
-            return await child.run(command, child.environment(environ, base_url, key))
-        received: asyncio.Queue[signal.Signals] = asyncio.Queue()
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            child.on_signal(number, functools.partial(received.put_nowait, number))
-        say(f"export EUGPT_BASE_URL={shlex.quote(base_url)}")
-        say(f"export EUGPT_API_KEY={shlex.quote(key)}")
-        if config.interactive:
-            note("serving: paste the two lines into another shell; Ctrl-C ends the server")
-        return -await received.get()
+async def _run(
+    config: ServerConfig, command: Sequence[str], environ: Mapping[str, str], say: LineSink, note: LineSink
+) -> int:
+    refuse_combinations(config)
+    with ExitStack() as held:
+        keyring = api_keys.load(config.key, config.keys)
+        rehearsal = Rehearsal(config, keyring.exported, note, held)
+        async with _serving(config, keyring, rehearsal, note, held) as base_url:
+            if command:
+                place = child.state_folder(config.state, held)
+                status = await child.run(command, child.environment(environ, base_url, keyring.exported, place))
+            else:
+                status = await _until_signal(config, base_url, keyring.exported, say, note)
+        return rehearsal.verdict(status)
+
+
+async def _until_signal(config: ServerConfig, base_url: str, key: str, say: LineSink, note: LineSink) -> int:
+    received: asyncio.Queue[signal.Signals] = asyncio.Queue()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        child.on_signal(number, functools.partial(received.put_nowait, number))
+    say(f"export EUGPT_BASE_URL={shlex.quote(base_url)}")
+    say(f"export EUGPT_API_KEY={shlex.quote(key)}")
+    if config.interactive:
+        note("serving: paste the two lines into another shell; Ctrl-C ends the server")
+    return -await received.get()
 
 
 @asynccontextmanager
-async def _serving(config: Config, note: Text) -> AsyncIterator[tuple[str, str]]:
-    """(base URL, key) of a server that listens as long as the block runs."""
-    keyring = keys.load(config.key, config.keys)
-    with ExitStack() as held:
-        backends = _backends(config, keyring.exported, note, held)
-        workers = ThreadPoolExecutor(WORKERS)
-        held.callback(workers.shutdown, wait=False, cancel_futures=True)  # what is not answered yet is not waited for
-        app = App(
-            backends,
-            keyring,
-            workers,
-            default_stream=config.default_stream,
-            patience=config.patience,
-            note=note if config.verbose else None,
-        )
-        async with _listening(config, app, note) as port:
-            yield f"http://{_reachable(config.host)}:{port}/v1", keyring.exported
+async def _serving(
+    config: ServerConfig, keyring: Keyring, rehearsal: Rehearsal, note: LineSink, held: ExitStack
+) -> AsyncIterator[str]:
+    """The base URL of a server that listens as long as the block runs."""
+    service = _service(config, note, held)
+    workers = ThreadPoolExecutor(WORKERS)
+    held.callback(workers.shutdown, wait=False, cancel_futures=True)  # what is not answered yet is not waited for
+    responder = Responder(
+        Backends(service, rehearsal.scenario, rehearsal.shelf, rehearsal.upstream),
+        keyring,
+        workers,
+        default_stream=config.default_stream,
+        patience=config.patience,
+        reads_all=rehearsal.log is not None,
+        note=note,
+    )
+    app = HttpApp(responder, note, verbose=config.verbose, log=rehearsal.log, origin=config.cors)
+    async with _listening(config, app, note) as port:
+        yield f"http://{reachable(config.host)}:{port}/v1"
+    if rehearsal.upstream:
+        await rehearsal.upstream.close(GRACE)
 
 
-def _backends(config: Config, local_key: str, note: Text, held: ExitStack) -> Backends:
-    """All that answers, each of them closed when `held` is."""
-    if (config.record is None) != (config.upstream is None):
-        raise ServeError("--record and --upstream need each other")
-    if config.record and config.replay:
-        raise ServeError("--record and --replay exclude each other")
-    store = Store(config.state)
+def _service(config: ServerConfig, note: LineSink, held: ExitStack) -> ResponseService:
+    """The engine with its stores, each of them closed when `held` is."""
+    store = ThreadStore(config.state)
     held.callback(store.close)
     projects = corpus.of_projects(config.projects, config.state, note if config.interactive else None)
-    web_folder = Web(config.web) if config.web else None
     for project in projects.values():
         held.callback(project.close)
+    web_folder = WebFolder(config.web) if config.web else None
     if web_folder:
         held.callback(web_folder.close)
-    upstream = None
-    if config.record and config.upstream:
-        upstream = Upstream(config.upstream, config.upstream_key, config.record, local_key, note)
-    quota = Quota(config.daily_tokens, config.monthly_tokens)
-    return Backends(
-        Service(store, config.files, projects, web_folder, quota),
-        script=scenario.load(config.scenario) if config.scenario else None,
-        replay=Replay(config.replay) if config.replay else None,
-        upstream=upstream,
-    )
+    quota = TokenQuota(config.daily_tokens, config.monthly_tokens)
+    return ResponseService(store, UploadedFiles(config.files), projects, web_folder, quota)
 
 
 @asynccontextmanager
-async def _listening(config: Config, app: App, note: Text) -> AsyncIterator[int]:
+async def _listening(config: ServerConfig, app: HttpApp, note: LineSink) -> AsyncIterator[int]:
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(lambda _, context: note(f"serve: {context['message']}") if config.verbose else None)
     manager = web.Server(app.handle, handler_cancellation=True)
-    factory = functools.partial(Connection, manager, loop=loop, patience=config.patience)
+    factory = functools.partial(ClientConnection, manager, loop=loop, patience=config.patience)
     try:
         listener = await loop.create_server(factory, config.host, config.port, backlog=512)
     except OSError as error:
         raise _cannot_listen(config, error) from None
     except OverflowError:
         raise ServeError(f"{config.port} is not a port", "ports go from 0 to 65535") from None
-    if not _is_loopback(config.host):
+    if not is_loopback(config.host):
         note(f"warning: listening on {config.host}: other machines may try keys, and traffic is not encrypted")
     try:
         yield listener.sockets[0].getsockname()[1]
@@ -127,27 +131,9 @@ async def _listening(config: Config, app: App, note: Text) -> AsyncIterator[int]
         await manager.shutdown(GRACE)
 
 
-def _cannot_listen(config: Config, error: OSError) -> ServeError:
+def _cannot_listen(config: ServerConfig, error: OSError) -> ServeError:
     if error.errno == errno.EADDRINUSE:
         return ServeError(
             f"port {config.port} on {config.host} is in use", "choose another with --port, or --port 0 for a free one"
         )
     return ServeError(f"cannot listen on {config.host}:{config.port}: {reason(error)}")
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def _reachable(host: str) -> str:
-    """The host as a client on this machine writes it in a URL."""
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return host
-    if address.is_unspecified:
-        return "127.0.0.1" if address.version == 4 else "[::1]"
-    return str(address) if address.version == 4 else f"[{address}]"

@@ -1,93 +1,74 @@
 """One request from checked body to finished response: who may see what, the answer, the turn to be stored."""
 
-from __future__ import annotations
-
-import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
-from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
+from uuid import UUID, uuid4
 
-from .config import ServeError
-from .corpus import Chunk, Corpus
-from .engine import Answer, Context, Passage, ToolUse, answer, passages
-from .keys import Key
-from .quota import Quota
-from .reading import Document, bare, read, wrapped
-from .store import Store, Thread, Turn
-from .text import count_tokens
-from .web import Web
-from .wire import (
-    ApiError,
-    ContentItem,
-    CreateResponseRequest,
-    FileCitation,
-    InputFile,
-    Item,
-    MessageItem,
-    OutputText,
-    ResponseObject,
-    ToolItem,
-    UrlCitation,
-    Usage,
-    WebItem,
-    invalid,
-)
-
-MAX_FILE = 16 * 1024 * 1024
-"""Bytes of a registered file that is read as input."""
+from eugpt_cli.local.answers.corpus import Corpus, CorpusChunk
+from eugpt_cli.local.answers.engine import AnswerContext, EngineAnswer, Passage, answer, passages
+from eugpt_cli.local.answers.instances import instance, schema_in
+from eugpt_cli.local.answers.prose import count_tokens
+from eugpt_cli.local.answers.reading import bare, read, wrapped
+from eugpt_cli.local.answers.web_folder import WebFolder
+from eugpt_cli.local.api_keys import ApiKey
+from eugpt_cli.local.models import ApiError, CreateResponseRequest, OutputItem, ResponseObject, TokenUsage
+from eugpt_cli.local.output_items import output_items
+from eugpt_cli.local.quota import TokenQuota
+from eugpt_cli.local.request_input import RequestInput, UploadedFiles, read_input
+from eugpt_cli.local.thread_store import StoredThread, StoredTurn, ThreadStore
 
 
-@dataclass(frozen=True)
-class _Said:
-    """A request's input by role: the last user message with its files, what came before it, and system texts."""
-
-    text: str
-    files: Sequence[Document]
-    before: Sequence[tuple[str, str]]
-    system: Sequence[str]
-
-
-class Service:
+class ResponseService:
     """The API behind HTTP. `respond` may be called from any thread."""
 
     def __init__(
-        self, store: Store, files: Mapping[str, Path], projects: Mapping[str, Corpus], web: Web | None, quota: Quota
+        self,
+        store: ThreadStore,
+        files: UploadedFiles,
+        projects: Mapping[str, Corpus],
+        web: WebFolder | None,
+        quota: TokenQuota,
     ) -> None:
         self._store = store
+        self._files = files
         self._projects = projects
         self._web = web
         self._quota = quota
-        self._files = {str(_uuid(key, "--file")): path for key, path in files.items()}
-        for path in self._files.values():
-            if not path.is_file():
-                raise ServeError(f"no such file: {path}")
 
-    def respond(self, request: CreateResponseRequest, key: Key, scripted: str | None = None) -> ResponseObject:
-        """Answer a request in the name of a key's user (with `scripted`, if given) and store the turn.
+    def respond(self, request: CreateResponseRequest, key: ApiKey, scripted: str | None = None) -> ResponseObject:
+        """Answers a request in the name of a key's user (with `scripted`, if given) and stores the turn.
 
-        Raises the documented ApiErrors. Once this returns, the turn survives the end of the process.
+        Raises the documented ApiErrors, and sqlite3.Error where the turn cannot be stored. Once this returns, the turn
+        survives the end of the process.
         """
         thread = self._thread(request, key)
         corpus = self._project(request, key)
-        said = self._said(request)
+        said = read_input(request, self._files, lambda item_id: self._recalled(item_id, key))
         instructions = request.instructions or "\n\n".join(said.system) or (thread.instructions if thread else None)
         spent = sum(count_tokens(text) for text in (instructions or "", said.text, *(file.text for file in said.files)))
         self._quota.check(self._store, key.user, spent, datetime.now(UTC))
-        given = Answer(scripted) if scripted is not None else answer(self._context(said, instructions, thread, corpus))
-        response = _response(request, UUID(thread.id) if thread else uuid4(), given, spent)
+        schema = schema_in(instructions or "")
+        if scripted is not None:
+            given = EngineAnswer(scripted)
+        elif schema is not None:
+            given = EngineAnswer(instance(schema, "\n".join([*(file.text for file in said.files), said.text])))
+        else:
+            given = answer(self._context(said, instructions, thread, corpus))
+        items = output_items(given)
+        response = _response(request, UUID(thread.id) if thread else uuid4(), given.text, items, spent)
         earlier = said.before if thread is None else ()
         messages = [*earlier, ("user", wrapped(said.text, said.files)), ("assistant", given.text)]
-        usage, day = response.usage, datetime.now(UTC).date().isoformat()
-        tokens = usage.total_tokens if usage else 0
-        self._store.commit(
-            Turn(str(response.conversation_id), key.user, thread is None, instructions, messages, day, tokens)
-        )
+        self._store.commit(_turn(response, key.user, thread is None, instructions, messages))
         return response
 
-    def _thread(self, request: CreateResponseRequest, key: Key) -> Thread | None:
+    def _recalled(self, item_id: str, key: ApiKey) -> str:
+        text = self._store.item_text(item_id, key.user)
+        if text is None:
+            raise ApiError(404, "not_found_error", "item_not_found", f"No output item with the id {item_id[:100]!r}")
+        return text
+
+    def _thread(self, request: CreateResponseRequest, key: ApiKey) -> StoredThread | None:
         if request.conversation_id is None:
             return None
         thread = self._store.thread(str(request.conversation_id), key.user)
@@ -95,7 +76,7 @@ class Service:
             raise ApiError(404, "not_found_error", "conversation_not_found", "Conversation not found")
         return thread
 
-    def _project(self, request: CreateResponseRequest, key: Key) -> Corpus | None:
+    def _project(self, request: CreateResponseRequest, key: ApiKey) -> Corpus | None:
         if request.project_id is None:
             return None
         uuid = str(request.project_id)
@@ -105,11 +86,13 @@ class Service:
             raise ApiError(403, "permission_error", "not_a_member", "The user is not a member of this project")
         return self._projects[uuid]
 
-    def _context(self, said: _Said, instructions: str | None, thread: Thread | None, corpus: Corpus | None) -> Context:
+    def _context(
+        self, said: RequestInput, instructions: str | None, thread: StoredThread | None, corpus: Corpus | None
+    ) -> AnswerContext:
         known = [line.text for line in thread.summary] if thread else []
         known += [bare(text) for role, text in (*(thread.recent if thread else ()), *said.before) if role == "user"]
         web = self._web
-        return Context(
+        return AnswerContext(
             read(said.text, said.files),
             instructions or "",
             known,
@@ -119,107 +102,42 @@ class Service:
             fetch=web.fetch if web else None,
         )
 
-    def _said(self, request: CreateResponseRequest) -> _Said:
-        items = [ContentItem(role=None, content=request.input)] if isinstance(request.input, str) else request.input
-        messages = [(item.role or "user", *self._parts(item)) for item in items]
-        system = [text for role, text, _ in messages if role in ("system", "developer")]
-        spoken = [message for message in messages if message[0] not in ("system", "developer")] or messages
-        mine = [n for n, (role, _, _) in enumerate(spoken) if role != "assistant"]
-        last = mine[-1] if mine else len(spoken) - 1
-        first = last
-        while first > 0 and spoken[first - 1][0] != "assistant" and not spoken[first - 1][1].strip():
-            first -= 1
-        files = [document for _, _, documents in spoken[first : last + 1] for document in documents]
-        before = [("assistant" if role == "assistant" else "user", text) for role, text, _ in spoken[:first]]
-        return _Said(spoken[last][1], files, before, system)
 
-    def _parts(self, item: ContentItem) -> tuple[str, list[Document]]:
-        if isinstance(item.content, str):
-            return item.content, []
-        texts = [part.text for part in item.content if not isinstance(part, InputFile)]
-        files = [self._file(part.file_id) for part in item.content if isinstance(part, InputFile)]
-        return "\n\n".join(texts), files
-
-    def _file(self, file_id: UUID) -> Document:
-        path = self._files.get(str(file_id))
-        if path is None:
-            raise ApiError(404, "not_found_error", "file_not_found", f"No file with the id {file_id}")
-        try:
-            with path.open("rb") as source:
-                data = source.read(MAX_FILE)
-            return Document(path.name, data.decode("utf-8-sig"), str(file_id))
-        except (OSError, UnicodeDecodeError):
-            raise invalid(f"The file {file_id} cannot be read as UTF-8 text", "file_unreadable") from None
-
-
-def _response(request: CreateResponseRequest, conversation: UUID, given: Answer, spent: int) -> ResponseObject:
-    written = count_tokens(given.text)
+def _response(
+    request: CreateResponseRequest, conversation: UUID, text: str, items: list[OutputItem], spent: int
+) -> ResponseObject:
+    written = count_tokens(text)
     return ResponseObject(
         id=uuid4(),
         created_at=int(datetime.now(UTC).timestamp() * 1000),
         status="completed",
-        output=_items(given),
-        output_text=given.text,
+        output=items,
+        output_text=text,
         conversation_id=conversation,
         project_id=request.project_id,
         instructions=request.instructions,
-        usage=Usage(input_tokens=spent, output_tokens=written, total_tokens=spent + written),
+        usage=TokenUsage(input_tokens=spent, output_tokens=written, total_tokens=spent + written),
     )
 
 
-def _found(chunks: Iterable[tuple[str, Chunk]]) -> list[Passage]:
+def _turn(
+    response: ResponseObject, user: str, new: bool, instructions: str | None, messages: Sequence[tuple[str, str]]
+) -> StoredTurn:
+    return StoredTurn(
+        conversation=str(response.conversation_id),
+        user=user,
+        new=new,
+        instructions=instructions,
+        messages=messages,
+        items=[item.id for item in response.output],
+        day=datetime.now(UTC).date().isoformat(),
+        tokens=response.usage.total_tokens if response.usage else 0,
+    )
+
+
+def _found(chunks: Iterable[tuple[str, CorpusChunk]]) -> list[Passage]:
     """The sentences of named chunks."""
     found: list[Passage] = []
     for name, chunk in chunks:
         found += passages(name, f"{re.sub(r'[^a-zA-Z0-9]+', ' ', chunk.path)} {chunk.heading}", chunk.text, chunk.line)
     return found
-
-
-def _items(given: Answer) -> list[Item]:
-    part = OutputText(text=given.text, annotations=_citations(given))
-    message = MessageItem(id=f"msg_{uuid4().hex}", status="completed", content=[part])
-    return [*(_tool_item(use) for use in given.tools), message]
-
-
-def _citations(given: Answer) -> list[FileCitation | UrlCitation]:
-    """Each named source once, where the text names it."""
-    found: list[FileCitation | UrlCitation] = []
-    named: dict[str, Passage] = {}
-    for source in given.sources:
-        if source.name:
-            named.setdefault(source.name, source)
-    for name, source in named.items():
-        at = given.text.rfind(name)
-        if "://" in name:
-            found.append(UrlCitation(url=name, title=name, start_index=at, end_index=at + len(name)))
-        else:
-            file_id = source.file_id or str(uuid5(NAMESPACE_URL, name))
-            found.append(FileCitation(file_id=file_id, filename=name, index=at))
-    return found
-
-
-def _tool_item(use: ToolUse) -> Item:
-    if use.name == "web_search":
-        sources = [{"type": "url", "url": url} for url in json.loads(use.output)]
-        action = {
-            "type": "search",
-            "query": use.arguments["query"],
-            "queries": [use.arguments["query"]],
-            "sources": sources,
-        }
-        return WebItem(id=f"ws_{uuid4().hex}", status="completed", name=use.name, action=action)
-    if use.name == "web_fetch":
-        action = {"type": "open_page", "url": use.arguments["url"]}
-        return WebItem(id=f"ws_{uuid4().hex}", status="completed", name=use.name, action=action)
-    arguments = json.dumps(use.arguments, ensure_ascii=False)
-    output = use.output if use.error is None else None
-    return ToolItem(
-        id=f"mcp_{uuid4().hex}", status="completed", name=use.name, arguments=arguments, output=output, error=use.error
-    )
-
-
-def _uuid(text: str, option: str) -> UUID:
-    try:
-        return UUID(text)
-    except ValueError:
-        raise ServeError(f"{option}: {text!r} is not a UUID") from None

@@ -125,7 +125,11 @@ class ServeOptions(Options):
     scenario: str | None
     record: str | None
     upstream: str | None
+    ca_file: str | None
     replay: str | None
+    journal: str | None
+    strict: bool
+    cors: str | None
     verbose: bool
     errors: str
 

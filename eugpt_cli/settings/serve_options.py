@@ -61,7 +61,26 @@ SERVE = (
     Option(
         "upstream", ("--upstream",), "forward requests to this base URL, with EUGPT_API_KEY as the key", metavar="URL"
     ),
-    Option("replay", ("--replay",), "answer from the exchanges that --record stored in this folder", metavar="DIR"),
+    Option(
+        "ca_file",
+        ("--ca-file",),
+        "trust these certificates (PEM) for --upstream instead of the system's",
+        metavar="PATH",
+    ),
+    Option(
+        "replay",
+        ("--replay",),
+        "answer from the exchanges that --record stored in this folder; with --record and --upstream, forward the rest",
+        metavar="DIR",
+    ),
+    Option("journal", ("--journal",), "append a JSON line for each request and what answered it", metavar="FILE"),
+    Option(
+        "strict",
+        ("--strict",),
+        "exit with 82 when COMMAND exits with 0 and leaves tables of --scenario unused",
+        kind="flag",
+    ),
+    Option("cors", ("--cors",), "let pages of this origin call the server from a browser; * is any", metavar="ORIGIN"),
     Option("verbose", ("-v", "--verbose"), "log each request on stderr", kind="flag"),
     ERRORS,
 )

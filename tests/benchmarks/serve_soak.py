@@ -3,8 +3,6 @@
 Run by hand: python tests/benchmarks/serve_soak.py [STREAMS] [SECONDS]. Exit status 1 if anything went wrong.
 """
 
-from __future__ import annotations
-
 import asyncio
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """Other people's clients: the folder that `.ci/clients` fills and $EUGPT_TEST_CLIENTS names, for tests that need it."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 
@@ -12,6 +10,7 @@ NEEDED = {
     "test_schema.py": PYTHON / "schemathesis",
     "test_python_clients.py": PYTHON / "python",
     "test_javascript.py": MODULES / "openai",
+    "test_bats.py": MODULES / "bats" / "bin" / "bats",
 }
 
 

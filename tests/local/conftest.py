@@ -1,7 +1,5 @@
 """The local server as a real process on a real socket, for all tests of it."""
 
-from __future__ import annotations
-
 import json
 import shlex
 import signal
@@ -23,9 +21,10 @@ RUNNER = """
 import json, os, signal, sys
 from pathlib import Path
 signal.signal(signal.SIGINT, signal.default_int_handler)
-from eugpt_cli.local.server import Config, ServeError, run
+from eugpt_cli.local.server import run
+from eugpt_cli.local.server_config import ServeError, ServerConfig
 options = json.loads(sys.argv[1])
-for name in ("keys", "state", "web", "scenario", "record", "replay"):
+for name in ("keys", "state", "web", "scenario", "record", "replay", "journal", "ca_file"):
     if name in options:
         options[name] = Path(options[name])
 for name in ("projects", "files"):
@@ -33,7 +32,7 @@ for name in ("projects", "files"):
 def line(stream):
     return lambda text: stream.write(text + "\\n") and stream.flush()
 try:
-    code = run(Config(**options), sys.argv[2:], os.environ, line(sys.stdout), line(sys.stderr))
+    code = run(ServerConfig(**options), sys.argv[2:], os.environ, line(sys.stdout), line(sys.stderr))
 except ServeError as error:
     sys.stderr.write(f"ServeError: {error.message} | {error.hint}\\n")
     code = error.exit_code or 30
@@ -62,7 +61,7 @@ class Server:
         return int(self.base_url.rsplit(":", 1)[1].removesuffix("/v1"))
 
     def post(self, body: Any, key: str | None = None, **more: Any) -> httpx.Response:
-        """POST a body (not streamed unless it says so) and return the response."""
+        """Posts a body (not streamed unless it says so) and returns the response."""
         headers = {"Authorization": f"Bearer {key or self.key}", **more.pop("headers", {})}
         if isinstance(body, dict):
             more["json"] = {"stream": False, **body}
@@ -85,7 +84,7 @@ class Server:
         return [json.loads(block.split("data: ", 1)[1]) for block in response.text.split("\n\n") if block]
 
     def stop(self, number: int = signal.SIGTERM) -> int:
-        """Signal the process and wait for it."""
+        """Signals the process and waits for it."""
         if self.process.poll() is None:
             self.process.send_signal(number)
         if self.process.stdout:
@@ -97,7 +96,7 @@ Start = Callable[..., Server]
 
 
 def started(log: Path, line: list[str]) -> Server:
-    """Start a server and read its two export lines."""
+    """Starts a server and reads its two export lines."""
     with log.open("a") as stderr:
         process = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=stderr, text=True)
     assert process.stdout is not None
@@ -109,7 +108,7 @@ def started(log: Path, line: list[str]) -> Server:
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
-    """Start a server with options, or `eugpt serve` with the words of its command line; it ends with the test."""
+    """Starts a server with options, or `eugpt serve` with the words of its command line; it ends with the test."""
     servers: list[Server] = []
 
     def starter(*words: str, **options: Any) -> Server:

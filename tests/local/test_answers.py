@@ -1,7 +1,5 @@
 """Answers drawn from what is there: arithmetic, clock, text, files, projects, the web folder."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import time
@@ -13,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eugpt_cli.local.calculator import CalculatorError, evaluate
-from eugpt_cli.local.corpus import chunked
-from eugpt_cli.local.text import sentences
+from eugpt_cli.local.answers.calculator import CalculatorError, evaluate
+from eugpt_cli.local.answers.corpus import chunked
+from eugpt_cli.local.answers.prose import sentences
 
 from .conftest import Server, Start
 

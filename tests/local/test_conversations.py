@@ -1,7 +1,5 @@
 """Threads: remembered past the window and a restart, closed to others, lost to no kill."""
 
-from __future__ import annotations
-
 import json
 import signal
 import sqlite3

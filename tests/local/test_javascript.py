@@ -1,10 +1,10 @@
 """OpenAI's SDK for JavaScript and the AI SDK against the local server."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 from pathlib import Path
+
+import pytest
 
 from .clients import MODULES
 from .conftest import Server, Start
@@ -43,6 +43,52 @@ const result = streamText({ model, prompt: "What is 6 * 7?", maxRetries: 0, onEr
 let text = "";
 for await (const piece of result.textStream) text += piece;
 console.log(text, await result.finishReason);
+"""
+
+TURNS = """
+const turns = ["What is 6 * 7?", "My boat is called Petrel.", "What is 2 + 2?", "What is my boat called?"];
+"""
+ANSWERS = [
+    "6 * 7 = 42",
+    "Noted: My boat is called Petrel.",
+    "2 + 2 = 4",
+    "You said earlier: “My boat is called Petrel.”",
+]
+
+OPENAI_TURNS = """
+import OpenAI from "openai";
+const client = new OpenAI({ apiKey: process.env.EUGPT_API_KEY, baseURL: process.env.EUGPT_BASE_URL, maxRetries: 0 });
+for (const stream of [false, true]) {
+  const input = [];
+  for (const text of turns) {
+    input.push({ role: "user", content: text });
+    const response = stream
+      ? await client.responses.stream({ model: "auto", input }).finalResponse()
+      : await client.responses.create({ model: "auto", input, stream: false });
+    input.push(...response.output);
+    console.log(response.output_text);
+  }
+}
+"""
+
+AI_SDK_TURNS = """
+import { createOpenAI } from "@ai-sdk/openai";
+import { generateText, streamText } from "ai";
+const provider = createOpenAI({ apiKey: process.env.EUGPT_API_KEY, baseURL: process.env.EUGPT_BASE_URL });
+const model = provider.responses("auto");
+globalThis.AI_SDK_LOG_WARNINGS = false;
+for (const options of [{}, { providerOptions: { openai: { store: false } } }]) {
+  for (const ask of [generateText, streamText]) {
+    const messages = [];
+    for (const text of turns) {
+      messages.push({ role: "user", content: text });
+      const onError = ({ error }) => console.log(error);
+      const result = await ask({ model, messages, maxRetries: 0, onError, ...options });
+      console.log(await result.text);
+      messages.push(...(await result.response).messages);
+    }
+  }
+}
 """
 
 PROJECT = "1c8b9a7f-2d3e-4f5a-9b8c-7d6e5f4a3b2c"
@@ -84,3 +130,9 @@ def test_openai_for_javascript(start: Start, tmp_path: Path) -> None:
 def test_ai_sdk(start: Start, tmp_path: Path) -> None:
     server = start(default_stream=False)
     assert node(server, tmp_path, AI_SDK).splitlines() == ["6 * 7 = 42", "6 * 7 = 42 stop"]
+
+
+@pytest.mark.parametrize(("program", "times"), [(OPENAI_TURNS, 2), (AI_SDK_TURNS, 4)], ids=["openai", "ai-sdk"])
+def test_history_goes_back_after_a_tool_ran(start: Start, tmp_path: Path, program: str, times: int) -> None:
+    server = start(default_stream=False)
+    assert node(server, tmp_path, TURNS + program).splitlines() == ANSWERS * times

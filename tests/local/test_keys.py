@@ -1,7 +1,5 @@
 """Keys and quotas: whose key it is, what it opens, and how much it may spend."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """OpenAI's SDK for Python against the local server, as the API pages use it: only URL and key differ."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any

@@ -1,17 +1,16 @@
 """Recording a service, without its key, and serving the recordings again."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from eugpt_cli.local.config import ServeError
-from eugpt_cli.local.recording import Replay
+from eugpt_cli.local.rehearsal.recording import RecordingShelf
+from eugpt_cli.local.server_config import ServeError
 
 from .conftest import Server, Start
+from .test_scenario import exchange
 
 SECRET = "eugpt_the-real-key"
 
@@ -68,18 +67,30 @@ def test_the_key_is_in_no_recording(start: Start, tmp_path: Path) -> None:
     assert all(file.stat().st_mode & 0o777 == 0o600 for file in (tmp_path / "r").iterdir())
 
 
-def test_a_broken_stream_is_recorded_as_broken(start: Start, tmp_path: Path) -> None:
-    from .test_scenario import exchange
-
-    (tmp_path / "s.toml").write_text('[[request]]\ncut_after_events = 4\ncut = "close"\n')
+@pytest.mark.parametrize("cut", ["clean", "close", "reset"])
+def test_a_broken_stream_is_not_recorded_and_that_is_said(start: Start, tmp_path: Path, cut: str) -> None:
+    (tmp_path / "s.toml").write_text(f'[[request]]\ncut_after_events = 4\ncut = "{cut}"\n')
     upstream = start(key=SECRET, scenario=str(tmp_path / "s.toml"))
-    received, _ = exchange(recorder(start, upstream, tmp_path / "r"))
+    server = recorder(start, upstream, tmp_path / "r")
+    received, _ = exchange(server)
+    assert received.count(b"event: message") == 4
+    server.stop()
+    assert list((tmp_path / "r").iterdir()) == []
+    assert "not recorded: the " in server.log.read_text()
+
+
+def test_a_recording_that_broke_off_breaks_off_again(start: Start, tmp_path: Path) -> None:
+    upstream = start(key=SECRET)
+    recorder(start, upstream, tmp_path / "r").post({"input": "Hello.", "stream": True})
+    (file,) = (tmp_path / "r").iterdir()
+    value = json.loads(file.read_text())
+    value["request"]["body"] = '{"input": "Hello."}'
+    value["response"] |= {"whole": False, "pieces": value["response"]["pieces"][:1]}
+    file.write_text(json.dumps(value))
     again, ended = exchange(start(replay=str(tmp_path / "r")))
-    for data in (received, again):
-        assert data.count(b"event: message") == 4
-        assert b"response.completed" not in data
-        assert not data.endswith(b"0\r\n\r\n")
     assert ended == "closed"
+    assert b"event: message" in again
+    assert not again.endswith(b"0\r\n\r\n")
 
 
 def test_a_recording_in_a_scenario(start: Start, tmp_path: Path) -> None:
@@ -93,7 +104,7 @@ def test_a_recording_in_a_scenario(start: Start, tmp_path: Path) -> None:
 def test_what_is_not_a_recording_is_said(tmp_path: Path) -> None:
     (tmp_path / "1-x.json").write_text('{"request": {}}')
     with pytest.raises(ServeError, match=r"1-x\.json is not a recording"):
-        Replay(tmp_path)
+        RecordingShelf([tmp_path], may_be_empty=False)
 
 
 def test_unreachable_upstream_is_502(start: Start, tmp_path: Path) -> None:
@@ -106,8 +117,12 @@ def test_unreachable_upstream_is_502(start: Start, tmp_path: Path) -> None:
 
 
 REFUSED: list[tuple[dict[str, Any], str]] = [
-    ({"record": "r"}, "--record and --upstream need each other"),
-    ({"record": "r", "upstream": "https://x.example", "replay": "r", "upstream_key": "k"}, "exclude each other"),
+    ({"record": "r"}, "--record needs --upstream"),
+    ({"upstream": "https://x.example"}, "--upstream needs --record"),
+    ({"strict": True}, "--strict needs --scenario"),
+    ({"replay": "r", "web": Path()}, "--web has no effect with --replay"),
+    ({"replay": "r", "daily_tokens": 9}, "--daily-tokens has no effect with --replay"),
+    ({"cors": "localhost"}, "not an origin"),
     ({"record": "r", "upstream": "https://x.example"}, "no key for the upstream"),
     ({"record": "r", "upstream": "http://x.example/v1", "upstream_key": "k"}, "over https only"),
     ({"record": "r", "upstream": "https://me:pw@x.example", "upstream_key": "k"}, "not a base URL"),
@@ -119,10 +134,11 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
 
 @pytest.mark.parametrize(("options", "message"), REFUSED, ids=lambda value: str(value)[:30])
 def test_refused_options(tmp_path: Path, options: dict[str, Any], message: str) -> None:
-    from eugpt_cli.local.server import Config, ServeError, run
+    from eugpt_cli.local.server import run
+    from eugpt_cli.local.server_config import ServeError, ServerConfig
 
     for name in {"record", "replay"} & set(options):
         options = {**options, name: tmp_path / options[name]}
     with pytest.raises(ServeError, match=message) as caught:
-        run(Config(port=0, **options), [], {}, lambda _: None, lambda _: None)
+        run(ServerConfig(port=0, **options), [], {}, lambda _: None, lambda _: None)
     assert "pw" not in caught.value.message

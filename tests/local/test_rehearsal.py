@@ -1,7 +1,5 @@
 """The README's cron script through the README's bad night: down, then answered; a cut stream; the end of the quota."""
 
-from __future__ import annotations
-
 import os
 import re
 import shlex
@@ -23,7 +21,7 @@ def block(introduction: str) -> str:
 
 
 def run(folder: Path, introduction: str) -> subprocess.CompletedProcess[str]:
-    """Run the command of the README that these words introduce, in a folder with its script, its night and reports."""
+    """Runs the command of the README that these words introduce, in a folder with its script, scenario and reports."""
     for name in ("nightly.sh", "bad-night.toml"):
         (folder / name).write_text(block(f"`{name}`"))
     for name in "abcd":
@@ -57,3 +55,17 @@ def test_the_retry_is_told_as_the_readme_says(tmp_path: Path) -> None:
     assert promised
     assert told.returncode == 0
     assert promised[1] in told.stderr.splitlines()
+
+
+APP = """
+from openai import OpenAI
+
+with OpenAI(max_retries=0) as client:
+    print(client.responses.create(model="auto", input="What is 6 * 7?").output_text)
+"""
+
+
+def test_an_sdk_as_the_readme_says(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text(APP)
+    app = run(tmp_path, "SDKs of the Responses API work against it too")
+    assert (app.returncode, app.stdout) == (0, "6 * 7 = 42\n"), app.stderr

@@ -1,7 +1,5 @@
 """The document and the event stream as the API pages describe them, and every way to get them wrong."""
 
-from __future__ import annotations
-
 import json
 import time
 from typing import Any

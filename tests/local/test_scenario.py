@@ -1,7 +1,5 @@
 """Scenarios: each thing a step can say, seen from the client's end of the socket."""
 
-from __future__ import annotations
-
 import base64
 import json
 import socket
@@ -200,8 +198,8 @@ BAD = [
 
 @pytest.mark.parametrize(("text", "message"), BAD, ids=lambda value: str(value)[:30])
 def test_bad_scenario_names_the_place(tmp_path: Path, text: str, message: str) -> None:
-    from eugpt_cli.local.config import ServeError
-    from eugpt_cli.local.scenario import load
+    from eugpt_cli.local.rehearsal.scenario import load
+    from eugpt_cli.local.server_config import ServeError
 
     (tmp_path / "bad.toml").write_text(text)
     with pytest.raises(ServeError) as caught:

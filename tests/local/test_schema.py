@@ -1,7 +1,5 @@
 """schemathesis against /openapi.json: no server error and no undocumented answer."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 from pathlib import Path

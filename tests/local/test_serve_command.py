@@ -1,7 +1,5 @@
 """`commands/serve.py`: options become the server's configuration, and its complaints become ours."""
 
-from __future__ import annotations
-
 import json
 import signal
 import subprocess
@@ -19,8 +17,10 @@ from types import SimpleNamespace
 from eugpt_cli.commands import serve
 from eugpt_cli.system.console import Console
 from eugpt_cli.errors import ConfigError
-names = "keys key state project web file daily_tokens monthly_tokens scenario record upstream replay".split()
-options = dict.fromkeys(names) | dict(host="127.0.0.1", port=0, default_stream="true", verbose=False, command=[])
+names = "keys key state project web file daily_tokens monthly_tokens scenario record upstream".split()
+names += "replay ca_file journal cors".split()
+options = dict.fromkeys(names) | dict(host="127.0.0.1", port=0, default_stream="true", verbose=False)
+options |= dict(strict=False, command=[])
 sys.modules.update(dict.fromkeys(json.loads(sys.argv[1]).pop("missing", [])))
 given = json.loads(sys.argv[1])
 given.pop("missing", None)

@@ -1,7 +1,5 @@
 """The server as a process: its life and end, its command, and everything a bad or unlucky client can do to it."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import os
@@ -20,7 +18,8 @@ from typing import Any
 import httpx
 import pytest
 
-from eugpt_cli.local.server import Config, ServeError, run
+from eugpt_cli.local.server import run
+from eugpt_cli.local.server_config import ServeError, ServerConfig
 
 from .conftest import Server, Start, command_line
 
@@ -32,7 +31,7 @@ def connected(server: Server) -> socket.socket:
     return socket.create_connection(("127.0.0.1", server.port), timeout=10)
 
 
-def told(server: Server, data: bytes) -> bytes:
+def answer_bytes(server: Server, data: bytes) -> bytes:
     """All that the server says to some bytes, until it closes."""
     with connected(server) as line:
         line.sendall(data)
@@ -43,7 +42,7 @@ def told(server: Server, data: bytes) -> bytes:
 
 
 def until(line: socket.socket, mark: bytes) -> None:
-    """Read up to some bytes."""
+    """Reads up to some bytes."""
     received = b""
     while mark not in received:
         chunk = line.recv(65536)
@@ -136,7 +135,7 @@ def test_ipv6_loopback(start: Start) -> None:
         ({"projects": {U: Path("/missing")}}, "no such folder: /missing"),
         ({"files": {U: Path("/missing")}}, "no such file: /missing"),
         ({"web": Path("/missing")}, "no such folder: /missing"),
-        ({"state": Path("/dev/null/x")}, "cannot open the state in /dev/null/x"),
+        ({"state": Path("/dev/null/x")}, "cannot use the state in /dev/null/x"),
         ({"key": "two words"}, "the key may hold printable ASCII characters only"),
         ({"port": 70000}, "70000 is not a port"),
         ({"host": "203.0.113.1"}, "cannot listen on 203.0.113.1:0"),
@@ -144,7 +143,7 @@ def test_ipv6_loopback(start: Start) -> None:
 )
 def test_what_cannot_start_says_why(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ServeError) as caught:
-        run(Config(**{"port": 0, **options}), [], {}, lambda _: None, lambda _: None)
+        run(ServerConfig(**{"port": 0, **options}), [], {}, lambda _: None, lambda _: None)
     assert caught.value.message.startswith(message)
     assert "\n" not in caught.value.message
 
@@ -220,7 +219,7 @@ def test_access_lines(start: Start) -> None:
     server = start(verbose=True)
     server.ask("Hello.")
     server.post(b"{")
-    told(server, b"GET /a%0a%1b[31m HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    answer_bytes(server, b"GET /a%0a%1b[31m HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
     server.stop()
     first, second, third = server.log.read_text().splitlines()
     assert first.startswith("127.0.0.1 POST /v1/responses 200 ")
@@ -235,7 +234,7 @@ def test_keep_alive_and_pipelining(server: Server) -> None:
     requests = [post_bytes(server, body) for body in bodies[:-1]] + [
         post_bytes(server, bodies[-1], "Connection: close")
     ]
-    received = told(server, b"".join(requests)).decode()
+    received = answer_bytes(server, b"".join(requests)).decode()
     assert received.count("HTTP/1.1 200 OK") == 6
     places = [received.index(f'"output_text":"{n}*10 = {n * 10}"') for n in range(6)]
     assert places == sorted(places)
@@ -255,7 +254,7 @@ MALFORMED = [
 
 @pytest.mark.parametrize("data", MALFORMED, ids=range(len(MALFORMED)))
 def test_malformed_http_is_400_with_the_envelope(server: Server, data: bytes) -> None:
-    head, _, body = told(server, data).partition(b"\r\n\r\n")
+    head, _, body = answer_bytes(server, data).partition(b"\r\n\r\n")
     assert head.startswith((b"HTTP/1.1 400", b"HTTP/1.0 400"))
     assert json.loads(body)["error"]["type"] == "invalid_request_error"
     assert answers(server)
@@ -263,7 +262,7 @@ def test_malformed_http_is_400_with_the_envelope(server: Server, data: bytes) ->
 
 def test_bad_chunk_is_400(server: Server) -> None:
     data = f"{HEAD}Authorization: Bearer {server.key}\r\nTransfer-Encoding: chunked\r\n\r\nZZ\r\n"
-    assert told(server, data.encode()).split(b" ")[1] == b"400"
+    assert answer_bytes(server, data.encode()).split(b" ")[1] == b"400"
     assert answers(server)
 
 

@@ -1,16 +1,14 @@
 """What newcomers type, in the languages of the EU: arithmetic in words, dates, orders, questions on piped text."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 
 import pytest
 
-from eugpt_cli.local import clock
-from eugpt_cli.local.calculator import evaluate
-from eugpt_cli.local.intent import asks_for_summary
-from eugpt_cli.local.reading import read
-from eugpt_cli.local.text import sentences
+from eugpt_cli.local.answers import clock
+from eugpt_cli.local.answers.calculator import evaluate
+from eugpt_cli.local.answers.intent import asks_for_summary
+from eugpt_cli.local.answers.prose import sentences
+from eugpt_cli.local.answers.reading import read
 
 from .conftest import Server
 
@@ -78,7 +76,7 @@ CALENDAR = [
 
 @pytest.mark.parametrize(("question", "answer"), CALENDAR)
 def test_clock_and_calendar(question: str, answer: str | None) -> None:
-    told = clock.told(question, NOW)
+    told = clock.clock_answer(question, NOW)
     assert (told.text if told else None) == answer
 
 
