@@ -199,7 +199,7 @@ def test_every_command_knows_the_names(home: Env) -> None:
                 assert json.loads(unknown.stdout) == {"model": "auto", "input": "a", "stream": True}
             else:
                 assert (unknown.returncode, unknown.stdout) == (30, b"")
-                says = f"no conversation is named wrok at {server.base_url}; did you mean work\n"
+                says = f"no conversation is named wrok at {server.base_url}; did you mean work?\n"
                 assert says in unknown.stderr.decode()
         other = eugpt("ask", "-c", OTHER, "a", env=home, base_url=server.base_url)
         assert (other.returncode, sent(server)) == (0, [ID] * 4 + [OTHER])
