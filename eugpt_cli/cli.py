@@ -111,21 +111,50 @@ def _command(row: Command, console: Console) -> TyperCommand:
     )
 
 
+# Typer 0.29 wants a type for each parameter and loads pydantic to convert to it, which takes longer than all else that
+# --help does. The parameters below convert nothing and say in the tables' words what they take, so they never look at it.
+UNTYPED: dict[str, Any] = {} if typer.__version__.startswith("0.28.") else {"type_descriptor": None}
+
+
+class _Option(TyperOption):
+    """An option whose value stays the text that was given: settings.resolve converts it and words what is wrong."""
+
+    def process_value(self, ctx: Any, value: Any) -> Any:
+        if value is None and self.multiple:
+            value = ()
+        return self.callback(ctx, self, value) if self.callback else value
+
+
+class _Argument(TyperArgument):
+    """An argument as it was given, shown by its metavar alone."""
+
+    def process_value(self, ctx: Any, value: Any) -> Any:
+        return () if value is None and self.nargs == -1 else value
+
+    def get_usage_pieces(self, ctx: Any) -> list[str]:
+        return [self.metavar or ""]
+
+    def get_help_record(self, ctx: Any) -> tuple[str, str]:
+        return self.metavar or "", self.help or ""
+
+
 def _option(row: Option) -> TyperOption:
     default = f" [default: {row.told_default}]" if row.told_default else ""
     note = f" [{row.variable}]" if row.variable else ""
-    return TyperOption(
+    return _Option(
         param_decls=[row.name, *row.flags],
         is_flag=row.kind == "flag",
         multiple=row.many,
         help=row.help + default + note,
         metavar=row.value_name or None,
+        **UNTYPED,
     )
 
 
 def _argument(row: Argument) -> TyperArgument:
-    nargs = -1 if row.many else 1
-    return TyperArgument(param_decls=[row.name], nargs=nargs, metavar=row.metavar, help=row.help, show_default=False)
+    return _Argument(
+        param_decls=[row.name], nargs=-1 if row.many else 1, metavar=row.metavar, help=row.help, **UNTYPED
+    )
 
 
 def _help() -> TyperOption:
@@ -144,8 +173,8 @@ def _telling(*flags: str, says: str, tell: Callable[[typer.Context], str]) -> Ty
             context.obj.out(tell(context))
             context.exit()
 
-    return TyperOption(
-        param_decls=list(flags), is_flag=True, is_eager=True, expose_value=False, help=says, callback=show
+    return _Option(
+        param_decls=list(flags), is_flag=True, is_eager=True, expose_value=False, help=says, callback=show, **UNTYPED
     )
 
 
