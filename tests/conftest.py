@@ -25,6 +25,24 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         )
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """The whole suite runs in parallel; a choice of tests, or a debugger, has one process that can be watched."""
+    options = config.option
+    chosen = (
+        options.keyword,
+        options.markexpr,
+        options.usepdb,
+        options.trace,
+        options.lf,
+        options.stepwise,
+        options.collectonly,
+    )
+    whole = config.args_source is config.ArgsSource.TESTPATHS and options.capture != "no" and not any(chosen)
+    if whole and options.numprocesses is None and not hasattr(config, "workerinput"):
+        options.numprocesses, options.dist = "auto", "worksteal"
+
+
 def pytest_xdist_auto_num_workers() -> int:
     """Two a core: the tests mostly wait for processes."""
     return 2 * (os.cpu_count() or 1)
