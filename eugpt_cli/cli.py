@@ -12,11 +12,11 @@ import typer
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
 from eugpt_cli import __version__
-from eugpt_cli.catalogue import COMMANDS, Argument, Command
-from eugpt_cli.console import Console
 from eugpt_cli.errors import ConfigError, EugptError, Internal, OutOfTime, Stopped, UsageError
-from eugpt_cli.mask import redact
-from eugpt_cli.options import Option
+from eugpt_cli.settings.catalogue import COMMANDS, Argument, Command
+from eugpt_cli.settings.options import Option
+from eugpt_cli.system.console import Console
+from eugpt_cli.text.redaction import redact
 
 LIMITS = {errno.EMFILE: "open files", errno.ENFILE: "open files", errno.ENOMEM: "memory"}
 
@@ -60,7 +60,7 @@ def _worded(argv: Sequence[str], console: Console) -> int:
         fault = error
     except Exception as error:
         fault = _defect(error, console)
-    console.hurry()
+    console.grant_last_words()
     return _fail(fault, argv, console)
 
 
@@ -112,7 +112,7 @@ def _command(row: Command, console: Console) -> TyperCommand:
 
 
 # Typer 0.29 wants a type for each parameter and loads pydantic to convert to it, which takes longer than all else that
-# --help does. The parameters below convert nothing and say in the tables' words what they take, so they never look at it.
+# --help does. The parameters below convert nothing and state in the tables' words what they take: no type is looked at.
 UNTYPED: dict[str, Any] = {} if typer.__version__.startswith("0.28.") else {"type_descriptor": None}
 
 
@@ -139,12 +139,12 @@ class _Argument(TyperArgument):
 
 
 def _option(row: Option) -> TyperOption:
-    default = f" [default: {row.told_default}]" if row.told_default else ""
+    default = f" [default: {row.default_words}]" if row.default_words else ""
     note = f" [{row.variable}]" if row.variable else ""
     return _Option(
         param_decls=[row.name, *row.flags],
         is_flag=row.kind == "flag",
-        multiple=row.many,
+        multiple=row.repeatable,
         help=row.help + default + note,
         metavar=row.value_name or None,
         **UNTYPED,
@@ -152,9 +152,8 @@ def _option(row: Option) -> TyperOption:
 
 
 def _argument(row: Argument) -> TyperArgument:
-    return _Argument(
-        param_decls=[row.name], nargs=-1 if row.many else 1, metavar=row.metavar, help=row.help, **UNTYPED
-    )
+    nargs = -1 if row.repeatable else 1
+    return _Argument(param_decls=[row.name], nargs=nargs, metavar=row.metavar, help=row.help, **UNTYPED)
 
 
 def _help() -> TyperOption:
@@ -179,24 +178,24 @@ def _telling(*flags: str, says: str, tell: Callable[[typer.Context], str]) -> Ty
 
 
 def _call(command: Command, console: Console, /, **params: Any) -> int:
-    from eugpt_cli import settings
+    from eugpt_cli.settings import resolving
 
     given: dict[str, Any] = {name: list(value) if isinstance(value, tuple) else value for name, value in params.items()}
-    with console.held_back():
+    with console.signals_blocked():
         module = importlib.import_module(f"eugpt_cli.commands.{command.module}")
     if not command.resolved:
-        return int(module.run(settings.Options(given), console))
+        return int(module.run(resolving.Options(given), console))
     profile: Mapping[str, Any] = {}
     if "profile" in given:
-        from eugpt_cli.profile import load
+        from eugpt_cli.settings.profile import load
 
         profile = load(console.environ, given["profile"] or console.environ.get("EUGPT_PROFILE")).values
-    values = settings.resolve(command.options, given, console.environ, profile)
+    values = resolving.resolve(command.options, given, console.environ, profile)
     values.update((argument.name, given[argument.name]) for argument in command.arguments)
     console.quiet = bool(values.get("quiet"))
     console.errors = values.get("errors")
     console.limit(values.get("max_time"))
-    return int(module.run(settings.Options(values, profile), console))
+    return int(module.run(resolving.Options(values, profile), console))
 
 
 def _usage(error: typer.TyperException) -> UsageError:
@@ -208,10 +207,10 @@ def _usage(error: typer.TyperException) -> UsageError:
 
 
 def _fail(error: EugptError, argv: Sequence[str], console: Console) -> int:
-    from eugpt_cli.report import error_json, error_text
+    from eugpt_cli.output.report import error_json, error_text
 
     form = console.errors or _errors(argv, console.environ)
-    with console.held_back():
+    with console.signals_blocked():
         line = error_json(error) if form == "json" else error_text(error)
     with suppress(OutOfTime):  # the reader of stderr keeps it waiting
         console.error(line)

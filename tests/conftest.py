@@ -1,16 +1,34 @@
 """What several files of tests share; at the end of a run, which were left out for want of other people's clients."""
 
 import os
+import subprocess
+import sys
+from pathlib import Path
 
 import hypothesis
 import pytest
 
 from tests.local.clients import absent
-
-from .authority import Authority
+from tests.support.authority import Authority
 
 hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
+
+
+TOP = Path(__file__).parents[1]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Stops a run that would test other code than this checkout's."""
+    if hasattr(config, "workerinput") or "EUGPT_TEST_PROGRAM" in os.environ:
+        return
+    words = [sys.executable, "-P", "-c", "import eugpt_cli; print(eugpt_cli.__file__)"]
+    found = subprocess.run(words, cwd=TOP.root, capture_output=True, text=True, check=False).stdout.strip()
+    if not found or not Path(found).is_relative_to(TOP):
+        raise pytest.UsageError(
+            f"the tests would run {found or 'no eugpt_cli at all'}, not this checkout; run pip install -e '.[test]', "
+            "or name another program by EUGPT_TEST_PROGRAM"
+        )
 
 
 @pytest.fixture(scope="session")

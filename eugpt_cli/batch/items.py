@@ -9,10 +9,10 @@ from typing import Any
 
 import orjson
 
-from eugpt_cli import files
+from eugpt_cli.api.request import Request, build, compose
 from eugpt_cli.errors import ConfigError, EugptError, InputError, UsageError
-from eugpt_cli.request import Request, build, compose
-from eugpt_cli.settings import Target
+from eugpt_cli.http.route import Target
+from eugpt_cli.system import files
 
 BOM = b"\xef\xbb\xbf"
 OWN = ("instructions", "conversation_id", "project_id")

@@ -18,9 +18,9 @@ from typing import Any
 import orjson
 
 from eugpt_cli.batch.items import Item
-from eugpt_cli.console import reason, write
 from eugpt_cli.errors import Busy, OutputError, UsageError
-from eugpt_cli.files import Replacement
+from eugpt_cli.system.console import reason, write
+from eugpt_cli.system.files import Replacement
 
 PIECE = 1 << 16
 ROW_START = b'{"custom_id":'
@@ -53,12 +53,12 @@ class Ledger:
 
     def is_done(self, item: Item) -> bool:
         """Whether a successful row of the same id and the same request is there."""
-        wanted = _mark(item.custom_id, item.line, item.digest)
+        wanted = _fingerprint(item.custom_id, item.line, item.digest)
         place = bisect_left(self._done, wanted)
         return place < len(self._done) and self._done[place] == wanted
 
     def may_be_stored(self, item: Item) -> bool:
-        return bool(self._unsure) and _mark(item.custom_id, item.line, item.digest) in self._unsure
+        return bool(self._unsure) and _fingerprint(item.custom_id, item.line, item.digest) in self._unsure
 
     def expect(self, item: Item) -> None:
         """The order is made when the run ends, so that a kill loses nothing that has been answered."""
@@ -81,10 +81,10 @@ class Ledger:
         self._dirty = True
         self._turns.pop(item.line, None)
         self._notice_order(item.line)
-        if self._failed and self._failed.pop(_mark(item.custom_id, item.line), None) is not None:
+        if self._failed and self._failed.pop(_fingerprint(item.custom_id, item.line), None) is not None:
             self._stale += 1
         if self.may_be_stored(item) and (_row(row) or {}).get("ok"):
-            self._unsure.discard(_mark(item.custom_id, item.line, item.digest))
+            self._unsure.discard(_fingerprint(item.custom_id, item.line, item.digest))
 
     def release(self) -> None:
         """No row waits here."""
@@ -119,9 +119,9 @@ class Ledger:
                 continue
             self._notice_order(_line(row))
             custom_id, number = row.get("custom_id"), row.get("line")
-            name = _mark(custom_id, number)
+            name = _fingerprint(custom_id, number)
             self._stale += self._failed.pop(name, None) is not None
-            request = _mark(custom_id, number, row.get("request"))
+            request = _fingerprint(custom_id, number, row.get("request"))
             if row["ok"]:
                 done.append(request)
                 self._unsure.discard(request)
@@ -185,7 +185,10 @@ class Ledger:
 
     def _is_replaced(self, row: dict[str, Any], offset: int) -> bool:
         name = (row.get("custom_id"), row.get("line"))
-        return self._failed.get(_mark(*name)) != offset and _mark(*name, row.get("request")) not in self._unsure
+        return (
+            self._failed.get(_fingerprint(*name)) != offset
+            and _fingerprint(*name, row.get("request")) not in self._unsure
+        )
 
     @contextmanager
     def _worded(self) -> Iterator[None]:
@@ -238,7 +241,7 @@ def _line(row: dict[str, Any]) -> int:
     return line if isinstance(line, int) and 0 <= line < 1 << 63 else 0
 
 
-def _mark(custom_id: Any, line: Any, digest: Any = None) -> int:
+def _fingerprint(custom_id: Any, line: Any, digest: Any = None) -> int:
     """Eight bytes that stand for an id, or for an id and its request."""
     name = orjson.dumps([custom_id, line if custom_id is None else None, digest])
     return int.from_bytes(blake2b(name, digest_size=8).digest())

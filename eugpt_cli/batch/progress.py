@@ -5,7 +5,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import IO, Any, Protocol, cast
 
-from eugpt_cli.batch.tally import Tally
+from eugpt_cli.batch.statistics import Statistics
 
 LINE_SECONDS = 30.0
 
@@ -36,19 +36,19 @@ def progress(state: "State", draw: Callable[[str], None] | None, tell: Callable[
 class State:
     """What there is to tell; `share` is the part of the input that has been read, None if nobody knows."""
 
-    def __init__(self, tally: Tally, limit: Callable[[], int], share: Callable[[], float | None]) -> None:
-        self._tally = tally
+    def __init__(self, statistics: Statistics, limit: Callable[[], int], share: Callable[[], float | None]) -> None:
+        self._statistics = statistics
         self._limit = limit
         self.share = share
         self._started = time.monotonic()
 
     def text(self) -> str:
-        tally = self._tally
-        rate = tally.done / max(time.monotonic() - self._started, 0.001)
-        parts = [f"{tally.done} done, {tally.failed} failed, {rate:.1f}/s, {self._limit()} at once"]
+        statistics = self._statistics
+        rate = statistics.done / max(time.monotonic() - self._started, 0.001)
+        parts = [f"{statistics.done} done, {statistics.failed} failed, {rate:.1f}/s, {self._limit()} at once"]
         share = self.share()
         if share and rate:
-            seen = tally.done + tally.skipped
+            seen = statistics.done + statistics.skipped
             parts.append(f"about {_duration((seen / share - seen) / rate)} left")
         return ", ".join(parts)
 

@@ -5,14 +5,17 @@ from typing import Any, Protocol
 
 import orjson
 
+from eugpt_cli.api.answer_text import AnswerText, document_text
+from eugpt_cli.api.delta_runs import DeltaRun
+from eugpt_cli.api.events import Event
+from eugpt_cli.api.outcome import Outcome
 from eugpt_cli.batch.items import Item
 from eugpt_cli.errors import EugptError
-from eugpt_cli.events import Deltas, Event, Texts, document_text
-from eugpt_cli.mask import MASK, SHORTEST
-from eugpt_cli.output import encode
-from eugpt_cli.report import Outcome, error_fields
+from eugpt_cli.output.report import error_fields
+from eugpt_cli.output.writers import encode
+from eugpt_cli.text.redaction import MASK, SHORTEST
 
-MakeRow = Callable[[Item, Outcome, "Answer", EugptError | None, float], bytes]
+MakeRow = Callable[[Item, Outcome, "AnswerRecorder", EugptError | None, float], bytes]
 
 
 class Rows(Protocol):
@@ -44,16 +47,16 @@ class Rows(Protocol):
         """From now on no row is written, and none is half written if that ends within so many seconds."""
 
 
-class Answer:
+class AnswerRecorder:
     """The writer of one attempt: keeps the text, and the response as a document or as the last event has it."""
 
     def __init__(self) -> None:
-        self._texts = Texts()
+        self._texts = AnswerText()
         self._parts: list[str] = []
         self.text = ""
         self.response: Mapping[str, Any] | None = None
 
-    def block(self, chunk: bytes, events: Sequence[Event | Deltas]) -> None:
+    def write_events(self, chunk: bytes, events: Sequence[Event | DeltaRun]) -> None:
         self._parts.extend(self._texts.of(events))
 
     def document(self, document: Mapping[str, Any], raw: bytes) -> None:
@@ -73,7 +76,7 @@ def maker(full: bool, secret: str) -> MakeRow:
     shown = secret.encode()
     masked = MASK.encode()
 
-    def row(item: Item, outcome: Outcome, answer: Answer, fault: EugptError | None, seconds: float) -> bytes:
+    def row(item: Item, outcome: Outcome, answer: AnswerRecorder, fault: EugptError | None, seconds: float) -> bytes:
         fields: dict[str, Any] = {
             "custom_id": item.custom_id,
             "ok": fault is None,

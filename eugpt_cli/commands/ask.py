@@ -1,11 +1,11 @@
 """`eugpt ask`: one answer, all or nothing."""
 
-from eugpt_cli import turn
-from eugpt_cli.console import Console
 from eugpt_cli.errors import UsageError
-from eugpt_cli.output import Document, Extract, Text
-from eugpt_cli.settings import Options
-from eugpt_cli.turn import shown
+from eugpt_cli.output.writers import DocumentWriter, ExtractWriter, TextWriter
+from eugpt_cli.run import turn
+from eugpt_cli.run.turn import shown
+from eugpt_cli.settings.resolving import Options
+from eugpt_cli.system.console import Console
 
 
 def run(options: Options, console: Console) -> int:
@@ -21,10 +21,10 @@ def _writer(options: Options) -> turn.MakeWriter:
     if options.partial and options.output:
         raise UsageError("--partial prints what has arrived; --output keeps the old file on failure: choose one")
     if options.json:
-        return lambda sink: Document(turn.raw(sink))
+        return lambda sink: DocumentWriter(turn.raw(sink))
     if options.extract:
         kind, _, language = options.extract.partition(":")
         if kind != "code":
             raise UsageError(f"--extract takes code or code:LANG, not {options.extract!r}")
-        return lambda sink: Extract(sink.write, shown(sink), language or None)
-    return lambda sink: Text(sink.write, shown(sink), live=False, partial=options.partial)
+        return lambda sink: ExtractWriter(sink.write, shown(sink), language or None)
+    return lambda sink: TextWriter(sink.write, shown(sink), live=False, partial=options.partial)

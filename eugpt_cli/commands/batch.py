@@ -11,22 +11,24 @@ from typing import Any
 
 import orjson
 
-from eugpt_cli import files, settings, turn
 from eugpt_cli.batch import items
 from eugpt_cli.batch.items import Defaults, Item
 from eugpt_cli.batch.ledger import Ledger
+from eugpt_cli.batch.row_stream import RowStream
 from eugpt_cli.batch.rows import Rows
 from eugpt_cli.batch.shard import shard
-from eugpt_cli.batch.stream import Stream
-from eugpt_cli.console import Console
-from eugpt_cli.conversations import Conversations
+from eugpt_cli.conversation.names import Conversations
 from eugpt_cli.errors import EugptError, Partial, Stopped, UsageError
-from eugpt_cli.locks import Wait
-from eugpt_cli.output import encode
-from eugpt_cli.report import exit_code
-from eugpt_cli.settings import Options
-from eugpt_cli.sinks import destination, direct
-from eugpt_cli.terminal import visible
+from eugpt_cli.http.route import route_to, target_of
+from eugpt_cli.output.destinations import destination, direct
+from eugpt_cli.output.report import exit_code
+from eugpt_cli.output.writers import encode
+from eugpt_cli.run import turn
+from eugpt_cli.settings.resolving import Options
+from eugpt_cli.system import files
+from eugpt_cli.system.console import Console
+from eugpt_cli.system.locks import Wait
+from eugpt_cli.text.escapes import visible
 
 MOST_JOBS = 1000
 
@@ -56,26 +58,26 @@ def run(options: Options, console: Console) -> int:
 
 
 def _go(
-    options: Options, console: Console, source: _Source, mine: Iterator[Item], names: Conversations
+    options: Options, console: Console, source: _InputLines, mine: Iterator[Item], names: Conversations
 ) -> tuple[EugptError | Stopped | None, dict[str, Any]]:
     """How it has ended, and the facts for --summary."""
     started = time.monotonic()
-    route = settings.route(settings.target(options.base_url), options.ca_file, console.environ)
+    route = route_to(target_of(options.base_url), options.ca_file, console.environ)
     secret = turn.api_key(options, console)
     rows = _rows(options, console)
-    from eugpt_cli.batch.run import Run
-    from eugpt_cli.transport import Client
+    from eugpt_cli.batch.batch_run import BatchRun
+    from eugpt_cli.http.transport import Client
 
     client = Client(route, secret, connect_timeout=options.connect_timeout, keep=options.jobs)
-    batch = Run(options, console, client, rows, mine, source.share)
+    batch = BatchRun(options, console, client, rows, mine, source.share)
     end = batch.run(options.timeout or turn.DOCUMENT_SILENCE, lambda name: names.lock(name, Wait(options.lock_wait)))
     seconds = time.monotonic() - started
     if not (isinstance(end, Stopped) and end.signum == SIGPIPE):
         early = batch.stopped or (end and not isinstance(end, Partial))
         more = "; --resume goes on with the rest" if early and isinstance(rows, Ledger) else ""
-        console.note(f"eugpt: batch: {batch.tally.told(seconds)}{more}")
+        console.note(f"eugpt: batch: {batch.statistics.told(seconds)}{more}")
     code = exit_code(end)
-    return end, {"outcome": code.label, "exit": code.number, **batch.tally.summary(seconds)}
+    return end, {"outcome": code.label, "exit": code.number, **batch.statistics.summary(seconds)}
 
 
 def _check_outputs(options: Options) -> None:
@@ -88,7 +90,7 @@ def _check_outputs(options: Options) -> None:
             raise UsageError(f"{seen[file]} and {what} are the same file")
 
 
-class _Source:
+class _InputLines:
     """The lines that make the items, and which part of them has gone by."""
 
     def __init__(self, lines: Iterable[bytes], size: int) -> None:
@@ -105,29 +107,29 @@ class _Source:
         return min(1.0, self._gone / self._size) if self._size else None
 
 
-def _source(options: Options, console: Console) -> _Source:
+def _source(options: Options, console: Console) -> _InputLines:
     paths = options.paths
     if options.files and options.lines:
         raise UsageError("--files and --lines do not go together")
     if options.files and paths:
         lines = [os.fsencode(path) for path in paths]
-        return _Source(lines, sum(map(len, lines)) + len(lines))
+        return _InputLines(lines, sum(map(len, lines)) + len(lines))
     if len(paths) > 1:
         raise UsageError("one FILE at a time", hint="with --files each FILE is an item")
     if paths and paths[0] != "-":
-        return _Source(files.lines(files.pieces(paths[0])), files.size(paths[0]))
+        return _InputLines(files.lines(files.read_chunks(paths[0])), files.size(paths[0]))
     if "-" in options.file or options.no_stdin:
         raise UsageError("standard input is asked for " + ("and forbidden by -I" if options.no_stdin else "twice"))
     if not paths and not console.has_input():
         raise UsageError("nothing to send", hint="give a FILE, or pipe items into standard input")
-    return _Source(files.lines(console.read_input(lambda: None)), console.input_size())
+    return _InputLines(files.lines(console.read_input(lambda: None)), console.input_size())
 
 
-def _items(source: _Source, options: Options, console: Console, names: Conversations) -> Iterator[Item]:
+def _items(source: _InputLines, options: Options, console: Console, names: Conversations) -> Iterator[Item]:
     inlined = [(name, _text(name, console)) for name in options.file]
     conversation = names.resolve(options.conversation) if options.conversation else None
     fields = {**turn.fields(options), "conversation_id": conversation}
-    defaults = Defaults(settings.target(options.base_url), fields, inlined, lru_cache(names.resolve))
+    defaults = Defaults(target_of(options.base_url), fields, inlined, lru_cache(names.resolve))
     read = items.from_files if options.files else items.from_lines if options.lines else items.from_json
     return read(source, defaults)
 
@@ -154,7 +156,7 @@ def _rows(options: Options, console: Console) -> Rows:
     put: Callable[[bytes], None] = sink.write
     if sink.terminal:
         put = partial(_show_row, sink.write)
-    return Stream(put, sink.sync, ordered=options.ordered)
+    return RowStream(put, sink.sync, ordered=options.ordered)
 
 
 def _show_row(put: Callable[[bytes], None], row: bytes) -> None:

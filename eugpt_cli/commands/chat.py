@@ -3,15 +3,17 @@
 from collections.abc import Iterator
 from functools import partial
 
-from eugpt_cli import files, settings, turn
-from eugpt_cli.console import Console
-from eugpt_cli.conversations import is_id
+from eugpt_cli.api.outcome import Outcome
+from eugpt_cli.api.request import build, compose
+from eugpt_cli.conversation.names import is_id
 from eugpt_cli.errors import EugptError, NotTheApi, UsageError
-from eugpt_cli.mask import Sink
-from eugpt_cli.report import Outcome
-from eugpt_cli.request import build, compose
-from eugpt_cli.settings import Options
-from eugpt_cli.turn import Draft
+from eugpt_cli.http.route import target_of
+from eugpt_cli.run import turn
+from eugpt_cli.run.turn import Draft
+from eugpt_cli.settings.resolving import Options
+from eugpt_cli.system import files
+from eugpt_cli.system.console import Console
+from eugpt_cli.text.redaction import Sink
 
 
 def run(options: Options, console: Console) -> int:
@@ -19,9 +21,9 @@ def run(options: Options, console: Console) -> int:
         _each_line(options, console)
         return 0
     if _is_session(options, console):
-        from eugpt_cli.session import Session
+        from eugpt_cli.chat.session import Session
 
-        with turn.Line(options, console, turn.open_thread(options, console, starts=True)) as line:
+        with turn.TurnSender(options, console, turn.open_thread(options, console, starts=True)) as line:
             Session(options, console, line).run()
         return 0
 
@@ -59,7 +61,7 @@ def _each_line(options: Options, console: Console) -> None:
         return
     with turn.reported(options, console) as outcome:
         thread = turn.open_thread(options, console, starts=True)
-        line = turn.Line(options, console, thread)
+        line = turn.TurnSender(options, console, thread)
         with line, turn.opened(options.output, console, line.secret) as sink:
             for number, draft in _drafts(options, console):
                 try:
@@ -70,7 +72,7 @@ def _each_line(options: Options, console: Console) -> None:
         _tell(options, console, thread.id)
 
 
-def _turn(line: turn.Line, draft: Draft, sink: Sink, outcome: Outcome) -> None:
+def _turn(line: turn.TurnSender, draft: Draft, sink: Sink, outcome: Outcome) -> None:
     if outcome.attempts and not line.thread.id:
         raise NotTheApi("the service named no conversation to go on with")
     outcome.next_turn()
@@ -82,7 +84,7 @@ def _turn(line: turn.Line, draft: Draft, sink: Sink, outcome: Outcome) -> None:
 
 def _drafts(options: Options, console: Console) -> Iterator[tuple[int, Draft]]:
     """The lines that are not blank, each as a turn; the files go with the first one."""
-    target = settings.target(options.base_url)
+    target = target_of(options.base_url)
     given = turn.fields(options)
     inlined = [(name, files.read_text(name)) for name in options.file]
     raw_lines = files.lines(console.read_input(lambda: None)) if console.has_input() or console.is_terminal(0) else []

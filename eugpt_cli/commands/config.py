@@ -2,14 +2,15 @@
 
 from typing import Any, NamedTuple
 
-from eugpt_cli import key, settings
-from eugpt_cli.catalogue import COMMANDS
-from eugpt_cli.console import Console
 from eugpt_cli.errors import ConfigError
-from eugpt_cli.options import PROFILE, Option
-from eugpt_cli.profile import Profile, config_path, load
-from eugpt_cli.settings import Options
-from eugpt_cli.terminal import brief
+from eugpt_cli.http.route import target_of
+from eugpt_cli.settings import key, resolving
+from eugpt_cli.settings.catalogue import COMMANDS
+from eugpt_cli.settings.options import PROFILE, Option
+from eugpt_cli.settings.profile import Profile, config_path, load
+from eugpt_cli.settings.resolving import Options
+from eugpt_cli.system.console import Console
+from eugpt_cli.text.escapes import brief
 
 
 class Setting(NamedTuple):
@@ -31,7 +32,7 @@ def run(options: Options, console: Console) -> int:
     if options.json:
         import orjson
 
-        told = {setting.name: {"value": setting.value, "origin": setting.origin} for setting in found}
+        told = {in_profile.name: {"value": in_profile.value, "origin": in_profile.origin} for in_profile in found}
         console.out(orjson.dumps({"path": path, "settings": told}).decode())
     else:
         console.out("\n".join(_lines(found)))
@@ -53,14 +54,16 @@ def _chosen(options: Options, profile: Profile, console: Console) -> Setting:
 
 def _options() -> list[Option]:
     """Each option that a variable or a profile can set, once."""
-    named = {o.name: o for command in COMMANDS for o in command.options if (o.setting or o.variable) and o != PROFILE}
+    named = {
+        o.name: o for command in COMMANDS for o in command.options if (o.in_profile or o.variable) and o != PROFILE
+    }
     return list(named.values())
 
 
 def _setting(option: Option, profile: Profile, console: Console) -> Setting:
-    value, origin = settings.origin(option, {}, console.environ, profile.values)
+    value, origin = resolving.origin(option, {}, console.environ, profile.values)
     if option.name == "base_url":
-        settings.target(value)  # one that holds credentials is not told
+        target_of(value)  # one that holds credentials is not told
     return Setting(option.name, value, f"profile {profile.name}" if origin == "profile" else origin)
 
 
@@ -70,8 +73,8 @@ def _key(profile: Profile, console: Console) -> Setting:
 
 
 def _lines(found: list[Setting]) -> list[str]:
-    values = ["-" if setting.value is None else _shown(setting.value) for setting in found]
-    names, width = max(len(setting.name) for setting in found), max(map(len, values))
+    values = ["-" if in_profile.value is None else _shown(in_profile.value) for in_profile in found]
+    names, width = max(len(in_profile.name) for in_profile in found), max(map(len, values))
     return [f"{s.name:<{names}}  {value:<{width}}  {s.origin}" for s, value in zip(found, values, strict=True)]
 
 

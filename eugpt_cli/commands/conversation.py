@@ -4,12 +4,12 @@ from collections.abc import Callable
 from difflib import get_close_matches
 from typing import NamedTuple
 
-from eugpt_cli import settings
-from eugpt_cli.console import Console
-from eugpt_cli.conversations import Conversations
+from eugpt_cli.conversation.names import Conversations
 from eugpt_cli.errors import UsageError
-from eugpt_cli.settings import Options
-from eugpt_cli.terminal import one_line
+from eugpt_cli.settings import resolving
+from eugpt_cli.settings.resolving import Options
+from eugpt_cli.system.console import Console
+from eugpt_cli.text.escapes import one_line
 
 
 class Action(NamedTuple):
@@ -46,7 +46,7 @@ def _list(options: Options, console: Console, conversations: Conversations) -> N
 
 def _name(options: Options, console: Console, conversations: Conversations) -> None:
     name, conversation_id = options.words
-    before = conversations.name(name, settings.uuid(conversation_id, "name NAME"))
+    before = conversations.name(name, resolving.uuid(conversation_id, "name NAME"))
     if before and before != conversation_id:
         _say(console, f"{name} stood for {before} before")
 

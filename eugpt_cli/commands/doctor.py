@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from typing import Any
 
-from eugpt_cli.checks import CHECKS, Check, Finding, Visit
-from eugpt_cli.console import Console
 from eugpt_cli.errors import EugptError
-from eugpt_cli.settings import Options
-from eugpt_cli.terminal import one_line
+from eugpt_cli.run.diagnosis import CHECKS, Check, Finding, Visit
+from eugpt_cli.settings.resolving import Options
+from eugpt_cli.system.console import Console
+from eugpt_cli.text.escapes import one_line
 
 
 def run(options: Options, console: Console) -> int:

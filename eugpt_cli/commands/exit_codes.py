@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Any
 
-from eugpt_cli.console import Console
 from eugpt_cli.errors import ExitCode, UsageError
-from eugpt_cli.settings import Options
+from eugpt_cli.settings.resolving import Options
+from eugpt_cli.system.console import Console
 
 
 def run(options: Options, console: Console) -> int:

@@ -7,10 +7,10 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 
 import eugpt_cli
-from eugpt_cli import roff
-from eugpt_cli.console import Console
 from eugpt_cli.errors import ConfigError
-from eugpt_cli.settings import Options
+from eugpt_cli.settings.resolving import Options
+from eugpt_cli.system.console import Console
+from eugpt_cli.text import roff
 
 WIDTH = 80
 
@@ -21,7 +21,7 @@ def run(options: Options, console: Console) -> int:
     if console.is_terminal(1):
         man = shutil.which("man", path=console.environ.get("PATH"))
         if man and isinstance(page, Path):
-            console.become(man, [str(page)])
+            console.exec(man, [str(page)])
         width = os.get_terminal_size(1).columns or WIDTH
     console.write(roff.text(page.read_text("utf-8"), width).encode())
     return 0

@@ -1,13 +1,15 @@
 """`eugpt raw-events`: every event as one NDJSON line, unchanged, or the SSE bytes themselves."""
 
-from eugpt_cli import turn
-from eugpt_cli.console import Console
+from eugpt_cli.api.outcome import Outcome
+from eugpt_cli.api.writer import Writer
 from eugpt_cli.errors import EugptError, UsageError
-from eugpt_cli.mask import Sink
-from eugpt_cli.output import Ndjson, Sse, Writer
-from eugpt_cli.report import Outcome, trailer
-from eugpt_cli.settings import Options
-from eugpt_cli.terminal import dump
+from eugpt_cli.output.report import trailer
+from eugpt_cli.output.writers import NdjsonWriter, SseWriter
+from eugpt_cli.run import turn
+from eugpt_cli.settings.resolving import Options
+from eugpt_cli.system.console import Console
+from eugpt_cli.text.escapes import dump
+from eugpt_cli.text.redaction import Sink
 
 
 def run(options: Options, console: Console) -> int:
@@ -15,7 +17,7 @@ def run(options: Options, console: Console) -> int:
         raise UsageError("--sse passes the bytes through untouched; it goes with neither --type nor --trailer")
 
     def writer(sink: Sink) -> Writer:
-        return Sse(turn.raw(sink)) if options.sse else Ndjson(turn.raw(sink), tuple(options.type))
+        return SseWriter(turn.raw(sink)) if options.sse else NdjsonWriter(turn.raw(sink), tuple(options.type))
 
     def end(sink: Sink, outcome: Outcome, fault: EugptError | None) -> None:
         if options.trailer:

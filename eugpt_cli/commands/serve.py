@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from eugpt_cli.console import Console
 from eugpt_cli.errors import ConfigError
-from eugpt_cli.settings import Options
+from eugpt_cli.settings.resolving import Options
+from eugpt_cli.system.console import Console
 
 if TYPE_CHECKING:
     from eugpt_cli.local.server import Config
@@ -26,7 +26,7 @@ def run(options: Options, console: Console) -> int:
     except ModuleNotFoundError as error:
         raise ConfigError(f"serve needs the package {error.name}", hint="pip install 'eugpt-cli[serve]'") from None
     try:
-        with console.still():
+        with console.without_heartbeat():
             return server.run(_config(options, console), options.command, console.environ, console.out, console.note)
     except server.ServeError as error:
         if error.exit_code is None:

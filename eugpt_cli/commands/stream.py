@@ -1,8 +1,8 @@
 """`eugpt stream`: text deltas as they arrive."""
 
-from eugpt_cli import turn
-from eugpt_cli.console import Console
-from eugpt_cli.settings import Options
+from eugpt_cli.run import turn
+from eugpt_cli.settings.resolving import Options
+from eugpt_cli.system.console import Console
 
 
 def run(options: Options, console: Console) -> int:

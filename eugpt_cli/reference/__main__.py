@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from eugpt_cli.reference import bash, fish, man, readme, zsh
+from eugpt_cli.reference import bash, fish, manual, readme, zsh
 from eugpt_cli.reference.tree import tree
 
 SHELLS = {"eugpt.bash": bash, "_eugpt": zsh, "eugpt.fish": fish}
@@ -15,7 +15,7 @@ def files(top: Path) -> dict[Path, str]:
     described = tree()
     fragments = {name: _text(top / f"man/{name}.1.in") for name in FRAGMENTS}
     made = {
-        top / "man/eugpt.1": man.page(described, _text(top / "man/eugpt.1.in"), fragments),
+        top / "man/eugpt.1": manual.page(described, _text(top / "man/eugpt.1.in"), fragments),
         top / "README.md": readme.renewed(described, _text(top / "README.md")),
     }
     for name, shell in SHELLS.items():

@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from shlex import quote
 
-from eugpt_cli.catalogue import Command
-from eugpt_cli.options import Option
 from eugpt_cli.reference.tree import Filler, Tree, filler
+from eugpt_cli.settings.catalogue import Command
+from eugpt_cli.settings.options import Option
 
 
 def script(tree: Tree, template: str) -> str:
@@ -37,7 +37,7 @@ def _options(command: Command) -> str:
 
 
 def _arguments(command: Command) -> str:
-    rows = (("*" if a.many else str(number), filler(a)) for number, a in enumerate(command.arguments))
+    rows = (("*" if a.repeatable else str(number), filler(a)) for number, a in enumerate(command.arguments))
     return _case("$2", rows)
 
 

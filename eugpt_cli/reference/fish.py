@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from eugpt_cli.catalogue import Argument, Command
-from eugpt_cli.options import Option
 from eugpt_cli.reference.tree import Filler, Tree, filler
+from eugpt_cli.settings.catalogue import Argument, Command
+from eugpt_cli.settings.options import Option
 
 VALUES = {
     "": "-x",
@@ -42,7 +42,7 @@ def _place(command: Command, argument: Argument, number: int) -> str:
         return "__eugpt_after_dashes"
     if len(command.arguments) == 1:
         return f"'__eugpt_in {command.name}'"
-    return f"'__eugpt_at {'-ge' if argument.many else '-eq'} {number} {command.name}'"
+    return f"'__eugpt_at {'-ge' if argument.repeatable else '-eq'} {number} {command.name}'"
 
 
 def _option(option: Option) -> str:

@@ -28,7 +28,7 @@ def _settings(tree: Tree) -> str:
         (
             ", ".join(f"`{flag}`" for flag in option.flags),
             f"`{option.variable}`" if option.variable else "",
-            "yes" if option.setting else "",
+            "yes" if option.in_profile else "",
             told(option),
         )
         for group in tree.groups

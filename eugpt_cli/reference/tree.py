@@ -4,10 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from eugpt_cli import __version__
-from eugpt_cli.catalogue import COMMANDS, Argument, Command
 from eugpt_cli.errors import ExitCode
-from eugpt_cli.options import Option
 from eugpt_cli.reference.words import EVENT_TYPES, EXAMPLES, FILES, VARIABLES, Example, Fact
+from eugpt_cli.settings.catalogue import COMMANDS, Argument, Command
+from eugpt_cli.settings.options import Option
 
 HELP = Option("help", ("-h", "--help"), "tell what there is, and exit", kind="flag")
 VERSION = Option("version", ("--version",), "tell the version, and exit", kind="flag")
@@ -71,8 +71,8 @@ def tree() -> Tree:
 def told(option: Option, variable: str | None = None) -> str:
     """The help of an option with what its row says besides."""
     notes = [
-        "may be repeated" if option.many else "",
-        f"default {option.told_default}" if option.told_default else "",
+        "may be repeated" if option.repeatable else "",
+        f"default {option.default_words}" if option.default_words else "",
         f"variable {variable}" if variable else "",
     ]
     note = "; ".join(filter(None, notes))

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from eugpt_cli.events import DELTA, TERMINAL
+from eugpt_cli.api.events import DELTA, TERMINAL
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,9 @@
 
 import re
 
-from eugpt_cli.catalogue import Argument, Command
-from eugpt_cli.options import Option
 from eugpt_cli.reference.tree import Filler, Tree, bare, filler
+from eugpt_cli.settings.catalogue import Argument, Command
+from eugpt_cli.settings.options import Option
 
 ACTIONS = {
     "": " ",
@@ -48,7 +48,9 @@ def _lines(options: tuple[Option, ...]) -> str:
 def _option(option: Option) -> str:
     """Words for `_arguments`: a flag excludes its other spelling, unless it may be repeated."""
     takes = option.kind != "flag"
-    before = "*" if option.many else "(- *)" if option.name in ("help", "version") else f"({' '.join(option.flags)})"
+    before = (
+        "*" if option.repeatable else "(- *)" if option.name in ("help", "version") else f"({' '.join(option.flags)})"
+    )
     flags = [flag + (("=" if flag.startswith("--") else "+") if takes else "") for flag in option.flags]
     spelled = f"{{{','.join(flags)}}}" if len(flags) > 1 else flags[0]
     value = f":{_plain(option.value_name)}:{_action(filler(option))}" if takes else ""
@@ -58,7 +60,7 @@ def _option(option: Option) -> str:
 def _argument(argument: Argument) -> str:
     filled = filler(argument)
     action = _action(filled) if filled != Filler() else "_eugpt_text"
-    return f"{'*' if argument.many else ''}:{_plain(bare(argument.metavar).lower())}:{action}"
+    return f"{'*' if argument.repeatable else ''}:{_plain(bare(argument.metavar).lower())}:{action}"
 
 
 def _action(filled: Filler) -> str:

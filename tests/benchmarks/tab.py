@@ -6,7 +6,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.shells import SETUP, Shell, present
+from tests.support.shells import SETUP, Shell, present
 
 LINES = (
     "eugpt raw-e",

@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.program import EUGPT
+from tests.support.program import EUGPT
 
 from .clients import absent
 

@@ -11,13 +11,13 @@ from typing import Any
 
 import pexpect  # type: ignore[import-untyped]
 
-from tests.program import EUGPT
+from tests.support.program import EUGPT
 
 PROGRAM = """
 import json, sys
 from types import SimpleNamespace
 from eugpt_cli.commands import serve
-from eugpt_cli.console import Console
+from eugpt_cli.system.console import Console
 from eugpt_cli.errors import ConfigError
 names = "keys key state project web file daily_tokens monthly_tokens scenario record upstream replay".split()
 options = dict.fromkeys(names) | dict(host="127.0.0.1", port=0, default_stream="true", verbose=False, command=[])

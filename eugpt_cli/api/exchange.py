@@ -1,0 +1,263 @@
+"""One request to its end: the pull loop, and the rule that only a terminal event ends a stream well."""
+
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping
+from itertools import chain
+from typing import Any, NamedTuple
+
+from eugpt_cli.api.delta_runs import DeltaRun, delta_run
+from eugpt_cli.api.events import (
+    TERMINAL,
+    Event,
+    decode,
+    fault_of_document,
+    fault_of_event,
+    parse,
+    response_of,
+    shallow,
+    tool_of,
+    tools_of,
+)
+from eugpt_cli.api.observer import Observer
+from eugpt_cli.api.outcome import Outcome
+from eugpt_cli.api.request import Request
+from eugpt_cli.api.retry import RetryPolicy, may_be_stored, retry_delay, status_fault
+from eugpt_cli.api.sse import Decoder, FrameRun, TooLong
+from eugpt_cli.api.writer import Writer
+from eugpt_cli.errors import EugptError, LocalError, LostError, NotTheApi, Truncated
+from eugpt_cli.http.connection import SilenceTimer
+from eugpt_cli.http.transport import Client, Response
+
+BODY_LIMIT = 256 * 1024 * 1024
+ERROR_BODY_LIMIT = 64 * 1024
+JSON, SSE = "application/json", "text/event-stream"
+SSE_FIELDS = (b":", b"data", b"event", b"id", b"retry")
+BLANK = b"\xef\xbb\xbf \t\r\n"  # a BOM, and what may stand before a document or between events
+NAMES_CONVERSATION = frozenset({"response.created", "response.completed"})  # also beside the response
+
+
+class DeliveryPolicy(NamedTuple):
+    """How requests are delivered: over which client, how patiently, and who watches."""
+
+    client: Client
+    silence: float
+    retry: RetryPolicy
+    observer: Observer = Observer()
+    sleep: Callable[[float], None] = time.sleep
+
+
+def deliver(
+    request: Request,
+    policy: DeliveryPolicy,
+    make_writer: Callable[[], Writer],
+    outcome: Outcome,
+    *,
+    stored: bool = False,
+    shown: Callable[[], bool] = lambda: False,
+) -> None:
+    """Sends, tries again where that is safe, and feeds a writer until the answer is complete.
+
+    Each attempt has a writer of its own. `stored`: the turn is kept in a conversation. `shown` tells whether
+    something of the answer is out, so that there can be no other attempt. Raises the last fault.
+    """
+    try:
+        while (wait := _attempt(request, policy, make_writer(), outcome, stored, shown)) is not None:
+            policy.sleep(wait)
+    except EugptError as fault:
+        annotate(fault, outcome)
+        raise
+
+
+def _attempt(
+    request: Request, policy: DeliveryPolicy, writer: Writer, outcome: Outcome, stored: bool, shown: Callable[[], bool]
+) -> float | None:
+    """None for a complete answer, seconds to the next attempt after a fault that allows one."""
+    outcome.again()
+    outcome.conversation_id = request.conversation_id
+    policy.observer.sending(request)
+    silence = SilenceTimer(policy.silence)
+    try:
+        with policy.client.send(
+            request.target, request.fields, request.body, silence, fresh=stored or outcome.attempts > 1
+        ) as response:
+            outcome.answered_at = time.monotonic()
+            outcome.http_status = response.status
+            outcome.request_id = response.headers.get("x-request-id")
+            policy.observer.answered(response)
+            _read(response, silence, writer, outcome, policy.observer)
+        return None
+    except EugptError as fault:
+        fault.message = policy.client.masked(fault.message)
+        outcome.stored = outcome.stored or (stored and silence.sent and may_be_stored(fault))
+        wait = retry_delay(
+            policy.retry, fault, attempts=outcome.attempts, stored=stored, shown=shown(), jitter=random.random()
+        )
+        if wait is None:
+            if not isinstance(fault, LocalError):
+                writer.fail()
+            raise
+        policy.observer.again(fault, wait)
+        return wait
+
+
+def annotate(fault: EugptError, outcome: Outcome) -> None:
+    """Fills in what the fault itself does not know of its request."""
+    fault.attempts = outcome.attempts
+    fault.request_id = outcome.request_id
+    fault.conversation_id = outcome.conversation_id
+    fault.stored = outcome.stored
+    if fault.stored:
+        where = f"conversation {fault.conversation_id}" if fault.conversation_id else "a new conversation"
+        fault.message += f"; the turn may have been stored in {where}"
+
+
+def _read(response: Response, silence: SilenceTimer, writer: Writer, outcome: Outcome, observer: Observer) -> None:
+    kind = response.media_type
+    if not 200 <= response.status < 300:
+        body = _error_body(response)
+        raise status_fault(response.status, response.reason, kind, response.headers, body, time.time())
+    if not kind:
+        kind, response = _sniffed(response)
+    if kind == SSE:
+        _stream(response, silence, writer, outcome, observer)
+    elif kind == JSON or kind.endswith("+json"):
+        _document(response, writer, outcome)
+    elif next(response.chunks, None) is None:
+        raise Truncated("the answer is empty")
+    else:
+        raise NotTheApi(f"the service answered with {kind}", hint="check the base URL")
+
+
+def _sniffed(response: Response) -> tuple[str, Response]:
+    """The type of an answer that names none, by how it begins, and the answer with its beginning put back."""
+    begin = b""
+    while not (word := begin.lstrip(BLANK)) and (chunk := next(response.chunks, b"")):
+        begin += chunk
+    kind = SSE if word and any(field.startswith(word[: len(field)]) for field in SSE_FIELDS) else JSON
+    return kind, Response(response.status, response.reason, response.headers, chain([begin], response.chunks))
+
+
+def _stream(response: Response, silence: SilenceTimer, writer: Writer, outcome: Outcome, observer: Observer) -> None:
+    decoder = Decoder()
+    for chunk in response.chunks:
+        events, end, fault = _events(decoder, chunk)
+        for event in events:
+            _learn(outcome, event, observer)
+        writer.write_events(chunk, events)
+        if events:
+            silence.beat()  # after they are written: a slow reader is not the service's silence
+        if fault:
+            raise fault
+        if end:
+            fault = fault_of_event(end)
+            if fault:
+                raise fault
+            writer.finish(response_of(end))
+            return
+    raise Truncated(
+        "the stream ended without a terminal event" if outcome.events else "the answer is empty or holds no event"
+    )
+
+
+def _events(decoder: Decoder, chunk: bytes) -> tuple[list[Event | DeltaRun], Event | None, EugptError | None]:
+    """The events of one read up to the terminal one, that one, and what is wrong after the good ones."""
+    events: list[Event | DeltaRun] = []
+    try:
+        for event in _decoded(decoder.runs(chunk)):
+            events.append(event)
+            if isinstance(event, Event) and event.type in TERMINAL:
+                return events, event, None
+    except TooLong:
+        return events, None, NotTheApi("the service sent an event over the size limit")
+    except NotTheApi as error:
+        return events, None, error
+    return events, None, None
+
+
+def _decoded(runs: list[FrameRun]) -> Iterator[Event | DeltaRun]:
+    for run in runs:
+        if many := delta_run(run.data, run.length):
+            yield many
+            continue
+        for data in run.each():
+            if data.strip() not in (b"", b"[DONE]"):
+                yield delta_run(data, 1) or decode(data)
+
+
+def _document(response: Response, writer: Writer, outcome: Outcome) -> None:
+    raw = _whole_body(response)
+    if not raw.strip():
+        raise Truncated("the answer is empty")
+    try:
+        document = parse(raw)
+    except NotTheApi:
+        if not response.is_framed:
+            raise Truncated("the answer ended too early") from None
+        raise
+    if not isinstance(document, dict):
+        raise NotTheApi("the answer is not a JSON object")
+    outcome.first_at = time.monotonic()
+    _learn_response(outcome, document)
+    outcome.tools = tools_of(document)
+    writer.document(document, raw)
+    fault = fault_of_document(document)
+    if fault:
+        raise fault
+    writer.finish(document)
+
+
+def _whole_body(response: Response) -> bytes:
+    parts: list[bytes] = []
+    size = 0
+    for chunk in response.chunks:
+        parts.append(chunk)
+        size += len(chunk)
+        if size > BODY_LIMIT:
+            raise NotTheApi("the answer is over the size limit")
+    return b"".join(parts)
+
+
+def _error_body(response: Response) -> bytes:
+    """As much as a message needs; a cut or a stall here does not hide the status."""
+    body = b""
+    try:
+        for chunk in response.chunks:
+            body += chunk
+            if len(body) > ERROR_BODY_LIMIT:
+                break
+    except (LostError, NotTheApi):
+        pass
+    return body
+
+
+def _learn(outcome: Outcome, event: Event | DeltaRun, observer: Observer) -> None:
+    outcome.events += event.length
+    outcome.first_at = outcome.first_at or time.monotonic()
+    if event.type == "response.output_item.added" and (tool := tool_of(event.fields.get("item"))):
+        outcome.tools.append(tool)
+        observer.tool(tool)
+    response = event.fields.get("response")
+    if isinstance(response, dict):
+        _learn_response(outcome, response)
+    if event.type in NAMES_CONVERSATION:
+        outcome.conversation_id = outcome.conversation_id or _conversation(event.fields)
+
+
+def _learn_response(outcome: Outcome, response: Mapping[str, Any]) -> None:
+    outcome.response_id = _name(response.get("id")) or outcome.response_id
+    outcome.model = _name(response.get("model")) or outcome.model
+    outcome.status = _name(response.get("status")) or outcome.status
+    outcome.conversation_id = outcome.conversation_id or _conversation(response)
+    usage = response.get("usage")
+    outcome.usage = usage if usage and shallow(usage) else outcome.usage
+
+
+def _conversation(response: Mapping[str, Any]) -> str | None:
+    """The id in `conversation_id`, or in `conversation` as a string or an object."""
+    told = response.get("conversation_id") or response.get("conversation")
+    return _name(told.get("id") if isinstance(told, dict) else told)
+
+
+def _name(value: Any) -> str | None:
+    return value if isinstance(value, str) else None

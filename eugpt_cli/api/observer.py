@@ -1,0 +1,25 @@
+"""Who is told what happens on the way of a request: an observer, which by default does nothing."""
+
+from typing import TYPE_CHECKING
+
+from eugpt_cli.api.request import Request
+from eugpt_cli.errors import EugptError
+
+if TYPE_CHECKING:
+    from eugpt_cli.http.transport import Response
+
+
+class Observer:
+    """Told, and does not care."""
+
+    def sending(self, request: Request) -> None:
+        """An attempt begins."""
+
+    def answered(self, response: "Response") -> None:
+        """Status and headers are there."""
+
+    def tool(self, name: str) -> None:
+        """The service has begun to use a tool."""
+
+    def again(self, fault: EugptError, pause: float) -> None:
+        """An attempt has failed; after `pause` seconds there is another."""

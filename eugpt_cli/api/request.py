@@ -1,0 +1,93 @@
+"""Settings and input to a frozen request: the body, and the same as a curl command. Source: API reference."""
+
+import shlex
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import orjson
+
+from eugpt_cli import __version__
+from eugpt_cli.http.route import Target
+
+USER_AGENT = f"eugpt-cli/{__version__}"
+LONGEST_WORD = 100_000  # bytes; Linux takes 128 KiB for one argument of a command
+ACCEPT = {True: "text/event-stream", False: "application/json"}
+
+
+class Request(NamedTuple):
+    """What is sent: where, the JSON body, and whether a stream is asked for."""
+
+    target: Target
+    body: bytes
+    stream: bool
+    conversation_id: str | None = None
+
+    @property
+    def fields(self) -> list[tuple[str, str]]:
+        """The header fields, but for the key's, which is the client's."""
+        return [
+            ("Content-Type", "application/json"),
+            ("Accept", ACCEPT[self.stream]),
+            ("User-Agent", USER_AGENT),
+        ]
+
+
+def compose(prompt: str | None, stdin: str | None, files: Sequence[tuple[str, str]]) -> str:
+    """Prompt, a blank line, stdin, and each file wrapped by its name; "" if there is no text in any of them."""
+    if not (prompt or stdin or any(text for _, text in files)):
+        return ""
+    wrapped = [f'<file name="{_attribute(name)}">\n{text}\n</file>' for name, text in files]
+    return "\n\n".join(part for part in (prompt, stdin, *wrapped) if part)
+
+
+def _attribute(name: str) -> str:
+    name = name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")  # a file's name may be any bytes
+    return name.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;").replace("\n", "&#10;")
+
+
+def build(
+    target: Target,
+    text: str | list[Any],
+    *,
+    stream: bool,
+    instructions: str | None = None,
+    conversation_id: str | None = None,
+    project_id: str | None = None,
+    file_ids: Sequence[str] = (),
+) -> Request:
+    """A request with only the fields that were set: compatible servers reject unknown ones, even null.
+
+    `text` may be a list of input items instead, if there are no `file_ids`.
+    """
+    parts: list[dict[str, Any]] = [{"type": "input_text", "text": text}] if text else []
+    parts += [{"type": "input_file", "file_id": file_id} for file_id in file_ids]
+    optional = {"instructions": instructions, "conversation_id": conversation_id, "project_id": project_id}
+    body = {
+        "model": "auto",
+        "input": [{"type": "message", "role": "user", "content": parts}] if file_ids else text,
+        "stream": stream,
+        **{name: value for name, value in optional.items() if value is not None},
+    }
+    return Request(target, orjson.dumps(body), stream, conversation_id)
+
+
+def curl(request: Request, ca_file: str | None = None, max_time: float | None = None) -> str:
+    """A command for a POSIX shell that sends the same; the key stays a variable."""
+    body = request.body.decode()  # one line: all its line ends are escaped
+    if len(request.body) <= LONGEST_WORD:
+        data = f"--data-binary {shlex.quote(body)}"
+    else:
+        data = f"--data @- <<'EOF'\n{body}\nEOF"  # of standard input --data drops the line ends
+    words = [
+        "curl",
+        *(["-N"] if request.stream else []),
+        "-gsS",
+        *(["--cacert", shlex.quote(ca_file)] if ca_file else []),
+        *(["--max-time", f"{max_time:g}"] if max_time else []),
+        shlex.quote(request.target.url),
+        '-H "Authorization: Bearer $EUGPT_API_KEY"',
+        "-H 'Content-Type: application/json'",
+        f"-H 'Accept: {ACCEPT[request.stream]}'",
+        data,
+    ]
+    return " ".join(words)

@@ -1,0 +1,125 @@
+"""Whether a fault is worth another attempt, how long to wait for it, and the fault that an HTTP status means."""
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from eugpt_cli.api.events import envelope, parse
+from eugpt_cli.errors import AnswerError, EugptError, LostError, NotTheApi, OutOfTime, StatusError, Unreachable
+
+HINTS = {
+    401: "check the key in EUGPT_API_KEY; keys are made in Settings → API Keys",
+    404: "check the base URL, and the conversation or project id",
+    429: "the token limit is reached; wait for it to reset",
+}
+FIRST_PAUSE = 0.5
+LONGEST_PAUSE = 8.0
+LONGEST_TOLD_PAUSE = 60.0  # for a Retry-After where --max-time sets no bound
+
+
+class RetryPolicy(NamedTuple):
+    """How often to try again, and how long there is for it: `left` tells the seconds until --max-time, or None."""
+
+    retries: int
+    unsafe: bool = False
+    left: Callable[[], float | None] = lambda: None
+
+
+def retry_delay(
+    patience: RetryPolicy, fault: EugptError, *, attempts: int, stored: bool, shown: bool, jitter: float
+) -> float | None:
+    """Seconds to wait before the next attempt, None to give up.
+
+    `stored`: the turn goes into a conversation, so that sending it again may store it twice. `shown`: part of the
+    answer is out. `jitter`, from 0 to 1, is the share of the pause taken (full jitter, doubling).
+    """
+    if attempts > patience.retries or not _worth(fault, shown, stored and not patience.unsafe):
+        return None
+    left = patience.left()
+    told = fault.retry_after
+    if told is None:
+        wait = jitter * min(FIRST_PAUSE * 2 ** (attempts - 1), LONGEST_PAUSE)
+        return wait if left is None or wait < left else None
+    return told if fits(told, left) else None
+
+
+def fits(told: float | None, left: float | None) -> bool:
+    """Whether the service names a time to come back (Retry-After) which is within the run's."""
+    return told is not None and told <= (LONGEST_TOLD_PAUSE if left is None else left)
+
+
+def _worth(fault: EugptError, shown: bool, guarded: bool) -> bool:
+    """The table of the contract: what was not sent, or was turned away with a time, may always be sent again."""
+    if isinstance(fault, Unreachable):
+        return not fault.final
+    if isinstance(fault, StatusError):
+        return _is_turned_away(fault) or (fault.status >= 500 and not shown and not guarded)
+    return isinstance(fault, LostError) and not shown and not guarded
+
+
+def _is_turned_away(fault: StatusError) -> bool:
+    """Whether the service has not taken the request, and says when to come back."""
+    return not fault.in_stream and fault.status in (429, 503) and fault.retry_after is not None
+
+
+def may_be_stored(fault: EugptError) -> bool:
+    """Whether a turn that failed so, after it was sent, may stand in its conversation all the same."""
+    if isinstance(fault, StatusError):
+        return fault.in_stream or (fault.status >= 500 and not _is_turned_away(fault))
+    if isinstance(fault, NotTheApi):
+        return fault.http_status is None  # a redirect has taken nothing
+    return isinstance(fault, LostError | OutOfTime | AnswerError)
+
+
+def retry_after(value: str | None, now: float) -> float | None:
+    """Seconds from a `Retry-After` header (RFC 9110, section 10.2.3: seconds or a date), None if unusable."""
+    if value is None:
+        return None
+    value = value.strip()
+    if value.isascii() and value.isdigit() and len(value) <= 12:
+        return float(value)
+    from email.utils import parsedate_to_datetime
+
+    try:
+        return max(0.0, parsedate_to_datetime(value).timestamp() - now)
+    except (ValueError, TypeError, OverflowError):
+        return None
+
+
+def status_fault(
+    status: int, reason: str, media_type: str, headers: Mapping[str, str], body: bytes, now: float
+) -> StatusError | NotTheApi:
+    """An HTTP answer that is no success, in the words of its envelope or of its status."""
+    if not 400 <= status < 600:
+        return NotTheApi(
+            f"the service answered with a redirect or an unexpected status ({status})",
+            http_status=status,
+            hint="check the base URL",
+        )
+    told = envelope(_json(body)) if "json" in media_type or body[:1] in b"{[" else envelope(None)
+    plain = body.decode("utf-8", "replace") if media_type == "text/plain" else ""
+    return StatusError(
+        told.message or plain.strip() or reason or _phrase(status),
+        status=status,
+        http_status=status,
+        hint=HINTS.get(status),
+        type=told.type,
+        code=told.code,
+        detail=told.detail,
+        retry_after=retry_after(headers.get("retry-after"), now),
+    )
+
+
+def _json(body: bytes) -> object:
+    try:
+        return parse(body)
+    except NotTheApi:
+        return None
+
+
+def _phrase(status: int) -> str:
+    from http import HTTPStatus
+
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "the service refused the request" if status < 500 else "the service failed"

@@ -1,0 +1,20 @@
+"""What the pull loop asks of whoever writes an answer."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from eugpt_cli.api.delta_runs import DeltaRun
+from eugpt_cli.api.events import Event
+
+
+class Writer(Protocol):
+    def write_events(self, chunk: bytes, events: Sequence[Event | DeltaRun]) -> None:
+        """One network read, and the events which it completed."""
+
+    def document(self, document: Mapping[str, Any], raw: bytes) -> None: ...
+
+    def finish(self, response: Mapping[str, Any]) -> None:
+        """The answer is complete; `response` is the whole one, where the server sent it."""
+
+    def fail(self) -> None:
+        """The answer is not complete, and there is no other attempt."""

@@ -1,0 +1,153 @@
+"""One run of a batch: who works and who watches, what stops it, and what it has come to."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+
+from eugpt_cli.api.retry import RetryPolicy
+from eugpt_cli.batch.item_queue import ItemQueue
+from eugpt_cli.batch.items import Item
+from eugpt_cli.batch.limiter import Limiter
+from eugpt_cli.batch.progress import Progress, State, progress
+from eugpt_cli.batch.rows import Rows, maker
+from eugpt_cli.batch.statistics import Statistics
+from eugpt_cli.batch.worker import Worker, WorkerContext, is_quota
+from eugpt_cli.batch.workers import Workers
+from eugpt_cli.errors import EugptError, Partial, Stopped
+from eugpt_cli.http.transport import Client
+from eugpt_cli.settings.resolving import Options
+from eugpt_cli.system.console import Console
+
+HINTS = {  # where all that has failed has failed by it
+    "unauthorized": "check the key in EUGPT_API_KEY; then --resume runs what has failed",
+    "input": "each line is a JSON object; --lines takes a prompt a line, --files the name of a file",
+}
+SYNC_SECONDS = 0.7  # counted in beats, so that it is never more than one
+LAST_WRITE_SECONDS = 2.0  # that a run which ends at once waits for a row that is being written
+
+
+class BatchRun:
+    """The items over one client into rows; `share` tells the part of the input that has gone by, if known."""
+
+    def __init__(
+        self,
+        options: Options,
+        console: Console,
+        client: Client,
+        rows: Rows,
+        items: Iterator[Item],
+        share: Callable[[], float | None],
+    ) -> None:
+        self._options = options
+        self._console = console
+        self._client = client
+        self._rows = rows
+        self._tell = console.error if options.verbose else None
+        self._limiter = Limiter(options.jobs, self._tell_pace)
+        self._queue = ItemQueue(self._wanted(items))
+        self._workers = Workers(self._queue, self._limiter, beat=self._beat, stopping=rows.release)
+        self._synced = time.monotonic()
+        self.statistics = Statistics()
+        self._progress = self._make_progress(State(self.statistics, lambda: self._limiter.limit, share))
+
+    def run(self, silence: float, lock: Callable[[str], AbstractContextManager[None]]) -> EugptError | Stopped | None:
+        """Returns what went wrong. A first signal stops it; a second signal or --max-time ends it at once."""
+        context = self._context(silence, lock)
+        end: EugptError | Stopped | None = None
+        try:
+            try:
+                self._workers.run(self._options.jobs, lambda: Worker(context))
+            except Stopped as stop:
+                if self._workers.fault:  # the reader of the rows has gone
+                    raise
+                end = stop
+                self._drain()
+            self._rows.settle()
+        except (EugptError, Stopped) as fault:
+            self._rows.seal(LAST_WRITE_SECONDS)
+            return fault
+        finally:
+            self._progress.close()
+        return end or self._verdict()
+
+    @property
+    def stopped(self) -> bool:
+        """Whether items may be left that were never begun."""
+        return self._workers.stopped.is_set()
+
+    def _context(self, silence: float, lock: Callable[[str], AbstractContextManager[None]]) -> WorkerContext:
+        options = self._options
+        return WorkerContext(
+            client=self._client,
+            silence=silence,
+            retry=RetryPolicy(options.retries, options.retry_unsafe, self._console.left),
+            limiter=self._limiter,
+            stopped=self._workers.stopped,
+            rows=self._rows,
+            make_row=maker(options.full, str(self._console.secret)),
+            statistics=self.statistics,
+            lock=lock,
+            ended=self._ended,
+            tell=self._tell,
+        )
+
+    def _wanted(self, mine: Iterator[Item]) -> Iterator[Item]:
+        for item in mine:
+            if self._rows.is_done(item):
+                self.statistics.skipped += 1
+            elif self._rows.may_be_stored(item) and not self._options.retry_unsafe:
+                self.statistics.held_back += 1
+            else:
+                self._rows.expect(item)
+                yield item
+
+    def _ended(self, fault: EugptError | None) -> None:
+        """An item has ended; some ends are the end of all."""
+        if fault and is_quota(fault, self._console.left()):
+            self._workers.stop(fault)
+        elif fault and self._options.max_errors is not None and self.statistics.failed >= self._options.max_errors:
+            self._workers.stop()
+
+    def _drain(self) -> None:
+        self._workers.stop()
+        with self._console.signals():
+            if left := self._queue.running:
+                self._console.note(
+                    f"eugpt: batch: stopping; {left} under way are waited for; the signal again ends it at once"
+                )
+            self._workers.wait()
+
+    def _verdict(self) -> EugptError | None:
+        statistics = self.statistics
+        if self._workers.stop_reason or not (statistics.failed or statistics.held_back):
+            return self._workers.stop_reason
+        what = []
+        if statistics.failed:
+            why = "; stopped by --max-errors" if self._workers.stopped.is_set() else ""
+            what.append(f"{statistics.failed} of {statistics.done} items failed: {statistics.failures()}{why}")
+        if statistics.held_back:
+            turns = "1 turn" if statistics.held_back == 1 else f"{statistics.held_back} turns"
+            what.append(f"{turns} of an earlier run may have been stored, and left alone")
+        hint = "the same command with -o FILE --resume runs only what has not succeeded"
+        if statistics.failed == statistics.unsure:
+            hint = "look into the conversations; --retry-unsafe sends such turns again"
+        elif len(statistics.kinds) == 1:
+            hint = HINTS.get(next(iter(statistics.kinds)), hint)
+        return Partial("; ".join(what), hint=hint)
+
+    def _beat(self) -> None:
+        self._progress.beat()
+        now = time.monotonic()
+        if now - self._synced >= SYNC_SECONDS:
+            self._synced = now
+            self._rows.sync()
+
+    def _tell_pace(self, limit: int) -> None:
+        if self._tell:
+            self._tell(f"* {limit} requests at once")
+
+    def _make_progress(self, state: State) -> Progress:
+        console = self._console
+        own_line = console.is_terminal(2) and not (self._options.output is None and console.is_terminal(1))
+        drawn = own_line and not console.quiet and not self._tell and console.environ.get("TERM") != "dumb"
+        return progress(state, draw=console.draw if drawn else None, tell=self._tell)

@@ -1,0 +1,1 @@
+"""Conversations: their names on this machine, their locks, and the thread of a run."""

@@ -1,0 +1,53 @@
+"""What the user is shown of a request on its way: every step with -v, or what is being done just now."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from eugpt_cli.api.observer import Observer
+from eugpt_cli.api.request import Request
+from eugpt_cli.errors import EugptError
+from eugpt_cli.text.escapes import brief, one_line
+from eugpt_cli.text.redaction import MASK
+
+if TYPE_CHECKING:
+    from eugpt_cli.http.transport import Response
+
+
+class Verbose(Observer):
+    """A line for each thing: `>` is sent, `<` has come, `*` is what eugpt or the service does."""
+
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        self._tell = tell
+
+    def sending(self, request: Request) -> None:
+        self._tell(f"> POST {request.target.url}")
+        self._tell(f"> Authorization: Bearer {MASK}")
+        for name, value in request.fields:
+            self._tell(f"> {name}: {value}")
+
+    def answered(self, response: "Response") -> None:
+        self._tell(f"< HTTP {response.status} {one_line(response.reason)}".rstrip())
+        for name, value in response.headers.items():
+            self._tell(f"< {one_line(name)}: {one_line(value)}")
+
+    def tool(self, name: str) -> None:
+        self._tell(f"* tool {one_line(name)}")
+
+    def again(self, fault: EugptError, pause: float) -> None:
+        self._tell(f"* {fault.exit.label}: {brief(fault.message)}; trying again in {pause:.1f} s")
+
+
+class Activity(Observer):
+    """What is being done just now, told in a few words which the next ones replace."""
+
+    def __init__(self, show: Callable[[str], None]) -> None:
+        self._show = show
+
+    def sending(self, request: Request) -> None:
+        self._show("waiting")
+
+    def tool(self, name: str) -> None:
+        self._show(one_line(name))
+
+    def again(self, fault: EugptError, pause: float) -> None:
+        self._show(f"{fault.exit.label}, trying again in {pause:.1f} s")

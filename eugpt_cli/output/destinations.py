@@ -1,0 +1,117 @@
+"""Where an answer goes: standard output, an open descriptor or device, or a file that is replaced whole."""
+
+import os
+import re
+import select
+import stat
+from contextlib import suppress
+
+from eugpt_cli.errors import OutputError, Stopped
+from eugpt_cli.system.console import Console, reason, write
+from eugpt_cli.system.files import Replacement
+from eugpt_cli.text.redaction import Sink
+
+DESCRIPTORS = {"/dev/stdout": 1, "/dev/stderr": 2}
+DESCRIPTOR = re.compile(r"/(?:dev|proc/self)/fd/(\d{1,6})")
+
+
+class DescriptorSink:
+    """A descriptor whose bytes are out once they are written."""
+
+    def __init__(self, fd: int, name: str) -> None:
+        self.terminal = os.isatty(fd)
+        self._line_is_open = False
+        self.shown = False
+        self._fd = fd
+        self._name = name
+
+    def write(self, data: bytes) -> None:
+        if data:
+            self.shown = True
+            self._line_is_open = not data.endswith(b"\n")
+            write(self._fd, data, self._name)
+
+    def sync(self) -> None:
+        with suppress(OSError):  # a pipe or a terminal has nothing to sync
+            os.fsync(self._fd)
+
+    def restart(self) -> None:
+        """Nothing has been written."""
+
+    def keep(self) -> None:
+        self.shown = False
+
+    def commit(self) -> None:
+        """Everything is out already."""
+        self._line_is_open = False
+
+    def discard(self) -> None:
+        """What is out stays; a message that follows it in the same place begins a line of its own."""
+        if self._line_is_open and (self.terminal or _is_standard_error(self._fd)) and _takes_more(self._fd):
+            with suppress(OutputError, Stopped):
+                self.write(b"\n")
+
+
+def destination(path: str | None, console: Console) -> Sink:
+    """The sink for a path; None and `-` are standard output. Raises OutputError, before anything is sent."""
+    return direct(path, console) or Replacement(str(path))
+
+
+def direct(path: str | None, console: Console) -> DescriptorSink | None:
+    """The same, but None for what is a file or is to become one."""
+    if path in (None, "-"):
+        console.check_output()
+        return DescriptorSink(1, "standard output")
+    assert path is not None
+    numbered = DESCRIPTOR.fullmatch(path)
+    fd = int(numbered[1]) if numbered else DESCRIPTORS.get(path)
+    if fd is not None:
+        return DescriptorSink(_duplicate(fd, path), path)
+    return DescriptorSink(_open(path), path) if _is_special(path) else None
+
+
+def _is_standard_error(fd: int) -> bool:
+    """Whether both lead to one place, as after 2>&1."""
+    with suppress(OSError):
+        return os.path.samestat(os.fstat(fd), os.fstat(2))
+    return False
+
+
+def _takes_more(fd: int) -> bool:
+    """Whether a byte can be written without waiting for somebody to read."""
+    poll = select.poll()
+    poll.register(fd, select.POLLOUT)
+    return bool(poll.poll(0))
+
+
+def same_file(path: str, other: str | None) -> bool:
+    """Whether both name one file, so that one would replace what the other has written."""
+    if other is None or path == other:
+        return path == other
+    return _is_replaced(path) and _is_replaced(other) and os.path.realpath(path) == os.path.realpath(other)
+
+
+def _is_replaced(path: str) -> bool:
+    return path not in DESCRIPTORS and not DESCRIPTOR.fullmatch(path) and not _is_special(path)
+
+
+def _is_special(path: str) -> bool:
+    try:
+        mode = os.stat(path).st_mode
+    except OSError:
+        return False
+    return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
+
+
+def _open(path: str) -> int:
+    try:
+        return os.open(path, os.O_WRONLY | os.O_NOCTTY)
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written: {reason(error)}") from None
+
+
+def _duplicate(fd: int, path: str) -> int:
+    try:
+        return os.dup(fd)
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written: {reason(error)}") from None

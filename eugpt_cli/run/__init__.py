@@ -1,0 +1,1 @@
+"""What ask, stream, chat and raw-events share: the prompt and one delivered turn."""

@@ -1,0 +1,268 @@
+"""What ask, stream, chat and raw-events share: from their options to one delivered answer."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from eugpt_cli.api.observer import Observer
+from eugpt_cli.api.outcome import Outcome
+from eugpt_cli.api.request import Request, build, compose, curl
+from eugpt_cli.api.retry import RetryPolicy
+from eugpt_cli.api.writer import Writer
+from eugpt_cli.conversation.names import Conversations
+from eugpt_cli.conversation.thread import Thread
+from eugpt_cli.errors import EugptError, OutputError, Stopped, UsageError
+from eugpt_cli.http.route import route_to, target_of
+from eugpt_cli.output.activity import Verbose
+from eugpt_cli.output.destinations import destination, same_file
+from eugpt_cli.output.report import meta
+from eugpt_cli.output.writers import TextWriter, Write
+from eugpt_cli.settings import key, resolving
+from eugpt_cli.settings.resolving import Options
+from eugpt_cli.system import files
+from eugpt_cli.system.console import Console
+from eugpt_cli.system.locks import Wait
+from eugpt_cli.text.escapes import dump, visible, visible_bytes
+from eugpt_cli.text.redaction import RedactingSink, Sink
+
+if TYPE_CHECKING:
+    from eugpt_cli.api.exchange import DeliveryPolicy
+    from eugpt_cli.http.transport import Client
+
+STREAM_SILENCE = 120.0
+DOCUMENT_SILENCE = 600.0
+
+MakeWriter = Callable[[Sink], Writer]
+AtEnd = Callable[[Sink, Outcome, EugptError | None], None]
+Draft = Callable[..., Request]  # a request but for its conversation_id, which the lock may have to be waited for
+
+
+def run(
+    options: Options,
+    console: Console,
+    make_writer: MakeWriter,
+    *,
+    stream: bool,
+    starts: bool = False,
+    at_end: AtEnd | None = None,
+) -> None:
+    """Reads the input, sends one request, writes the answer. Raises whatever went wrong, after `at_end`.
+
+    `starts`: a new name begins a conversation.
+    """
+    if options.dry_run or options.curl:
+        thread = open_thread(options, console, starts=starts)
+        show(prepare(options, console, stream=stream)(conversation_id=thread.id), options, console)
+        return
+    with reported(options, console) as outcome:
+        try:
+            thread = open_thread(options, console, starts=starts)
+            draft = prepare(options, console, stream=stream)
+            line = TurnSender(options, console, thread)
+        except EugptError as fault:
+            if at_end:
+                with opened(options.output, console, console.secret or "") as sink:
+                    at_end(sink, outcome, fault)
+                    raise
+            raise
+        with line, opened(options.output, console, line.secret) as sink:
+            late = line.deliver(draft, sink, make_writer, outcome)
+            if at_end:
+                at_end(sink, outcome, late)
+            if late:
+                raise late
+
+
+@contextmanager
+def opened(path: str | None, console: Console, secret: str) -> Iterator[Sink]:
+    """Where an answer goes; it has arrived if nothing is raised in here."""
+    sink = RedactingSink(destination(path, console), secret)
+    try:
+        yield sink
+        sink.commit()
+    finally:
+        sink.discard()
+
+
+@contextmanager
+def reported(options: Options, console: Console) -> Iterator[Outcome]:
+    """The facts of the run, written to --meta whatever its end."""
+    outcome = Outcome()
+    if options.meta is None:
+        yield outcome
+        return
+    if same_file(options.meta, options.output):
+        raise UsageError("--meta and --output name the same file")
+    sink = destination(options.meta, console)
+    try:
+        yield outcome
+    except (EugptError, Stopped) as end:
+        with suppress(OutputError, Stopped):  # one problem is told, the first
+            _write_meta(sink, outcome, end, console)
+        raise
+    _write_meta(sink, outcome, None, console)
+
+
+def show(request: Request, options: Options, console: Console) -> None:
+    """What would be sent, as --dry-run or --curl have it."""
+    console.out(curl(request, options.ca_file, options.max_time) if options.curl else request.body.decode())
+
+
+def shown(sink: Sink) -> Callable[[str], str] | None:
+    """How text is made fit for where it goes: a terminal gets no control characters, the rest exact bytes."""
+    return visible if sink.terminal else None
+
+
+def live(sink: Sink) -> TextWriter:
+    """Text as it comes."""
+    return TextWriter(sink.write, shown(sink), live=True)
+
+
+def raw(sink: Sink) -> Write:
+    """How bytes are written there, likewise."""
+    return visible_bytes(sink.write) if sink.terminal else sink.write
+
+
+def _write_meta(sink: Sink, outcome: Outcome, end: EugptError | Stopped | None, console: Console) -> None:
+    sink = RedactingSink(sink, console.secret) if console.secret else sink
+    try:
+        sink.write(f"{dump(meta(outcome, end))}\n".encode())
+        sink.commit()
+    finally:
+        sink.discard()
+
+
+def open_thread(options: Options, console: Console, *, starts: bool = False) -> Thread:
+    """The conversation that the options name. Raises ConfigError."""
+    detail = console.error if options.verbose else None
+    return Thread(Conversations(console.environ, console.note, detail), options.conversation, starts=starts)
+
+
+class TurnSender:
+    """The way of a run's turns to the service: one after the other, each under the lock of their conversation."""
+
+    def __init__(self, options: Options, console: Console, thread: Thread) -> None:
+        """Raises ConfigError for a URL, a certificate or a key that cannot be used."""
+        self._options = options
+        self._console = console
+        self.thread = thread
+        self._route = route_to(target_of(options.base_url), options.ca_file, console.environ)
+        self.secret = api_key(options, console)
+        self._client: Client | None = None
+
+    def deliver(
+        self, draft: Draft, sink: Sink, make_writer: MakeWriter, outcome: Outcome, watch: Observer | None = None
+    ) -> EugptError | None:
+        """One turn; returns what went wrong."""
+
+        def fresh() -> Writer:
+            sink.restart()
+            return make_writer(sink)
+
+        thread = self.thread
+        try:
+            with thread.turn(Wait(self._options.lock_wait, self._tell_wait)):
+                client = self._open()
+                from eugpt_cli.api.exchange import deliver
+
+                request = draft(conversation_id=thread.id)
+                policy = delivery_policy(self._options, self._console, client, stream=request.stream, watch=watch)
+                with thread.learning(lambda: outcome.conversation_id):
+                    deliver(request, policy, fresh, outcome, stored=thread.stored, shown=lambda: sink.shown)
+        except EugptError as fault:
+            return fault
+        return None
+
+    def __enter__(self) -> "TurnSender":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._client:
+            self._client.close()
+
+    def _open(self) -> "Client":
+        """The client; the first time it connects while httpx is being imported."""
+        if self._client is None:
+            from eugpt_cli.http.dial import Preconnect
+
+            seconds = self._options.connect_timeout
+            with self._console.signals_blocked():
+                early = Preconnect(self._route, seconds)
+                from eugpt_cli.http.transport import Client
+
+            self._client = Client(self._route, self.secret, connect_timeout=seconds, early=early)
+        return self._client
+
+    def _tell_wait(self) -> None:
+        if self._console.is_terminal(2):
+            seconds = f"{self._options.lock_wait:g}"
+            self._console.note(f"eugpt: note: waiting up to {seconds} s for another run in this conversation")
+
+
+def delivery_policy(
+    options: Options, console: Console, client: "Client", *, stream: bool, watch: Observer | None = None
+) -> "DeliveryPolicy":
+    """How the options want requests to be delivered."""
+    from eugpt_cli.api.exchange import DeliveryPolicy
+
+    return DeliveryPolicy(
+        client,
+        options.timeout or (STREAM_SILENCE if stream else DOCUMENT_SILENCE),
+        RetryPolicy(options.retries, options.retry_unsafe, console.left),
+        Verbose(console.error) if options.verbose else watch or Observer(),
+    )
+
+
+def api_key(options: Options, console: Console) -> str:
+    """The key, which the console from now on lets through nowhere. Raises ConfigError."""
+    console.secret = key.find(options.api_key_file, console.environ, options.profile_values).value
+    return console.secret
+
+
+def prepare(options: Options, console: Console, *, stream: bool) -> Draft:
+    """The request that the options and the input make. Raises UsageError, ConfigError or InputError."""
+    target = target_of(options.base_url)
+    given = fields(options)
+    text = _input(options, console)
+    if not text and not given["file_ids"]:
+        raise UsageError("nothing to send", hint="give a prompt, or pipe text into standard input")
+    return partial(build, target, text, stream=stream, **given)
+
+
+def fields(options: Options) -> dict[str, Any]:
+    """What the options set of a request besides its text and its conversation. Raises UsageError or InputError."""
+    return {
+        "project_id": resolving.uuid(options.project, "--project") if options.project else None,
+        "file_ids": [resolving.uuid(file_id, "--file-id") for file_id in options.file_id],
+        "instructions": instructions(options.instructions),
+    }
+
+
+def _input(options: Options, console: Console) -> str:
+    names = list(options.file)
+    wanted = (options.prompt == "-") + names.count("-")
+    if wanted > 1 or (wanted and options.no_stdin):
+        raise UsageError("standard input is asked for " + ("twice" if wanted > 1 else "and forbidden by -I"))
+    prompt = None if options.prompt in (None, "-") else _argument(options.prompt, "the prompt")
+    stdin = None
+    if options.prompt == "-" or "-" in names or (not options.no_stdin and console.has_input()):
+        stdin = files.text(console.read_input(lambda: _idle_note(prompt, console)), "standard input")
+    inlined = [(name, stdin or "") if name == "-" else (name, files.read_text(name)) for name in names]
+    return compose(prompt, None if "-" in names else stdin, inlined)
+
+
+def _idle_note(prompt: str | None, console: Console) -> None:
+    if prompt:
+        console.note("eugpt: note: waiting for standard input; use -I if there is none")
+
+
+def _argument(text: str, source: str) -> str:
+    return files.text([os.fsencode(text) + b"\n"], source)
+
+
+def instructions(value: str | None) -> str | None:
+    if value is None:
+        return None
+    return files.read_text(value[1:]) if value.startswith("@") else _argument(value, "--instructions")

@@ -1,0 +1,87 @@
+"""The API key: found in the first of its sources, checked before anything is sent."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from eugpt_cli.errors import ConfigError
+from eugpt_cli.system import files
+
+UNMASKED = '"\\'  # no key holds these (RFC 6750, section 2.1), and JSON spells them otherwise than the masks do
+
+
+class Key(NamedTuple):
+    """The key and the source it was found in."""
+
+    value: str
+    source: "KeySource"
+
+
+class KeySource(NamedTuple):
+    """Where a key comes from, as the user is told; `path` where it is a file."""
+
+    name: str
+    read: Callable[[], str]
+    path: str | None = None
+
+
+def find(api_key_file: str | None, environ: Mapping[str, str], profile: Mapping[str, Any]) -> Key:
+    """The key of the first source. Raises ConfigError where there is none, or its key cannot be one."""
+    found = source(api_key_file, environ, profile)
+    if not found:
+        raise ConfigError(
+            "no API key",
+            hint="export EUGPT_API_KEY=eugpt_…, or try it without an account: eugpt serve -- eugpt ask hello",
+        )
+    value = found.read()
+    if not value or any(not "!" <= character <= "~" or character in UNMASKED for character in value):
+        raise ConfigError(
+            f"the API key of {found.name} is empty or holds a space, quote, backslash, control or non-ASCII character"
+        )
+    return Key(value, found)
+
+
+def source(api_key_file: str | None, environ: Mapping[str, str], profile: Mapping[str, Any]) -> KeySource | None:
+    """The first of the sources that there is, not yet read."""
+    return next(_sources(api_key_file, environ, profile), None)
+
+
+def _sources(api_key_file: str | None, environ: Mapping[str, str], profile: Mapping[str, Any]) -> Iterator[KeySource]:
+    """--api-key-file, EUGPT_API_KEY, EUGPT_API_KEY_FILE, systemd's credentials, the profile."""
+    if api_key_file:
+        yield _file(api_key_file, api_key_file)
+    if environ.get("EUGPT_API_KEY"):
+        yield KeySource("EUGPT_API_KEY", lambda: environ["EUGPT_API_KEY"])
+    if environ.get("EUGPT_API_KEY_FILE"):
+        yield _file("EUGPT_API_KEY_FILE", environ["EUGPT_API_KEY_FILE"])
+    credential = f"{environ['CREDENTIALS_DIRECTORY']}/eugpt_api_key" if environ.get("CREDENTIALS_DIRECTORY") else None
+    if credential and files.exists(credential):
+        yield _file(credential, credential)
+    if profile.get("api_key_file"):
+        yield _file("api_key_file of the profile", files.expand(str(profile["api_key_file"]), environ))
+    if profile.get("api_key_command"):
+        yield KeySource("api_key_command of the profile", lambda: _output(profile["api_key_command"]))
+
+
+def _file(name: str, path: str) -> KeySource:
+    return KeySource(name, lambda: files.read_key(path), path)
+
+
+def _output(command: Any) -> str:
+    """The first line that the command prints; a string goes to the shell, a list of words does not."""
+    import subprocess
+
+    if not command or not isinstance(command, str | list):
+        raise ConfigError("api_key_command is a command line or a list of words")
+    try:
+        done = subprocess.run(
+            command if isinstance(command, str) else [str(word) for word in command],
+            shell=isinstance(command, str),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            check=False,
+        )
+    except OSError as error:
+        raise ConfigError(f"api_key_command cannot be run: {(error.strerror or str(error)).lower()}") from None
+    if done.returncode:
+        raise ConfigError(f"api_key_command failed with {done.returncode}")
+    return done.stdout.partition(b"\n")[0].removesuffix(b"\r").decode("latin-1")

@@ -1,0 +1,103 @@
+"""The table of options resolved: flag, then variable, then profile, then default."""
+
+import re
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from eugpt_cli.errors import ConfigError, UsageError
+from eugpt_cli.settings.options import Option
+
+UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
+DIGITS = re.compile(r"[0-9]{1,20}")
+DECIMAL = re.compile(r"([0-9]+\.?[0-9]*|\.[0-9]+)(e[-+]?[0-9]+)?", re.IGNORECASE)
+
+
+class Span(NamedTuple):
+    """What a kind of number may be, and how it is written: what int() takes besides, as 1_0, is rather a mistake."""
+
+    kind: type[int | float]
+    form: re.Pattern[str]
+    least: float
+    most: float
+    words: str
+
+
+NUMBERS = {
+    "seconds": Span(float, DECIMAL, 1e-6, 1e9, "a number of seconds above 0"),
+    "wait": Span(float, DECIMAL, 0, 1e9, "a number of seconds from 0"),
+    "number": Span(int, DIGITS, 0, 1e9, "a whole number from 0"),
+    "count": Span(int, DIGITS, 1, 1e9, "a whole number from 1"),
+}
+
+
+def resolve(
+    options: tuple[Option, ...],
+    flags: Mapping[str, Any],
+    environ: Mapping[str, str],
+    profile: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Flag, variable, profile, default. Raises UsageError or ConfigError for a value that does not fit."""
+    return {option.name: origin(option, flags, environ, profile or {})[0] for option in options}
+
+
+def origin(
+    option: Option, flags: Mapping[str, Any], environ: Mapping[str, str], profile: Mapping[str, Any]
+) -> tuple[Any, str]:
+    """The value of one option and where it comes from: a flag, a variable, "profile" or "default"."""
+    given = flags.get(option.name)
+    if given is not None and given is not False and given != []:  # 0 is a value
+        return checked(option, given, UsageError, option.flags[-1]), option.flags[-1]
+    text = environ.get(option.variable) if option.variable else None
+    if text:
+        return checked(option, text, ConfigError, str(option.variable)), str(option.variable)
+    if option.in_profile and option.name in profile:
+        return checked(option, profile[option.name], ConfigError, f"{option.name} in the profile"), "profile"
+    return option.default if option.default is not None else given, "default"
+
+
+def checked(option: Option, value: Any, error: type[UsageError | ConfigError], source: str) -> Any:
+    """The value as the option has it. Raises the error, which names the source."""
+    if option.kind in NUMBERS:
+        return _number(value, NUMBERS[option.kind], error, source)
+    if option.kind == "flag":
+        if not isinstance(value, bool):
+            raise error(f"{source} is true or false, not {value!r}")
+        return value
+    if not isinstance(value, str | list):
+        raise error(f"{source} wants a text, not {value!r}")
+    if option.metavar != "TEXT" and (value == "" or (isinstance(value, list) and "" in value)):
+        raise error(f"{source} is empty")
+    if option.choices and value not in option.choices:
+        raise error(f"{source} is {' or '.join(option.choices)}, not {value!r}")
+    return value
+
+
+def _number(value: Any, span: Span, error: type[UsageError | ConfigError], source: str) -> int | float:
+    text = str(value)
+    number = span.kind(text) if span.form.fullmatch(text) else None
+    if number is None or not span.least <= number <= span.most:
+        raise error(f"{source} wants {span.words}, not {value!r}")
+    return number
+
+
+class Options:
+    """The arguments and options of one command as resolved; each is an attribute by its name in the catalogue.
+
+    `profile_values` are the profile's own, for those that are no option (the sources of the key).
+    """
+
+    def __init__(self, values: Mapping[str, Any], profile_values: Mapping[str, Any] | None = None) -> None:
+        self.values = values
+        self.profile_values = profile_values or {}
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self.values[name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+
+def uuid(value: str, flag: str) -> str:
+    if not UUID.fullmatch(value):
+        raise UsageError(f"{flag} wants a UUID, not {value!r}")
+    return value

@@ -1,0 +1,1 @@
+"""The process and the machine: streams, signals, the deadline, files and locks."""

@@ -1,0 +1,233 @@
+"""Files: text read with its bytes exact and checked, and files replaced whole or not at all."""
+
+import codecs
+import contextlib
+import os
+import stat
+from collections.abc import Hashable, Iterable, Iterator, Mapping
+
+from eugpt_cli.errors import ConfigError, InputError, OutputError
+from eugpt_cli.system.console import reason
+
+BOM = b"\xef\xbb\xbf"
+READ_SIZE = 1 << 20
+KEY_LIMIT = 8192
+LINE_LIMIT = 256 * 1024 * 1024
+
+
+def text(read_chunks: Iterable[bytes], source: str) -> str:
+    """UTF-8 text without its BOM and without one trailing newline. Raises InputError with the byte offset."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    parts: list[str] = []
+    offset = 0
+    for piece in read_chunks:
+        parts.append(_decode(decoder, piece, source, offset, final=False))
+        offset += len(piece)
+    parts.append(_decode(decoder, b"", source, offset, final=True))
+    return "".join(parts).removeprefix("\ufeff").removesuffix("\n")
+
+
+def _decode(decoder: codecs.IncrementalDecoder, piece: bytes, source: str, offset: int, *, final: bool) -> str:
+    nul = piece.find(b"\0")
+    held = len(decoder.getstate()[0])
+    try:
+        decoded = decoder.decode(piece if nul < 0 else piece[:nul], final)
+    except UnicodeDecodeError as error:
+        raise InputError(f"{source} is not UTF-8 at byte {offset - held + error.start}") from None
+    if nul >= 0:
+        raise InputError(f"{source} holds a NUL at byte {offset + nul}")
+    return decoded
+
+
+def read_text(path: str) -> str:
+    """A text file. Raises InputError."""
+    return text(read_chunks(path), path)
+
+
+def read_chunks(path: str) -> Iterator[bytes]:
+    """The bytes of a file. Raises InputError."""
+    try:
+        with open(path, "rb", buffering=0) as file:
+            while piece := file.read(READ_SIZE):
+                yield piece
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {reason(error)}") from None
+    except ValueError:  # of names separated by NULs, for one
+        raise InputError(f"{path!r} cannot be read: a name holds no NUL") from None
+
+
+def lines(read_chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Lines without their ends; a piece that ends no line is kept and never scanned again."""
+    held: list[bytes] = []
+    size = 0
+    for piece in read_chunks:
+        first, *others = piece.split(b"\n")
+        held.append(first)
+        size += len(first)
+        if size > LINE_LIMIT:
+            raise InputError("a line of the input is over the size limit")
+        if others:
+            yield b"".join(held)
+            held = [others.pop()]
+            size = len(held[0])
+            yield from others
+    if last := b"".join(held):
+        yield last
+
+
+def read_key(path: str) -> str:
+    """The key in a file, without one trailing newline. Raises ConfigError."""
+    try:
+        with open(path, "rb") as file:
+            key = file.read(KEY_LIMIT + 1)
+    except OSError as error:
+        raise ConfigError(f"the key file {path} cannot be read: {reason(error)}") from None
+    if len(key) > KEY_LIMIT:
+        raise ConfigError(f"the key file {path} holds more than a key")
+    return key.removesuffix(b"\n").removesuffix(b"\r").decode("latin-1")
+
+
+def size(path: str) -> int:
+    """The bytes of a regular file, 0 for anything else."""
+    with contextlib.suppress(OSError):
+        facts = os.stat(path)
+        return facts.st_size if stat.S_ISREG(facts.st_mode) else 0
+    return 0
+
+
+def identity(path: str | int) -> Hashable:
+    """Equal for two names (or descriptors) of one regular file, also before it is there; None for anything else."""
+    try:
+        facts = os.stat(path)
+    except OSError:
+        return os.path.realpath(path) if isinstance(path, str) else None
+    return (facts.st_dev, facts.st_ino) if stat.S_ISREG(facts.st_mode) else None
+
+
+def exists(path: str) -> bool:
+    return os.path.exists(path)
+
+
+def expand(path: str, environ: Mapping[str, str]) -> str:
+    """A path of the configuration file: `~/` is the home folder."""
+    return os.path.join(environ.get("HOME", "/"), path[2:]) if path.startswith("~/") else path
+
+
+def ensure_folder(folder: str) -> str:
+    """The folder, made with those above it, each for this user alone."""
+    with contextlib.suppress(FileExistsError):
+        try:
+            os.mkdir(folder, 0o700)
+        except FileNotFoundError:
+            os.mkdir(os.path.join(ensure_folder(os.path.dirname(folder)), os.path.basename(folder)), 0o700)
+    return folder
+
+
+def replace(path: str, data: bytes, mode: int = 0o600) -> None:
+    """A small file of ours, replaced whole. Raises OutputError."""
+    new = Replacement(path, mode)
+    try:
+        new.write(data)
+        new.commit()
+    finally:
+        new.discard()
+
+
+class Replacement:
+    """A file that takes the place of `path` at `commit` and not before; a symbolic link keeps pointing to it.
+
+    It is written without a name where the system can (O_TMPFILE), so that not even SIGKILL leaves it behind. An old
+    file keeps its mode and owner. Raises OutputError.
+    """
+
+    terminal = False
+    shown = False
+
+    def __init__(self, path: str, mode: int = 0o666) -> None:
+        self._given = path
+        self._temporary: str | None = None
+        self._fd = -1
+        self._kept = 0
+        with self._worded():
+            self._path = os.path.realpath(path)
+            self._folder, self._name = os.path.split(self._path)
+            self._fd = self._open(mode)
+            self._keep_facts()
+
+    def write(self, data: bytes) -> None:
+        view = memoryview(data)
+        with self._worded():
+            while view:
+                view = view[os.write(self._fd, view) :]
+
+    def restart(self) -> None:
+        with self._worded():
+            os.ftruncate(self._fd, self._kept)
+            os.lseek(self._fd, self._kept, os.SEEK_SET)
+
+    def keep(self) -> None:
+        with self._worded():
+            self._kept = os.lseek(self._fd, 0, os.SEEK_CUR)
+
+    def commit(self) -> None:
+        with self._worded():
+            os.fsync(self._fd)
+            if self._temporary is None:
+                self._temporary = self._beside()
+                folder = os.open(self._folder, os.O_RDONLY)
+                try:  # naming a folder makes it linkat(2), which alone follows the link in /proc
+                    os.link(f"/proc/self/fd/{self._fd}", self._temporary, src_dir_fd=folder, follow_symlinks=True)
+                finally:
+                    os.close(folder)
+            os.replace(self._temporary, self._path)
+            self._temporary = None
+            self._sync_folder()
+
+    def discard(self) -> None:
+        """Closes it; what was not committed is gone."""
+        if self._temporary:
+            with contextlib.suppress(OSError):
+                os.unlink(self._temporary)
+            self._temporary = None
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    def _open(self, mode: int) -> int:
+        if os.path.isdir(self._path):
+            raise IsADirectoryError(21, "is a directory")
+        if os.path.exists(self._path) and not os.access(self._path, os.W_OK):
+            raise PermissionError(13, "permission denied")
+        if hasattr(os, "O_TMPFILE") and os.path.isdir("/proc/self/fd"):
+            with contextlib.suppress(OSError):
+                return os.open(self._folder, os.O_TMPFILE | os.O_RDWR, mode)
+        temporary = self._beside()
+        fd = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, mode)
+        self._temporary = temporary
+        return fd
+
+    def _beside(self) -> str:
+        return os.path.join(self._folder, f".{self._name[:200]}.{os.urandom(6).hex()}.tmp")
+
+    def _keep_facts(self) -> None:
+        try:
+            old = os.stat(self._path)
+        except FileNotFoundError:
+            return
+        with contextlib.suppress(PermissionError):
+            os.fchown(self._fd, old.st_uid, old.st_gid)
+        os.fchmod(self._fd, stat.S_IMODE(old.st_mode))
+
+    def _sync_folder(self) -> None:
+        folder = os.open(self._folder, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+    @contextlib.contextmanager
+    def _worded(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise OutputError(f"{self._given} cannot be written: {reason(error)}") from None

@@ -1,0 +1,1 @@
+"""The installed program as a process, over a socket or a terminal."""

@@ -1,0 +1,85 @@
+"""What a run loads: a set of modules, never a time."""
+
+import os
+import re
+import subprocess
+
+import pytest
+
+from tests.fixtures import DOCUMENT
+from tests.support.program import EUGPT, KEY, PYTHON
+from tests.support.rawserver import http, serving
+
+HEAVY = {"aiohttp", "click", "httpcore", "httpx", "orjson", "pydantic", "rich", "sqlite3", "ssl", "tomllib"}
+# fmt: off
+WAY = {
+    "__main__", "api", "api.answer_text", "api.delta_runs", "api.events", "api.exchange", "api.observer", "api.outcome",
+    "api.request", "api.retry", "api.sse", "api.writer", "cli", "commands", "conversation", "conversation.names",
+    "conversation.thread", "errors", "http", "http.connection", "http.dial", "http.http1", "http.route",
+    "http.transport", "output", "output.activity", "output.destinations", "output.report", "output.writers", "run",
+    "run.turn", "settings", "settings.catalogue", "settings.key", "settings.options", "settings.profile",
+    "settings.resolving", "system", "system.console", "system.files", "system.locks", "text", "text.escapes",
+    "text.redaction",
+}
+# fmt: on
+NEVER = {"aiohttp", "click", "h11", "httpcore", "pydantic", "rich", "sqlite3"}
+
+
+def loaded(*arguments: str, base_url: str = "") -> set[str]:
+    """Every module that the installed program loads on the way, by the interpreter's own account."""
+    run = subprocess.run(
+        [PYTHON, "-v", EUGPT, *arguments],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        env={"PATH": os.defpath, "EUGPT_API_KEY": KEY, "EUGPT_BASE_URL": base_url},
+        timeout=60,
+        check=False,
+    )
+    return set(re.findall(r"^import '([\w.]+)' #", run.stderr, re.MULTILINE))
+
+
+def ours(modules: set[str], folder: str = "") -> set[str]:
+    return {name for name in modules if name.startswith(f"eugpt_cli.{folder}")}
+
+
+def roots(modules: set[str]) -> set[str]:
+    return {name.partition(".")[0] for name in modules}
+
+
+def test_the_version_loads_nothing() -> None:
+    bare = loaded("--version")
+    assert ours(bare) == {"eugpt_cli.__main__"}
+    assert not roots(bare) & (HEAVY | {"typer", "typing", "signal"})
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--help"], ["ask", "--help"], [], ["nope"], ["ask", "--nope"], ["stream", "a", "b"], ["batch", "-h"]],
+    ids=" ".join,
+)
+def test_help_and_usage_errors_load_the_tables_and_typer(arguments: list[str]) -> None:
+    modules = loaded(*arguments)
+    assert "typer" in modules
+    assert not roots(modules) & (HEAVY | {"email", "urllib.request"})
+    words = {
+        "__main__", "api", "api.outcome", "cli", "errors", "output", "output.report", "settings", "settings.catalogue",
+        "settings.options", "system", "system.console", "text", "text.escapes", "text.redaction",
+    }  # fmt: skip
+    assert ours(modules) <= {f"eugpt_cli.{name}" for name in words}
+
+
+@pytest.mark.parametrize("command", ["ask", "stream", "raw-events"])
+def test_an_answer_loads_its_own_command_and_what_a_request_needs(command: str) -> None:
+    with serving(http(DOCUMENT)) as server:
+        modules = loaded(command, "x", base_url=server.base_url)
+    assert len(server.received) == 1
+    assert {"httpx", "orjson"} <= modules
+    assert roots(modules) & NEVER == set()
+    assert ours(modules) == {f"eugpt_cli.{name}" for name in {*WAY, f"commands.{command.replace('-', '_')}"}}
+
+
+def test_a_request_that_is_only_shown_loads_no_network() -> None:
+    modules = loaded("ask", "--dry-run", "x")
+    assert "orjson" in modules
+    assert not roots(modules) & (NEVER | {"httpx", "httpcore", "ssl"})

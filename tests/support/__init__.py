@@ -1,0 +1,1 @@
+"""Servers, terminals and ways to run the program, for all tests."""

@@ -1,0 +1,52 @@
+"""A throw-away certificate authority for the tests, and a CONNECT proxy to reach its servers through."""
+
+import contextlib
+import socket
+import ssl
+import subprocess
+import threading
+from pathlib import Path
+from typing import Any
+
+import trustme
+
+from tests.support.rawserver import Script
+
+
+class Authority:
+    """Its certificate is in `file`, and in `folder` under the hashed name that OpenSSL looks for."""
+
+    def __init__(self, folder: Path) -> None:
+        self._ca = trustme.CA()
+        self.file = str(folder / "ca.pem")
+        self.folder = str(folder)
+        self._ca.cert_pem.write_to_path(self.file)
+        subprocess.run(["openssl", "rehash", self.folder], check=True, capture_output=True)
+
+    def server(self, *names: str, **dates: Any) -> ssl.SSLContext:
+        """What a server needs to show a certificate for these names, valid between `not_before` and `not_after`."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._ca.issue_cert(*names, **dates).configure_cert(context)
+        return context
+
+
+def tunnel(port: int) -> Script:
+    """What a proxy plays that connects every CONNECT to this port of the loopback, wherever it was meant to go."""
+
+    def script(client: socket.socket) -> None:
+        with socket.create_connection(("127.0.0.1", port)) as server:
+            client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            back = threading.Thread(target=_pump, args=(server, client), daemon=True)
+            back.start()
+            _pump(client, server)
+            back.join(30)
+
+    return script
+
+
+def _pump(source: socket.socket, sink: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        while data := source.recv(65536):
+            sink.sendall(data)
+    with contextlib.suppress(OSError):
+        sink.shutdown(socket.SHUT_WR)

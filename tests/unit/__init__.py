@@ -1,0 +1,1 @@
+"""Parts without a process: parsers, tables, the architecture."""
