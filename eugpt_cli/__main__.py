@@ -1,4 +1,4 @@
-"""The first file to run: answers --version without loading anything, and lets Ctrl-C end the loading quietly."""
+"""The first file to run: prints --version without loading anything, and lets Ctrl-C end the loading quietly."""
 
 import os
 import sys
@@ -7,7 +7,7 @@ from eugpt_cli import __version__
 
 
 def main() -> None:
-    if sys.argv[1:] == ["--version"] and _told(f"eugpt {__version__}\n"):
+    if sys.argv[1:] == ["--version"] and _prints(f"eugpt {__version__}\n"):
         os._exit(0)
     import gc
     import signal
@@ -21,8 +21,8 @@ def main() -> None:
     cli.main(sys.argv[1:])
 
 
-def _told(line: str) -> bool:
-    """Whether standard output took it; where it does not, the console says why."""
+def _prints(line: str) -> bool:
+    """Whether standard output took the line; where it did not, the console reports why."""
     try:
         return os.write(1, line.encode()) > 0
     except OSError:

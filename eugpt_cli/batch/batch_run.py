@@ -15,7 +15,7 @@ from eugpt_cli.batch.worker import Worker, WorkerContext, is_quota
 from eugpt_cli.batch.workers import Workers
 from eugpt_cli.errors import EugptError, Partial, Stopped
 from eugpt_cli.http.transport import Client
-from eugpt_cli.settings.resolving import Options
+from eugpt_cli.settings.records import BatchOptions
 from eugpt_cli.system.console import Console
 
 HINTS = {  # where all that has failed has failed by it
@@ -31,7 +31,7 @@ class BatchRun:
 
     def __init__(
         self,
-        options: Options,
+        options: BatchOptions,
         console: Console,
         client: Client,
         rows: Rows,

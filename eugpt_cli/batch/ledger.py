@@ -19,8 +19,8 @@ import orjson
 
 from eugpt_cli.batch.items import Item
 from eugpt_cli.errors import Busy, OutputError, UsageError
-from eugpt_cli.system.console import reason, write
 from eugpt_cli.system.files import Replacement
+from eugpt_cli.system.streams import reason, write
 
 PIECE = 1 << 16
 ROW_START = b'{"custom_id":'

@@ -18,9 +18,9 @@ from eugpt_cli.http.route import target_of
 from eugpt_cli.output.activity import Activity
 from eugpt_cli.output.report import error_json, error_text
 from eugpt_cli.output.writers import TextWriter, encode
-from eugpt_cli.run import turn
-from eugpt_cli.run.turn import Draft
-from eugpt_cli.settings.resolving import Options
+from eugpt_cli.run import prompt, turn
+from eugpt_cli.run.prompt import Draft
+from eugpt_cli.settings.records import ChatOptions
 from eugpt_cli.system import files
 from eugpt_cli.system.console import Console
 from eugpt_cli.text.escapes import one_line, visible
@@ -41,13 +41,13 @@ class SlashCommand(NamedTuple):
 class Session:
     """The state of one chat; `line` is its way to the service."""
 
-    def __init__(self, options: Options, console: Console, line: turn.TurnSender) -> None:
+    def __init__(self, options: ChatOptions, console: Console, line: turn.TurnSender) -> None:
         self._options = options
         self._console = console
         self._line = line
         self._thread = line.thread
         self._target = target_of(options.base_url)
-        self._given = turn.fields(options)
+        self._given = prompt.fields(options)
         self._attached = [(name, files.read_text(name)) for name in options.file]
         self._dumb = console.environ.get("TERM", "dumb") in ("dumb", "unknown", "")
         self._dims = console.is_terminal(2) and not self._dumb and not console.environ.get("NO_COLOR")
@@ -203,7 +203,7 @@ class Session:
 
     def instruct(self, rest: str) -> None:
         if rest:
-            self._given["instructions"] = None if rest == "-" else turn.instructions(rest)
+            self._given["instructions"] = None if rest == "-" else prompt.instructions(rest)
         self._tell(one_line(self._given["instructions"] or "no instructions"))
 
     def quit(self, rest: str) -> None:

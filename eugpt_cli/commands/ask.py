@@ -4,16 +4,16 @@ from eugpt_cli.errors import UsageError
 from eugpt_cli.output.writers import DocumentWriter, ExtractWriter, TextWriter
 from eugpt_cli.run import turn
 from eugpt_cli.run.turn import shown
-from eugpt_cli.settings.resolving import Options
+from eugpt_cli.settings.records import AskOptions
 from eugpt_cli.system.console import Console
 
 
-def run(options: Options, console: Console) -> int:
+def run(options: AskOptions, console: Console) -> int:
     turn.run(options, console, _writer(options), stream=False)
     return 0
 
 
-def _writer(options: Options) -> turn.MakeWriter:
+def _writer(options: AskOptions) -> turn.MakeWriter:
     """The form of the answer that the options choose. Raises UsageError for two at once."""
     chosen = [flag for flag in ("json", "extract", "partial") if getattr(options, flag)]
     if len(chosen) > 1:

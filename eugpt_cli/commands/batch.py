@@ -23,8 +23,8 @@ from eugpt_cli.http.route import route_to, target_of
 from eugpt_cli.output.destinations import destination, direct
 from eugpt_cli.output.report import exit_code
 from eugpt_cli.output.writers import encode
-from eugpt_cli.run import turn
-from eugpt_cli.settings.resolving import Options
+from eugpt_cli.run import prompt, turn
+from eugpt_cli.settings.records import BatchOptions
 from eugpt_cli.system import files
 from eugpt_cli.system.console import Console
 from eugpt_cli.system.locks import Wait
@@ -33,7 +33,7 @@ from eugpt_cli.text.escapes import visible
 MOST_JOBS = 1000
 
 
-def run(options: Options, console: Console) -> int:
+def run(options: BatchOptions, console: Console) -> int:
     if not 1 <= options.jobs <= MOST_JOBS:
         raise UsageError(f"--jobs is from 1 to {MOST_JOBS}, not {options.jobs}")
     share = shard(options.shard, console.environ)
@@ -58,7 +58,7 @@ def run(options: Options, console: Console) -> int:
 
 
 def _go(
-    options: Options, console: Console, source: _InputLines, mine: Iterator[Item], names: Conversations
+    options: BatchOptions, console: Console, source: _InputLines, mine: Iterator[Item], names: Conversations
 ) -> tuple[EugptError | Stopped | None, dict[str, Any]]:
     """How it has ended, and the facts for --summary."""
     started = time.monotonic()
@@ -80,7 +80,7 @@ def _go(
     return end, {"outcome": code.label, "exit": code.number, **batch.statistics.summary(seconds)}
 
 
-def _check_outputs(options: Options) -> None:
+def _check_outputs(options: BatchOptions) -> None:
     """Raises UsageError where a file would be read and written at once, or written twice."""
     source = next((path for path in options.paths if path != "-"), 0)
     seen: dict[Hashable, str] = {}
@@ -107,7 +107,7 @@ class _InputLines:
         return min(1.0, self._gone / self._size) if self._size else None
 
 
-def _source(options: Options, console: Console) -> _InputLines:
+def _source(options: BatchOptions, console: Console) -> _InputLines:
     paths = options.paths
     if options.files and options.lines:
         raise UsageError("--files and --lines do not go together")
@@ -125,10 +125,10 @@ def _source(options: Options, console: Console) -> _InputLines:
     return _InputLines(files.lines(console.read_input(lambda: None)), console.input_size())
 
 
-def _items(source: _InputLines, options: Options, console: Console, names: Conversations) -> Iterator[Item]:
+def _items(source: _InputLines, options: BatchOptions, console: Console, names: Conversations) -> Iterator[Item]:
     inlined = [(name, _text(name, console)) for name in options.file]
     conversation = names.resolve(options.conversation) if options.conversation else None
-    fields = {**turn.fields(options), "conversation_id": conversation}
+    fields = {**prompt.fields(options), "conversation_id": conversation}
     defaults = Defaults(target_of(options.base_url), fields, inlined, lru_cache(names.resolve))
     read = items.from_files if options.files else items.from_lines if options.lines else items.from_json
     return read(source, defaults)
@@ -138,7 +138,7 @@ def _text(name: str, console: Console) -> str:
     return files.text(console.read_input(lambda: None), "standard input") if name == "-" else files.read_text(name)
 
 
-def _show(mine: Iterable[Item], options: Options, console: Console) -> int:
+def _show(mine: Iterable[Item], options: BatchOptions, console: Console) -> int:
     """What would be sent, a line each."""
     for item in mine:
         if not item.request:
@@ -147,9 +147,10 @@ def _show(mine: Iterable[Item], options: Options, console: Console) -> int:
     return 0
 
 
-def _rows(options: Options, console: Console) -> Rows:
+def _rows(options: BatchOptions, console: Console) -> Rows:
     sink = direct(options.output, console)
     if sink is None:
+        assert options.output
         return Ledger(options.output, resume=options.resume, ordered=options.ordered)
     if options.resume:
         raise UsageError("--resume goes on with a file", hint="name it with -o")

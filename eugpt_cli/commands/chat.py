@@ -8,15 +8,15 @@ from eugpt_cli.api.request import build, compose
 from eugpt_cli.conversation.names import is_id
 from eugpt_cli.errors import EugptError, NotTheApi, UsageError
 from eugpt_cli.http.route import target_of
-from eugpt_cli.run import turn
-from eugpt_cli.run.turn import Draft
-from eugpt_cli.settings.resolving import Options
+from eugpt_cli.run import prompt, turn
+from eugpt_cli.run.prompt import Draft
+from eugpt_cli.settings.records import ChatOptions
 from eugpt_cli.system import files
 from eugpt_cli.system.console import Console
 from eugpt_cli.text.redaction import Sink
 
 
-def run(options: Options, console: Console) -> int:
+def run(options: ChatOptions, console: Console) -> int:
     if options.each_line:
         _each_line(options, console)
         return 0
@@ -35,14 +35,14 @@ def run(options: Options, console: Console) -> int:
     return 0
 
 
-def _is_session(options: Options, console: Console) -> bool:
+def _is_session(options: ChatOptions, console: Console) -> bool:
     """Whether somebody sits in front of it, and has given nothing that a session has no use for."""
     other = (options.prompt is not None, options.no_stdin, "-" in options.file)
     more = (options.output, options.meta, options.dry_run, options.curl)
     return not any(other) and not any(more) and console.is_terminal(0) and console.is_terminal(1)
 
 
-def _tell(options: Options, console: Console, conversation_id: str | None) -> None:
+def _tell(options: ChatOptions, console: Console, conversation_id: str | None) -> None:
     """How the conversation can be gone on with, or that it cannot."""
     if is_id(conversation_id):
         if console.is_terminal(2):
@@ -51,7 +51,7 @@ def _tell(options: Options, console: Console, conversation_id: str | None) -> No
         console.note("eugpt: note: the service named no conversation: this one cannot be gone on with")
 
 
-def _each_line(options: Options, console: Console) -> None:
+def _each_line(options: ChatOptions, console: Console) -> None:
     if options.prompt is not None or "-" in options.file or options.no_stdin:
         raise UsageError("--each-line takes its turns from standard input, and from nowhere else")
     if options.dry_run or options.curl:
@@ -82,10 +82,10 @@ def _turn(line: turn.TurnSender, draft: Draft, sink: Sink, outcome: Outcome) -> 
     sink.keep()
 
 
-def _drafts(options: Options, console: Console) -> Iterator[tuple[int, Draft]]:
+def _drafts(options: ChatOptions, console: Console) -> Iterator[tuple[int, Draft]]:
     """The lines that are not blank, each as a turn; the files go with the first one."""
     target = target_of(options.base_url)
-    given = turn.fields(options)
+    given = prompt.fields(options)
     inlined = [(name, files.read_text(name)) for name in options.file]
     raw_lines = files.lines(console.read_input(lambda: None)) if console.has_input() or console.is_terminal(0) else []
     blank = True

@@ -8,7 +8,7 @@ from eugpt_cli.settings import key, resolving
 from eugpt_cli.settings.catalogue import COMMANDS
 from eugpt_cli.settings.options import PROFILE, Option
 from eugpt_cli.settings.profile import Profile, config_path, load
-from eugpt_cli.settings.resolving import Options
+from eugpt_cli.settings.records import ConfigOptions
 from eugpt_cli.system.console import Console
 from eugpt_cli.text.escapes import brief
 
@@ -21,7 +21,7 @@ class Setting(NamedTuple):
     origin: str
 
 
-def run(options: Options, console: Console) -> int:
+def run(options: ConfigOptions, console: Console) -> int:
     path = config_path(console.environ)
     if options.path:
         if path is None:
@@ -39,13 +39,13 @@ def run(options: Options, console: Console) -> int:
     return 0
 
 
-def _settings(options: Options, console: Console) -> list[Setting]:
+def _settings(options: ConfigOptions, console: Console) -> list[Setting]:
     profile = load(console.environ, options.profile)
     found = [_setting(option, profile, console) for option in _options()]
     return [_chosen(options, profile, console), *found, _key(profile, console)]
 
 
-def _chosen(options: Options, profile: Profile, console: Console) -> Setting:
+def _chosen(options: ConfigOptions, profile: Profile, console: Console) -> Setting:
     if not options.profile:
         return Setting("profile", profile.name, "default" if profile.name == "default" else "config.toml")
     by_variable = options.profile == console.environ.get(str(PROFILE.variable))

@@ -5,12 +5,12 @@ from typing import Any
 
 from eugpt_cli.errors import EugptError
 from eugpt_cli.run.diagnosis import CHECKS, Check, Finding, Visit
-from eugpt_cli.settings.resolving import Options
+from eugpt_cli.settings.records import DoctorOptions
 from eugpt_cli.system.console import Console
 from eugpt_cli.text.escapes import one_line
 
 
-def run(options: Options, console: Console) -> int:
+def run(options: DoctorOptions, console: Console) -> int:
     round_ = Round(Visit(options.values, console))
     rows: list[dict[str, Any]] = []
     for check, finding in round_.findings():

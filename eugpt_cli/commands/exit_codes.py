@@ -1,15 +1,15 @@
 """`eugpt exit-codes`: the table of exit codes, or the row of one."""
 
 from collections.abc import Iterable
-from difflib import get_close_matches
 from typing import Any
 
 from eugpt_cli.errors import ExitCode, UsageError
-from eugpt_cli.settings.resolving import Options
+from eugpt_cli.settings.records import ExitCodesOptions
 from eugpt_cli.system.console import Console
+from eugpt_cli.text.suggestions import did_you_mean
 
 
-def run(options: Options, console: Console) -> int:
+def run(options: ExitCodesOptions, console: Console) -> int:
     codes = list(ExitCode) if options.code is None else [_named(options.code)]
     if options.json:
         import orjson
@@ -24,10 +24,7 @@ def run(options: Options, console: Console) -> int:
 def _named(word: str) -> ExitCode:
     names = {name: code for code in ExitCode for name in (str(code.number), code.label)}
     if word not in names:
-        near = get_close_matches(word, names, 1)
-        raise UsageError(
-            f"there is no exit code {word!r}" + (f"; the nearest is {near[0]}" if near else ""), hint="eugpt exit-codes"
-        )
+        raise UsageError(f"there is no exit code {word!r}{did_you_mean(word, names)}", hint="eugpt exit-codes")
     return names[word]
 
 

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import eugpt_cli
 from eugpt_cli.errors import ConfigError
-from eugpt_cli.settings.resolving import Options
+from eugpt_cli.settings.records import ManOptions
 from eugpt_cli.system.console import Console
 from eugpt_cli.text import roff
 
 WIDTH = 80
 
 
-def run(options: Options, console: Console) -> int:
+def run(options: ManOptions, console: Console) -> int:
     page = _page()
     width = WIDTH
     if console.is_terminal(1):

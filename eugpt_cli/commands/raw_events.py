@@ -6,13 +6,13 @@ from eugpt_cli.errors import EugptError, UsageError
 from eugpt_cli.output.report import trailer
 from eugpt_cli.output.writers import NdjsonWriter, SseWriter
 from eugpt_cli.run import turn
-from eugpt_cli.settings.resolving import Options
+from eugpt_cli.settings.records import RawEventsOptions
 from eugpt_cli.system.console import Console
 from eugpt_cli.text.escapes import dump
 from eugpt_cli.text.redaction import Sink
 
 
-def run(options: Options, console: Console) -> int:
+def run(options: RawEventsOptions, console: Console) -> int:
     if options.sse and (options.type or options.trailer):
         raise UsageError("--sse passes the bytes through untouched; it goes with neither --type nor --trailer")
 

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from eugpt_cli.errors import ConfigError
-from eugpt_cli.settings.resolving import Options
+from eugpt_cli.settings.records import ServeOptions
 from eugpt_cli.system.console import Console
 
 if TYPE_CHECKING:
     from eugpt_cli.local.server import Config
 
 
-def run(options: Options, console: Console) -> int:
+def run(options: ServeOptions, console: Console) -> int:
     """Serve as the options say: the command's exit status, or the negative number of the signal that was the end.
 
     `options` has an attribute per flag (`default_stream`, `daily_tokens`, …) and `command`, the words after `--`.
@@ -35,7 +35,7 @@ def run(options: Options, console: Console) -> int:
         return error.exit_code
 
 
-def _config(options: Options, console: Console) -> Config:
+def _config(options: ServeOptions, console: Console) -> Config:
     from eugpt_cli.local.server import Config
 
     return Config(
@@ -60,7 +60,7 @@ def _config(options: Options, console: Console) -> Config:
     )
 
 
-def _port(options: Options) -> int:
+def _port(options: ServeOptions) -> int:
     """Where nothing is said, 8399; a free port for a command, so that two of them do not meet."""
     if options.port is not None:
         return int(options.port)

@@ -25,8 +25,8 @@ import orjson
 from eugpt_cli.errors import ConfigError
 from eugpt_cli.settings.resolving import UUID
 from eugpt_cli.system import files
-from eugpt_cli.system.console import reason
 from eugpt_cli.system.locks import Wait, acquire, release
+from eugpt_cli.system.streams import reason
 
 NAME = re.compile(r"[^\W_][\w.-]{0,49}")
 DAMAGED_ID = re.compile(r"[0-9a-f-]{28,}", re.IGNORECASE)

@@ -7,8 +7,9 @@ import stat
 from contextlib import suppress
 
 from eugpt_cli.errors import OutputError, Stopped
-from eugpt_cli.system.console import Console, reason, write
+from eugpt_cli.system.console import Console
 from eugpt_cli.system.files import Replacement
+from eugpt_cli.system.streams import reason, write
 from eugpt_cli.text.redaction import Sink
 
 DESCRIPTORS = {"/dev/stdout": 1, "/dev/stderr": 2}

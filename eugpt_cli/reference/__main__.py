@@ -1,9 +1,9 @@
-"""Writes the generated files of a checkout anew: `python -m eugpt_cli.reference [--check] [FOLDER]`."""
+"""Writes the generated files of a checkout: `python -m eugpt_cli.reference [--check] [FOLDER]`."""
 
 import sys
 from pathlib import Path
 
-from eugpt_cli.reference import bash, fish, manual, readme, zsh
+from eugpt_cli.reference import bash, fish, manual, option_records, readme, zsh
 from eugpt_cli.reference.tree import tree
 
 SHELLS = {"eugpt.bash": bash, "_eugpt": zsh, "eugpt.fish": fish}
@@ -16,6 +16,7 @@ def files(top: Path) -> dict[Path, str]:
     fragments = {name: _text(top / f"man/{name}.1.in") for name in FRAGMENTS}
     made = {
         top / "man/eugpt.1": manual.page(described, _text(top / "man/eugpt.1.in"), fragments),
+        top / "eugpt_cli/settings/records.py": option_records.module(),
         top / "README.md": readme.renewed(described, _text(top / "README.md")),
     }
     for name, shell in SHELLS.items():
@@ -32,7 +33,7 @@ def main(argv: list[str]) -> int:
     stale = {path: text for path, text in files(top).items() if _text(path) != text}
     for path, text in stale.items():
         if "--check" in argv:
-            sys.stderr.write(f"{path} is not what its sources say; python -m eugpt_cli.reference writes it anew\n")
+            sys.stderr.write(f"{path} is out of date; run python -m eugpt_cli.reference\n")
         else:
             path.write_text(text, encoding="utf-8")
     return 1 if stale and "--check" in argv else 0

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterable
 
-from eugpt_cli.reference.tree import HELP, Tree, told
+from eugpt_cli.reference.tree import HELP, Tree, help_text
 from eugpt_cli.reference.words import Fact
 from eugpt_cli.settings.catalogue import Command
 from eugpt_cli.settings.options import Option
@@ -18,7 +18,7 @@ def page(tree: Tree, prose: str, fragments: dict[str, str]) -> str:
 
 
 def roff(text: str) -> str:
-    """Words as roff takes them: hyphens that can be copied, and no line that looks like a request."""
+    """Escapes words for roff: hyphens stay copyable, and no line looks like a request."""
     escaped = text.replace("\\", "\\e").replace("-", "\\-").replace("^", "\\(ha").replace("~", "\\(ti")
     return re.sub(r"^([.'])", r"\\&\1", escaped.replace("`", "\\(ga"), flags=re.MULTILINE)
 
@@ -42,11 +42,11 @@ def _options(options: Iterable[Option]) -> str:
 def _option(option: Option) -> str:
     value = option.value_name
     flags = ", ".join(map(_bold, option.flags)) + (f" {_italic(value)}" if value else "")
-    return _entry(flags, told(option, option.variable))
+    return _entry(flags, help_text(option, option.variable))
 
 
 def _groups(tree: Tree) -> str:
-    """Options by who has them; --help has been told with --version."""
+    """Options by the commands that have them; --help is listed with --version."""
     parts = []
     for group in tree.groups:
         options = tuple(option for option in group.options if option != HELP)

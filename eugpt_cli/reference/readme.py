@@ -1,9 +1,9 @@
-"""README.md with its reference blocks renewed: a block stands between `<!-- NAME: generated -->` and `<!-- end -->`."""
+"""Renews the reference blocks of README.md, each between `<!-- NAME: generated -->` and `<!-- end -->`."""
 
 import re
 from collections.abc import Callable, Iterable
 
-from eugpt_cli.reference.tree import HELP, Tree, told
+from eugpt_cli.reference.tree import HELP, Tree, help_text
 
 BLOCK = re.compile(r"(<!-- ([a-z ]+): generated -->\n).*?(<!-- end -->)", re.DOTALL)
 
@@ -23,13 +23,13 @@ def _codes(tree: Tree) -> str:
 
 
 def _settings(tree: Tree) -> str:
-    """What more than one command has."""
+    """The options that more than one command has."""
     rows = (
         (
             ", ".join(f"`{flag}`" for flag in option.flags),
             f"`{option.variable}`" if option.variable else "",
             "yes" if option.in_profile else "",
-            told(option),
+            help_text(option),
         )
         for group in tree.groups
         for option in group.options

@@ -68,7 +68,7 @@ def tree() -> Tree:
     )
 
 
-def told(option: Option, variable: str | None = None) -> str:
+def help_text(option: Option, variable: str | None = None) -> str:
     """The help of an option with what its row says besides."""
     notes = [
         "may be repeated" if option.repeatable else "",

@@ -20,7 +20,7 @@ from eugpt_cli.settings import resolving
 from eugpt_cli.settings.key import Key, find, source
 from eugpt_cli.settings.options import DOCTOR
 from eugpt_cli.settings.profile import Profile, load
-from eugpt_cli.settings.resolving import Options
+from eugpt_cli.settings.records import DoctorOptions
 from eugpt_cli.system.console import Console
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class Visit:
     given: Mapping[str, Any]
     console: Console
     profile: Profile = field(init=False)
-    options: Options = field(init=False)
+    options: DoctorOptions = field(init=False)
     route: Route = field(init=False)
     key: Key = field(init=False)
     watch: Dated = field(default_factory=Dated)
@@ -86,7 +86,7 @@ def _settings(visit: Visit) -> Finding:
     environ = visit.console.environ
     visit.profile = load(environ, visit.given["profile"] or environ.get("EUGPT_PROFILE"))
     values = resolving.resolve(DOCTOR, visit.given, environ, visit.profile.values)
-    visit.options = Options(values, visit.profile.values)
+    visit.options = DoctorOptions(values, visit.profile.values)
     target = target_of(values["base_url"])
     visit.route = Route(target)
     path = visit.profile.path

@@ -1,14 +1,12 @@
 """What ask, stream, chat and raw-events share: from their options to one delivered answer."""
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from eugpt_cli.api.observer import Observer
 from eugpt_cli.api.outcome import Outcome
-from eugpt_cli.api.request import Request, build, compose, curl
+from eugpt_cli.api.request import Request, curl
 from eugpt_cli.api.retry import RetryPolicy
 from eugpt_cli.api.writer import Writer
 from eugpt_cli.conversation.names import Conversations
@@ -19,9 +17,9 @@ from eugpt_cli.output.activity import Verbose
 from eugpt_cli.output.destinations import destination, same_file
 from eugpt_cli.output.report import meta
 from eugpt_cli.output.writers import TextWriter, Write
-from eugpt_cli.settings import key, resolving
-from eugpt_cli.settings.resolving import Options
-from eugpt_cli.system import files
+from eugpt_cli.run.prompt import Draft, TurnOptions, prepare
+from eugpt_cli.settings import key
+from eugpt_cli.settings.records import BatchOptions
 from eugpt_cli.system.console import Console
 from eugpt_cli.system.locks import Wait
 from eugpt_cli.text.escapes import dump, visible, visible_bytes
@@ -36,11 +34,10 @@ DOCUMENT_SILENCE = 600.0
 
 MakeWriter = Callable[[Sink], Writer]
 AtEnd = Callable[[Sink, Outcome, EugptError | None], None]
-Draft = Callable[..., Request]  # a request but for its conversation_id, which the lock may have to be waited for
 
 
 def run(
-    options: Options,
+    options: TurnOptions,
     console: Console,
     make_writer: MakeWriter,
     *,
@@ -87,7 +84,7 @@ def opened(path: str | None, console: Console, secret: str) -> Iterator[Sink]:
 
 
 @contextmanager
-def reported(options: Options, console: Console) -> Iterator[Outcome]:
+def reported(options: TurnOptions, console: Console) -> Iterator[Outcome]:
     """The facts of the run, written to --meta whatever its end."""
     outcome = Outcome()
     if options.meta is None:
@@ -105,7 +102,7 @@ def reported(options: Options, console: Console) -> Iterator[Outcome]:
     _write_meta(sink, outcome, None, console)
 
 
-def show(request: Request, options: Options, console: Console) -> None:
+def show(request: Request, options: TurnOptions | BatchOptions, console: Console) -> None:
     """What would be sent, as --dry-run or --curl have it."""
     console.out(curl(request, options.ca_file, options.max_time) if options.curl else request.body.decode())
 
@@ -134,7 +131,7 @@ def _write_meta(sink: Sink, outcome: Outcome, end: EugptError | Stopped | None, 
         sink.discard()
 
 
-def open_thread(options: Options, console: Console, *, starts: bool = False) -> Thread:
+def open_thread(options: TurnOptions, console: Console, *, starts: bool = False) -> Thread:
     """The conversation that the options name. Raises ConfigError."""
     detail = console.error if options.verbose else None
     return Thread(Conversations(console.environ, console.note, detail), options.conversation, starts=starts)
@@ -143,7 +140,7 @@ def open_thread(options: Options, console: Console, *, starts: bool = False) -> 
 class TurnSender:
     """The way of a run's turns to the service: one after the other, each under the lock of their conversation."""
 
-    def __init__(self, options: Options, console: Console, thread: Thread) -> None:
+    def __init__(self, options: TurnOptions, console: Console, thread: Thread) -> None:
         """Raises ConfigError for a URL, a certificate or a key that cannot be used."""
         self._options = options
         self._console = console
@@ -202,7 +199,7 @@ class TurnSender:
 
 
 def delivery_policy(
-    options: Options, console: Console, client: "Client", *, stream: bool, watch: Observer | None = None
+    options: TurnOptions, console: Console, client: "Client", *, stream: bool, watch: Observer | None = None
 ) -> "DeliveryPolicy":
     """How the options want requests to be delivered."""
     from eugpt_cli.api.exchange import DeliveryPolicy
@@ -215,54 +212,7 @@ def delivery_policy(
     )
 
 
-def api_key(options: Options, console: Console) -> str:
+def api_key(options: TurnOptions | BatchOptions, console: Console) -> str:
     """The key, which the console from now on lets through nowhere. Raises ConfigError."""
     console.secret = key.find(options.api_key_file, console.environ, options.profile_values).value
     return console.secret
-
-
-def prepare(options: Options, console: Console, *, stream: bool) -> Draft:
-    """The request that the options and the input make. Raises UsageError, ConfigError or InputError."""
-    target = target_of(options.base_url)
-    given = fields(options)
-    text = _input(options, console)
-    if not text and not given["file_ids"]:
-        raise UsageError("nothing to send", hint="give a prompt, or pipe text into standard input")
-    return partial(build, target, text, stream=stream, **given)
-
-
-def fields(options: Options) -> dict[str, Any]:
-    """What the options set of a request besides its text and its conversation. Raises UsageError or InputError."""
-    return {
-        "project_id": resolving.uuid(options.project, "--project") if options.project else None,
-        "file_ids": [resolving.uuid(file_id, "--file-id") for file_id in options.file_id],
-        "instructions": instructions(options.instructions),
-    }
-
-
-def _input(options: Options, console: Console) -> str:
-    names = list(options.file)
-    wanted = (options.prompt == "-") + names.count("-")
-    if wanted > 1 or (wanted and options.no_stdin):
-        raise UsageError("standard input is asked for " + ("twice" if wanted > 1 else "and forbidden by -I"))
-    prompt = None if options.prompt in (None, "-") else _argument(options.prompt, "the prompt")
-    stdin = None
-    if options.prompt == "-" or "-" in names or (not options.no_stdin and console.has_input()):
-        stdin = files.text(console.read_input(lambda: _idle_note(prompt, console)), "standard input")
-    inlined = [(name, stdin or "") if name == "-" else (name, files.read_text(name)) for name in names]
-    return compose(prompt, None if "-" in names else stdin, inlined)
-
-
-def _idle_note(prompt: str | None, console: Console) -> None:
-    if prompt:
-        console.note("eugpt: note: waiting for standard input; use -I if there is none")
-
-
-def _argument(text: str, source: str) -> str:
-    return files.text([os.fsencode(text) + b"\n"], source)
-
-
-def instructions(value: str | None) -> str | None:
-    if value is None:
-        return None
-    return files.read_text(value[1:]) if value.startswith("@") else _argument(value, "--instructions")

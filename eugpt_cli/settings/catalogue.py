@@ -1,4 +1,4 @@
-"""What the command line offers: the commands, their arguments and options. Everything that tells of them reads this."""
+"""The commands with their arguments and options; the parser, help, manual and completions all read these tables."""
 
 from typing import NamedTuple
 
@@ -7,7 +7,7 @@ from eugpt_cli.settings.options import Option
 
 
 class Argument(NamedTuple):
-    """What stands on the command line without a flag; `name` is its keyword, `many` takes the rest of the line."""
+    """A word of the command line without a flag; `name` is its keyword, `repeatable` takes the rest of the line."""
 
     name: str
     metavar: str
@@ -18,7 +18,7 @@ class Argument(NamedTuple):
 class Command(NamedTuple):
     """One subcommand; the module `commands.NAME` runs it.
 
-    Its options are `resolved` before it runs; one that tells what is wrong with them gets them as they were given.
+    Its options are `resolved` before it runs; doctor, which reports what is wrong with them, gets them as given.
     """
 
     name: str

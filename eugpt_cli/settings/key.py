@@ -17,7 +17,7 @@ class Key(NamedTuple):
 
 
 class KeySource(NamedTuple):
-    """Where a key comes from, as the user is told; `path` where it is a file."""
+    """Where a key comes from, by the name that messages use; `path` where it is a file."""
 
     name: str
     read: Callable[[], str]
@@ -25,7 +25,7 @@ class KeySource(NamedTuple):
 
 
 def find(api_key_file: str | None, environ: Mapping[str, str], profile: Mapping[str, Any]) -> Key:
-    """The key of the first source. Raises ConfigError where there is none, or its key cannot be one."""
+    """Reads the key from the first source. Raises ConfigError for no source, or a value that cannot be a key."""
     found = source(api_key_file, environ, profile)
     if not found:
         raise ConfigError(
@@ -41,12 +41,12 @@ def find(api_key_file: str | None, environ: Mapping[str, str], profile: Mapping[
 
 
 def source(api_key_file: str | None, environ: Mapping[str, str], profile: Mapping[str, Any]) -> KeySource | None:
-    """The first of the sources that there is, not yet read."""
+    """The first source that is set, not yet read."""
     return next(_sources(api_key_file, environ, profile), None)
 
 
 def _sources(api_key_file: str | None, environ: Mapping[str, str], profile: Mapping[str, Any]) -> Iterator[KeySource]:
-    """--api-key-file, EUGPT_API_KEY, EUGPT_API_KEY_FILE, systemd's credentials, the profile."""
+    """Yields the sources that are set: option, variables, systemd's credentials, profile."""
     if api_key_file:
         yield _file(api_key_file, api_key_file)
     if environ.get("EUGPT_API_KEY"):

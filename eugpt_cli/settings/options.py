@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 class Option(NamedTuple):
     """One option of one or more commands: `kind` is text, flag, seconds, wait, number, or one of the `choices`.
 
-    `wait`: seconds from 0. `setting`: a profile may set it, as may its `variable`.
+    `wait`: seconds from 0. `in_profile`: a profile may set it, as may its `variable`.
     """
 
     name: str
@@ -24,12 +24,12 @@ class Option(NamedTuple):
 
     @property
     def value_name(self) -> str:
-        """What stands for the value in a synopsis; empty for a flag."""
+        """The name of the value in a synopsis, empty for a flag."""
         return self.metavar or {"seconds": "SECONDS", "number": "N"}.get(self.kind) or "|".join(self.choices)
 
     @property
     def default_words(self) -> str:
-        """The default in words; empty where there is none."""
+        """The default in words, empty where there is none."""
         if self.default is None:
             return ""
         return f"{self.default:g}" if isinstance(self.default, float) else str(self.default)

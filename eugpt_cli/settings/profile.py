@@ -13,7 +13,8 @@ from eugpt_cli.errors import ConfigError
 from eugpt_cli.settings import resolving
 from eugpt_cli.settings.catalogue import COMMANDS
 from eugpt_cli.settings.options import Option
-from eugpt_cli.system.console import reason
+from eugpt_cli.system.streams import reason
+from eugpt_cli.text.suggestions import did_you_mean
 
 KEY_SOURCES = ("api_key_file", "api_key_command")
 
@@ -35,7 +36,7 @@ def config_path(environ: Mapping[str, str]) -> str | None:
 
 
 class _ConfigText(NamedTuple):
-    """The file, and where in it something stands."""
+    """The text of the file, to find the line that a message names."""
 
     path: str
     text: str
@@ -53,7 +54,7 @@ class _ConfigText(NamedTuple):
 
 
 def load(environ: Mapping[str, str], wanted: str | None) -> Profile:
-    """The wanted profile, or the file's own choice. Raises ConfigError for a broken file or an unknown profile."""
+    """Loads the wanted profile, or the file's default. Raises ConfigError for a broken file or an unknown profile."""
     path = config_path(environ)
     text = _read(path) if path else None
     if text is None:
@@ -74,7 +75,7 @@ def load(environ: Mapping[str, str], wanted: str | None) -> Profile:
     if values is None and name == "default" and not wanted:
         return Profile(path=path)
     if not isinstance(values, dict):
-        raise ConfigError(f"{path}: there is no profile {name!r}{_nearest(name, list(profiles or ()))}")
+        raise ConfigError(f"{path}: there is no profile {name!r}{did_you_mean(name, profiles or ())}")
     plain = {key.replace("-", "_"): value for key, value in values.items()}
     _check(plain, source, name)
     return Profile(name, plain, path)
@@ -102,7 +103,7 @@ def _parse(text: str, path: str) -> dict[str, Any]:
 
 
 def _check(values: Mapping[str, Any], source: _ConfigText, profile: str) -> None:
-    """Raises ConfigError for a setting that there is not, or whose value does not fit."""
+    """Raises ConfigError for an unknown setting, or a value that does not fit."""
     options = _options()
     _known(values, options.keys() | KEY_SOURCES, source, profile)
     for name, value in values.items():
@@ -119,12 +120,5 @@ def _options() -> dict[str, Option]:
 def _known(keys: Iterable[str], known: Set[str], source: _ConfigText, profile: str | None = None) -> None:
     for key in keys:
         if key not in known:
-            near = _nearest(key, sorted(known))
+            near = did_you_mean(key, sorted(known))
             raise ConfigError(f"{source.place(key, profile)}: there is no setting {key!r}{near}")
-
-
-def _nearest(name: str, names: list[str]) -> str:
-    from difflib import get_close_matches
-
-    near = get_close_matches(name, names, 1)
-    return f"; the nearest is {near[0]!r}" if near else ""

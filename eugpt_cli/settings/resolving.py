@@ -1,8 +1,8 @@
-"""The table of options resolved: flag, then variable, then profile, then default."""
+"""Resolves the table of options: flag, then variable, then profile, then default."""
 
 import re
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from eugpt_cli.errors import ConfigError, UsageError
 from eugpt_cli.settings.options import Option
@@ -13,7 +13,7 @@ DECIMAL = re.compile(r"([0-9]+\.?[0-9]*|\.[0-9]+)(e[-+]?[0-9]+)?", re.IGNORECASE
 
 
 class Span(NamedTuple):
-    """What a kind of number may be, and how it is written: what int() takes besides, as 1_0, is rather a mistake."""
+    """The range and the spelling of a kind of number; 1_0 and the like, which int() accepts, are mistakes here."""
 
     kind: type[int | float]
     form: re.Pattern[str]
@@ -36,7 +36,7 @@ def resolve(
     environ: Mapping[str, str],
     profile: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Flag, variable, profile, default. Raises UsageError or ConfigError for a value that does not fit."""
+    """The value of every option, by name. Raises UsageError or ConfigError for a value that does not fit."""
     return {option.name: origin(option, flags, environ, profile or {})[0] for option in options}
 
 
@@ -56,7 +56,7 @@ def origin(
 
 
 def checked(option: Option, value: Any, error: type[UsageError | ConfigError], source: str) -> Any:
-    """The value as the option has it. Raises the error, which names the source."""
+    """The value, converted to the option's kind. Raises the given error, which names the source."""
     if option.kind in NUMBERS:
         return _number(value, NUMBERS[option.kind], error, source)
     if option.kind == "flag":
@@ -83,18 +83,21 @@ def _number(value: Any, span: Span, error: type[UsageError | ConfigError], sourc
 class Options:
     """The arguments and options of one command as resolved; each is an attribute by its name in the catalogue.
 
-    `profile_values` are the profile's own, for those that are no option (the sources of the key).
+    The classes in `records` declare which ones a command has. `profile_values` are the profile's own, for those that
+    are no option (the sources of the key).
     """
 
     def __init__(self, values: Mapping[str, Any], profile_values: Mapping[str, Any] | None = None) -> None:
         self.values = values
         self.profile_values = profile_values or {}
 
-    def __getattr__(self, name: str) -> Any:
-        try:
-            return self.values[name]
-        except KeyError:
-            raise AttributeError(name) from None
+    if not TYPE_CHECKING:  # what is not declared is an error of type
+
+        def __getattr__(self, name: str) -> Any:
+            try:
+                return self.values[name]
+            except KeyError:
+                raise AttributeError(name) from None
 
 
 def uuid(value: str, flag: str) -> str:

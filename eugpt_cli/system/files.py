@@ -7,7 +7,7 @@ import stat
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 
 from eugpt_cli.errors import ConfigError, InputError, OutputError
-from eugpt_cli.system.console import reason
+from eugpt_cli.system.streams import reason
 
 BOM = b"\xef\xbb\xbf"
 READ_SIZE = 1 << 20
@@ -16,7 +16,7 @@ LINE_LIMIT = 256 * 1024 * 1024
 
 
 def text(read_chunks: Iterable[bytes], source: str) -> str:
-    """UTF-8 text without its BOM and without one trailing newline. Raises InputError with the byte offset."""
+    """Decodes UTF-8 and drops a BOM and one trailing newline. Raises InputError with the byte offset."""
     decoder = codecs.getincrementaldecoder("utf-8")()
     parts: list[str] = []
     offset = 0
@@ -40,12 +40,12 @@ def _decode(decoder: codecs.IncrementalDecoder, piece: bytes, source: str, offse
 
 
 def read_text(path: str) -> str:
-    """A text file. Raises InputError."""
+    """Reads a text file. Raises InputError."""
     return text(read_chunks(path), path)
 
 
 def read_chunks(path: str) -> Iterator[bytes]:
-    """The bytes of a file. Raises InputError."""
+    """Yields the bytes of a file, up to 1 MiB at a time. Raises InputError."""
     try:
         with open(path, "rb", buffering=0) as file:
             while piece := file.read(READ_SIZE):
@@ -57,7 +57,7 @@ def read_chunks(path: str) -> Iterator[bytes]:
 
 
 def lines(read_chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Lines without their ends; a piece that ends no line is kept and never scanned again."""
+    """Yields lines without their ends. A chunk that ends no line is kept and never scanned again: time stays linear."""
     held: list[bytes] = []
     size = 0
     for piece in read_chunks:
@@ -76,7 +76,7 @@ def lines(read_chunks: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def read_key(path: str) -> str:
-    """The key in a file, without one trailing newline. Raises ConfigError."""
+    """Reads a key from a file, without one trailing LF or CRLF. Raises ConfigError."""
     try:
         with open(path, "rb") as file:
             key = file.read(KEY_LIMIT + 1)
@@ -88,7 +88,7 @@ def read_key(path: str) -> str:
 
 
 def size(path: str) -> int:
-    """The bytes of a regular file, 0 for anything else."""
+    """The size of a regular file in bytes, 0 for anything else."""
     with contextlib.suppress(OSError):
         facts = os.stat(path)
         return facts.st_size if stat.S_ISREG(facts.st_mode) else 0
@@ -96,7 +96,7 @@ def size(path: str) -> int:
 
 
 def identity(path: str | int) -> Hashable:
-    """Equal for two names (or descriptors) of one regular file, also before it is there; None for anything else."""
+    """A value equal for two names (or descriptors) of one regular file, existing or not; None for anything else."""
     try:
         facts = os.stat(path)
     except OSError:
@@ -109,12 +109,12 @@ def exists(path: str) -> bool:
 
 
 def expand(path: str, environ: Mapping[str, str]) -> str:
-    """A path of the configuration file: `~/` is the home folder."""
+    """Expands `~/` in a path from the configuration file."""
     return os.path.join(environ.get("HOME", "/"), path[2:]) if path.startswith("~/") else path
 
 
 def ensure_folder(folder: str) -> str:
-    """The folder, made with those above it, each for this user alone."""
+    """Creates a folder and those above it, each with mode 0700, and returns it. Raises OSError."""
     with contextlib.suppress(FileExistsError):
         try:
             os.mkdir(folder, 0o700)
@@ -124,7 +124,7 @@ def ensure_folder(folder: str) -> str:
 
 
 def replace(path: str, data: bytes, mode: int = 0o600) -> None:
-    """A small file of ours, replaced whole. Raises OutputError."""
+    """Replaces a small file whole. Raises OutputError."""
     new = Replacement(path, mode)
     try:
         new.write(data)
@@ -134,7 +134,7 @@ def replace(path: str, data: bytes, mode: int = 0o600) -> None:
 
 
 class Replacement:
-    """A file that takes the place of `path` at `commit` and not before; a symbolic link keeps pointing to it.
+    """A file that replaces `path` at `commit` and not before; a symbolic link keeps pointing to it.
 
     It is written without a name where the system can (O_TMPFILE), so that not even SIGKILL leaves it behind. An old
     file keeps its mode and owner. Raises OutputError.
@@ -184,7 +184,7 @@ class Replacement:
             self._sync_folder()
 
     def discard(self) -> None:
-        """Closes it; what was not committed is gone."""
+        """Closes the file; what was not committed is gone."""
         if self._temporary:
             with contextlib.suppress(OSError):
                 os.unlink(self._temporary)

@@ -1,6 +1,7 @@
-"""Locks between processes: a file each in the state folder, held by flock(2), gone with whoever holds it.
+"""Locks between processes: one file each, held by flock(2), released by the kernel when the holder ends.
 
-Whoever lets a lock go removes its file, so a holder checks that the path still leads to the file it has locked.
+A holder removes the file when it releases the lock. So whoever acquires one checks that the path still names the file
+that it has locked; otherwise two processes could hold "the" lock, each on a file of its own.
 """
 
 import fcntl
@@ -16,7 +17,7 @@ POLL_SECONDS = (0.01, 0.25)  # the first pause and the longest
 
 
 class Wait:
-    """The patience of one turn: `seconds` for all its locks together; `tell` is called once if it takes a moment."""
+    """How long one turn waits: `seconds` for all its locks together; calls `tell` once after a second."""
 
     def __init__(self, seconds: float, tell: Callable[[], None] = lambda: None) -> None:
         self._seconds = seconds
@@ -26,7 +27,7 @@ class Wait:
         self._pause, self._longest = POLL_SECONDS
 
     def rest(self) -> None:
-        """A pause before the next try. Raises Busy when the time is over."""
+        """Sleeps before the next try, longer each time. Raises Busy when the time is over."""
         waited = time.monotonic() - self._start
         if waited >= self._seconds:
             raise Busy(
@@ -41,7 +42,7 @@ class Wait:
 
 
 def acquire(path: str, wait: Wait) -> int:
-    """The descriptor to release. Raises Busy, or OSError where there can be no lock."""
+    """Returns the descriptor to release. Raises Busy, or OSError where files cannot be locked."""
     while (held := _try(path)) is None:
         wait.rest()
     return held
@@ -54,7 +55,7 @@ def release(path: str, held: int) -> None:
 
 
 def _try(path: str) -> int | None:
-    """A descriptor that holds the lock, or None if another does."""
+    """A descriptor that holds the lock, or None if another process holds it."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -10,12 +10,12 @@ UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e
 
 
 def visible(text: str) -> str:
-    """Each unsafe character as an escape; stateless, so a sequence split over deltas is caught as well."""
+    """Writes each unsafe character as an escape; stateless, so a sequence split over deltas is caught as well."""
     return UNSAFE.sub(lambda match: _escape(ord(match[0])), text)
 
 
 def escaped(json: str) -> str:
-    """The same JSON, its unsafe characters written as JSON escapes."""
+    """Writes the unsafe characters of a JSON text as JSON escapes."""
     return UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", json)
 
 
@@ -24,13 +24,13 @@ def _escape(code: int) -> str:
 
 
 def visible_bytes(write: Callable[[bytes], None]) -> Callable[[bytes], None]:
-    """The same for bytes on their way to the terminal; a character may be split over them."""
+    """Wraps `write` for a terminal: bytes are made visible, also where a character is split over two calls."""
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
     return lambda data: write(visible(decoder.decode(data)).encode())
 
 
 def dump(value: Mapping[str, Any]) -> str:
-    """JSON in one line, fit for a terminal too, of values that may come from the service as they like."""
+    """One line of JSON that is safe on a terminal, of values that may hold whatever the service sent."""
     import orjson
 
     try:
@@ -43,11 +43,11 @@ def dump(value: Mapping[str, Any]) -> str:
 
 
 def one_line(text: str) -> str:
-    """Words from elsewhere on one line, visible."""
+    """Text from elsewhere on one line, made visible."""
     return visible(" ".join(text.split()))
 
 
 def brief(text: str, limit: int = 500) -> str:
-    """The same, not endless. Where the text may hold the key, that is masked before: a cut would hide it."""
+    """The same, cut to `limit` characters. Redact the key first: a cut could leave a part that no longer matches."""
     words = one_line(text)
     return words if len(words) <= limit else words[: limit - 1] + "…"

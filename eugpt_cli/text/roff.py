@@ -11,7 +11,7 @@ BODY, BELOW_TAG, HEADING = 7, 7, 3
 
 
 def text(source: str, width: int) -> str:
-    """A page in lines of at most `width` columns, but for examples, which are never broken."""
+    """Lays a page out in lines of at most `width` columns; examples are never broken."""
     page = _Page(width)
     for line in source.splitlines():
         page.take(line)
@@ -28,7 +28,7 @@ class _Page:
         self._tag: str | None = None  # None: no tag; empty: the next line is one
         self._indent = BODY
         self._shift = 0
-        self._fresh = True  # nothing stands yet under a heading, or after an empty line
+        self._fresh = True  # the last line was a heading or empty
         self._as_it_is = False
         self._macros: dict[str, Callable[[list[str]], None]] = {
             "SH": lambda words: self._heading(0, words),
@@ -91,7 +91,7 @@ class _Page:
         self._shift = int(words[0].rstrip("n")) if words else 0
 
     def _flush(self) -> None:
-        """The paragraph that ends here, its tag on its first line where there is room."""
+        """Puts the paragraph that ends here, with its tag on the first line where there is room."""
         body = textwrap.wrap(
             " ".join(self._words),
             self._width - self._indent,

@@ -19,3 +19,24 @@ CHECKS = {
 def test_check(name: str) -> None:
     run = subprocess.run([sys.executable, "-m", *CHECKS[name]], cwd=TOP, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stdout + run.stderr
+
+
+OPTIONS = {
+    "retries: int = options.retries": True,
+    "retries: int = options.retris": False,
+    "options.extract": True,
+    "options.jobs": False,  # an option of batch, not of ask
+    "name: str = options.retries": False,
+}
+
+
+@pytest.mark.parametrize("line", OPTIONS)
+def test_an_option_that_the_command_does_not_have_fails_the_checks(tmp_path: Path, line: str) -> None:
+    module = tmp_path / "module.py"
+    module.write_text(
+        f"from eugpt_cli.settings.records import AskOptions\n\n\ndef run(options: AskOptions) -> None:\n    {line}\n",
+        encoding="utf-8",
+    )
+    words = [sys.executable, "-m", "mypy", "--strict", "--no-incremental", "--follow-imports=silent", str(module)]
+    run = subprocess.run(words, cwd=TOP, capture_output=True, text=True, check=False)
+    assert (run.returncode == 0) is OPTIONS[line], run.stdout + run.stderr

@@ -93,9 +93,10 @@ def reference(checkout: Path, *arguments: str) -> subprocess.CompletedProcess[st
     [
         ("settings/options.py", '"inline a local text file; - is stdin"', '""', {*GENERATED[0::2], GENERATED[3]}),
         ("settings/options.py", '"--no-stdin"', '"--without-stdin"', {*GENERATED, "README.md"}),
+        ("settings/options.py", '"no_stdin"', '"without_stdin"', {"eugpt_cli/settings/records.py"}),
         ("errors.py", "QUOTA = (49,", "QUOTA = (48,", {"man/eugpt.1", "README.md"}),
     ],
-    ids=["help removed", "option renamed", "exit code changed"],
+    ids=["help removed", "option renamed", "name changed", "exit code changed"],
 )
 def test_drift_is_refused_until_written_anew(checkout: Path, source: str, old: str, new: str, stale: set[str]) -> None:
     path = checkout / "eugpt_cli" / source
@@ -155,5 +156,5 @@ def test_check_names_the_command_that_helps(checkout: Path) -> None:
     (checkout / "man/eugpt.1").write_text("")
     refused = reference(checkout, "--check")
     assert refused.returncode == 1
-    assert refused.stderr == ("man/eugpt.1 is not what its sources say; python -m eugpt_cli.reference writes it anew\n")
+    assert refused.stderr == ("man/eugpt.1 is out of date; run python -m eugpt_cli.reference\n")
     assert (checkout / "man/eugpt.1").read_text() == "", "--check writes nothing"

@@ -88,10 +88,10 @@ def test_path() -> None:
 @pytest.mark.parametrize(
     ("broken", "says"),
     [
-        ("timeuot = 3\n", "config.toml, line 4: there is no setting 'timeuot'; the nearest is 'timeout'"),
+        ("timeuot = 3\n", "config.toml, line 4: there is no setting 'timeuot'; did you mean timeout?"),
         (
             "timeout = 3\nbase-ulr = 1\n",
-            "config.toml, line 5: there is no setting 'base_ulr'; the nearest is 'base_url'",
+            "config.toml, line 5: there is no setting 'base_ulr'; did you mean base_url?",
         ),
         ("timeout = \n", "config.toml is not TOML: invalid value (at line 4, column 11)"),
         ("instructions = true\n", "config.toml, line 4: instructions wants a text, not True"),
@@ -142,7 +142,7 @@ def test_one_exit_code_by_number_or_name() -> None:
     }
     unknown = eugpt("exit-codes", "quotum")
     assert unknown.returncode == 2
-    assert b"there is no exit code 'quotum'; the nearest is quota" in unknown.stderr
+    assert b"there is no exit code 'quotum'; did you mean quota?" in unknown.stderr
 
 
 @pytest.mark.skipif(not shutil.which("man"), reason="man is not installed")

@@ -1,0 +1,104 @@
+"""SIGINT, SIGTERM and SIGHUP: when they raise Stopped, when they wait, and how the process dies by one."""
+
+import os
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from types import FrameType
+from typing import NoReturn
+
+from eugpt_cli.errors import Stopped
+from eugpt_cli.system.alarm import Alarm
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Interrupts(Alarm):
+    """Signals of the process; `signals` is entered once for a run, and again to wait for a second signal."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._received: list[int] = []
+
+    @contextmanager
+    def signals(self) -> Iterator[None]:
+        """SIGINT, SIGTERM and SIGHUP raise Stopped in here; one that is ignored (nohup) stays ignored."""
+        self._received.clear()
+        before = {signum: signal.getsignal(signum) for signum in SIGNALS}
+        for signum in SIGNALS:
+            if before[signum] is not signal.SIG_IGN:
+                signal.signal(signum, self._receive)
+        self.start()
+        yield
+        for signum in SIGNALS:
+            signal.signal(signum, before[signum])
+
+    def _receive(self, signum: int, frame: FrameType | None) -> None:
+        reaction = REACTIONS[bool(self._received), signum in self._received]
+        self._received.append(signum)
+        reaction(self, signum)
+
+    def _stop(self, signum: int) -> None:
+        self.stop()
+        raise Stopped(signum)
+
+    @contextmanager
+    def signals_blocked(self) -> Iterator[None]:
+        """Holds signals back: modules do not survive their exceptions while they load, and orjson crashes.
+
+        A thread that is started in here never receives one.
+        """
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {*SIGNALS, signal.SIGALRM})
+        try:
+            yield
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+    def pending_signal(self) -> Stopped | None:
+        """The first signal since `signals` was entered, also if its exception was lost on the way."""
+        return Stopped(self._received[0]) if self._received else None
+
+    @contextmanager
+    def interruptible(self) -> Iterator[None]:
+        """SIGINT raises Stopped in here only, and once; afterwards it is ignored."""
+        signal.signal(signal.SIGINT, _interrupt)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def exec(self, path: str, arguments: Sequence[str]) -> NoReturn:
+        """Another program takes the place of this one; an alarm would outlive us, and end it. Raises OSError."""
+        self.stop()
+        os.execv(path, [path, *arguments])  # noqa: S606
+
+    def die(self, signum: int) -> None:
+        """Ends the process by the signal itself, so that shells and their loops see it."""
+        self.stop()
+        with suppress(OSError):  # SIGKILL has no handler that could be taken away
+            signal.signal(signum, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signum})
+        os.kill(os.getpid(), signum)
+        os._exit(128 + signum)
+
+
+def _kill(interrupts: Interrupts, signum: int) -> None:
+    signal.signal(signum, signal.SIG_DFL)
+    os.kill(os.getpid(), signum)
+
+
+def _ignore(interrupts: Interrupts, signum: int) -> None:
+    """Some senders send two signals at once: the other one adds nothing."""
+
+
+# What a signal does, by whether any came before it, and whether the same one did.
+REACTIONS: dict[tuple[bool, bool], Callable[[Interrupts, int], None]] = {
+    (False, False): Interrupts._stop,
+    (True, False): _ignore,
+    (True, True): _kill,
+}
+
+
+def _interrupt(signum: int, frame: FrameType | None) -> None:
+    signal.signal(signum, signal.SIG_IGN)
+    raise Stopped(signum)
