@@ -1,7 +1,7 @@
 """What eugpt.pyz and the Debian package are made of: eugpt's own wheel and the locked wheels, for each Python.
 
-Every wheel but eugpt's own comes from requirements.lock and has the hash that stands there. The same sources and the same
-lock give the same files, whichever machine collects them.
+Every wheel but eugpt's own comes from requirements.lock and has a hash of it. The same sources and the same lock give
+the same files, whichever machine collects them.
 """
 
 import re
@@ -42,7 +42,10 @@ def wheel(folder: Path) -> Path:
 
 
 def locked() -> dict[str, str]:
-    """The version of each distribution in the lock. Raises SystemExit if one has two, or a condition pip would misjudge."""
+    """The version of each distribution in the lock.
+
+    Raises SystemExit if one has two, or a condition on the Python, which pip would judge by the one that runs it.
+    """
     versions: dict[str, str] = {}
     for name, version, condition in re.findall(r"^([\w.-]+)==([^\s;]+)(?: *; *(.*?))? *\\$", LOCK.read_text(), re.M):
         if name in versions:

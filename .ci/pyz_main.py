@@ -1,6 +1,6 @@
-"""The __main__.py of eugpt.pyz: says whether this Python can run it, then loads modules out of the file and starts eugpt.
+"""The __main__.py of eugpt.pyz: says whether this Python can run it, loads modules out of the file, and starts eugpt.
 
-Python compiles this file at each start, so it is short; and any Python 3 must be able to read it, to be told what is wrong.
+Python compiles this file at each start, so it is short. Any Python 3 can read it, or nobody would say what is wrong.
 """
 
 import marshal
@@ -11,7 +11,7 @@ from importlib.machinery import EXTENSION_SUFFIXES, ExtensionFileLoader, ModuleS
 
 ENDINGS = ()
 ARCHIVE = sys.path[0]
-FOUND = __loader__  # noqa: F821 - the importer of zip files that read this file; it knows where everything is
+FOUND = __loader__  # the importer of zip files that read this file: it knows where everything is
 
 
 class Module:
@@ -85,7 +85,7 @@ class Library(ExtensionFileLoader):
 
 
 def in_memory(data):
-    """A path of an anonymous file in memory. No two are alike, because the linker takes the same path for the same library."""
+    """The path of an anonymous file in memory, never the same twice: by its path the linker knows a library again."""
     if not hasattr(os, "memfd_create"):
         raise OSError("no memory files here")
     number = os.memfd_create("eugpt")
@@ -118,7 +118,9 @@ class Finder:
         for file in (name + "/__init__.py", name + ".py"):
             if file in self._code:
                 package = file.endswith("/__init__.py")
-                spec = ModuleSpec(fullname, Module(file, self._code[file]), origin=ARCHIVE + "/" + file, is_package=package)
+                spec = ModuleSpec(
+                    fullname, Module(file, self._code[file]), origin=ARCHIVE + "/" + file, is_package=package
+                )
                 spec.has_location = True
                 if package:
                     spec.submodule_search_locations.append(ARCHIVE + "/" + name)
@@ -147,10 +149,11 @@ _sources = {}
 
 def refuse():
     """One line and 30 (config) where nothing in the file fits: another Python, machine or C library."""
-    here = "%s %d.%d on %s" % (sys.implementation.name, *sys.version_info[:2], EXTENSION_SUFFIXES[0].strip("."))
-    there = ", ".join(ending.strip(".") for ending in ENDINGS)
-    sys.stderr.write("eugpt: config: this file is for CPython 3.11 to 3.15 on PLATFORM; this Python is %s\n" % here)
-    sys.stderr.write("hint: run it with a Python that it is for, as python3.13 %s, or install eugpt by pipx\n" % ARCHIVE)
+    here = "{} {}.{} on {}".format(sys.implementation.name, *sys.version_info[:2], EXTENSION_SUFFIXES[0].strip("."))
+    sys.stderr.write(
+        f"eugpt: config: this file is for CPython 3.11 to 3.15 on PLATFORM; this Python is {here}\n"
+        f"hint: run it with a Python that it is for, as python3.13 {ARCHIVE}, or install eugpt with pipx\n"
+    )
     sys.exit(30)
 
 

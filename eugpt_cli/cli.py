@@ -231,6 +231,11 @@ def _defect(error: Exception, console: Console) -> EugptError:
         import traceback
 
         console.error(redact("".join(traceback.format_exception(error)).rstrip(), console.secret))
+    if isinstance(error, ImportError) and not (error.name or "eugpt_cli").startswith("eugpt_cli"):
+        from eugpt_cli.system.installation import incomplete
+
+        message, hint = incomplete(error)
+        return ConfigError(message, hint=hint)
     number = errno.ENOMEM if isinstance(error, MemoryError) else getattr(error, "errno", None)
     if number in LIMITS:
         return ConfigError(f"this machine allows too little for this: no more {LIMITS[number]}", hint="ulimit -a")

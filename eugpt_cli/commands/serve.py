@@ -10,6 +10,7 @@ from uuid import UUID
 from eugpt_cli.errors import ConfigError
 from eugpt_cli.settings.records import ServeOptions
 from eugpt_cli.system.console import Console
+from eugpt_cli.system.installation import how_to_add
 
 if TYPE_CHECKING:
     from eugpt_cli.local.server import Config
@@ -24,7 +25,7 @@ def run(options: ServeOptions, console: Console) -> int:
     try:
         from eugpt_cli.local import server
     except ModuleNotFoundError as error:
-        raise ConfigError(f"serve needs the package {error.name}", hint="pip install 'eugpt-cli[serve]'") from None
+        raise ConfigError(f"serve needs the package {error.name}", hint=how_to_add("serve")) from None
     try:
         with console.without_heartbeat():
             return server.run(_config(options, console), options.command, console.environ, console.out, console.note)
