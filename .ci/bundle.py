@@ -4,6 +4,7 @@ Every wheel but eugpt's own comes from requirements.lock and has a hash of it. T
 the same files, whichever machine collects them.
 """
 
+import email
 import re
 import subprocess
 import sys
@@ -19,19 +20,28 @@ DATE = (1980, 1, 1, 0, 0, 0)
 UNUSED = re.compile(
     r"\.data/|\.dist-info/(RECORD|WHEEL|INSTALLER|REQUESTED)|/__pycache__/|(^|/)tests/|\.(pyi|pyx|pxd|pxi|pyc|c|h|in)$|^pydantic/v1/"
 )
-GLIBC = (5, 12, 17, 24, 27, 28, 31, 34, 35, 39)  # manylinux_2_N in use: the oldest that a distribution offers is taken
+LIBC = {  # the names that a distribution may use for the oldest C library that it needs, the oldest first
+    "manylinux_2": {
+        "manylinux1": 5,
+        "manylinux2010": 12,
+        "manylinux2014": 17,
+        **{f"manylinux_2_{minor}": minor for minor in (5, 12, 17, 24, 27, 28, 31, 34, 35, 39)},
+    },
+    "musllinux_1": {f"musllinux_1_{minor}": minor for minor in (1, 2)},
+}
+LICENCE = re.compile(r"\.dist-info/(licenses/.*)?(LICEN[CS]E|COPYING|NOTICE)[^/]*$", re.I)
 
 Tree = dict[str, bytes]  # contents by name, as below site-packages
 
 
 def platforms(tag: str) -> list[str]:
     """What pip takes for wheels of TAG, the one that runs on most machines first: `linux_x86_64` is every glibc."""
-    if not tag.startswith("linux_"):
+    tag = re.sub("^linux_", "manylinux_2_99_", tag.replace("manylinux2014_", "manylinux_2_17_"))
+    libc, newest, machine = (re.findall(r"^(manylinux_2|musllinux_1)_(\d+)_(.*)", tag) or [("", 0, "")])[0]
+    if not libc:
         return [tag]
-    machine = tag.removeprefix("linux_")
-    legacy = {5: "manylinux1", 12: "manylinux2010", 17: "manylinux2014"}
-    names = [[f"manylinux_2_{minor}", *([legacy[minor]] if minor in legacy else [])] for minor in GLIBC]
-    return [f"{name}_{machine}" for pair in names for name in pair]
+    names = [name for name, minor in LIBC[libc].items() if minor <= int(newest)]
+    return [f"{name}_{machine}" for name in names]
 
 
 def wheel(folder: Path) -> Path:
@@ -62,9 +72,13 @@ def trees(tag: str) -> dict[str, Tree]:
     with tempfile.TemporaryDirectory() as scratch, ThreadPoolExecutor() as pool:
         own = wheel(Path(scratch))
         folders = [Path(scratch, python) for python in PYTHONS]
-        list(pool.map(download, folders, [tag] * len(folders)))
-        found = {folder.name: sorted(folder.glob("*.whl")) for folder in folders}
+        complete = list(pool.map(download, folders, [tag] * len(folders)))
+        found = {
+            folder.name: sorted(folder.glob("*.whl")) for folder, whole in zip(folders, complete, strict=True) if whole
+        }
         strangers = {path.name for wheels in found.values() for path in wheels if normal(path) not in versions.items()}
+        if not found:
+            sys.exit(f"no Python has all wheels on {tag}")
         if strangers:
             sys.exit(f"not in requirements.lock: {', '.join(sorted(strangers))}")
         return {
@@ -73,11 +87,30 @@ def trees(tag: str) -> dict[str, Tree]:
         }
 
 
-def download(folder: Path, tag: str) -> None:
-    """The locked wheels for the Python that FOLDER is named after, into it."""
+def download(folder: Path, tag: str) -> bool:
+    """The locked wheels for the Python that FOLDER is named after, into it; False where one of them does not exist."""
     wanted = [word for name in platforms(tag) for word in ("--platform", name)]
     hashed = ("--no-deps", "--require-hashes", "--requirement", LOCK)
-    pip("download", "--dest", folder, "--python-version", folder.name, *wanted, "--only-binary=:all:", *hashed)
+    try:
+        pip("download", "--dest", folder, "--python-version", folder.name, *wanted, "--only-binary=:all:", *hashed)
+    except subprocess.CalledProcessError:
+        sys.stderr.write(f"left out: Python {folder.name} on {tag}, for which something has no wheel, see above\n")
+        return False
+    return True
+
+
+def licences(tree: Tree) -> list[tuple[str, str, str, list[str]]]:
+    """Name, version, licence (SPDX where it is told so) and licence texts of each distribution."""
+    found = []
+    for name in sorted(name for name in tree if name.endswith(".dist-info/METADATA")):
+        folder = name.removesuffix("METADATA")
+        facts = email.message_from_bytes(tree[name])
+        classifiers = [line for line in facts.get_all("Classifier", []) if line.startswith("License ::")]
+        told = [facts["License-Expression"], facts["License"], *(line.split(" :: ")[-1] for line in classifiers)]
+        licence = next((" ".join(line.split()) for line in told if line and len(line) < 80), "see its licence text")
+        texts = [text.decode() for path, text in sorted(tree.items()) if path.startswith(folder) and LICENCE.search(path)]
+        found.append((re.sub(r"[-_.]+", "-", facts["Name"]).lower(), facts["Version"], licence, texts))
+    return found
 
 
 def normal(path: Path) -> tuple[str, str]:
