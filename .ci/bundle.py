@@ -66,12 +66,12 @@ def locked() -> dict[str, str]:
     return versions
 
 
-def trees(tag: str) -> dict[str, Tree]:
-    """The files for each Python on this platform."""
+def trees(tag: str, pythons: tuple[str, ...] = PYTHONS) -> dict[str, Tree]:
+    """The files for each of these Pythons on this platform."""
     versions = locked()
     with tempfile.TemporaryDirectory() as scratch, ThreadPoolExecutor() as pool:
         own = wheel(Path(scratch))
-        folders = [Path(scratch, python) for python in PYTHONS]
+        folders = [Path(scratch, python) for python in pythons]
         complete = list(pool.map(download, folders, [tag] * len(folders)))
         found = {
             folder.name: sorted(folder.glob("*.whl")) for folder, whole in zip(folders, complete, strict=True) if whole
@@ -111,6 +111,11 @@ def licences(tree: Tree) -> list[tuple[str, str, str, list[str]]]:
         texts = [text.decode() for path, text in sorted(tree.items()) if path.startswith(folder) and LICENCE.search(path)]
         found.append((re.sub(r"[-_.]+", "-", facts["Name"]).lower(), facts["Version"], licence, texts))
     return found
+
+
+def version() -> str:
+    """Eugpt's own."""
+    return re.findall(r'^__version__ = "(.*)"', (TOP / "eugpt_cli/__init__.py").read_text(), re.M)[0]
 
 
 def normal(path: Path) -> tuple[str, str]:
