@@ -27,8 +27,8 @@ _eugpt_option() {
     case $2 in
     -i | --instructions) kind=@file ;;
     -c | --conversation) kind=conversation ;;
-    --lock-wait | -p | --project | --file-id | --base-url | --connect-timeout | --timeout | --max-time | --retries | --extract) kind=none ;;
-    -f | --file | -o | --output | --meta | --api-key-file | --ca-file) kind=file ;;
+    --lock-wait | -p | --project | --file-id | --label | --base-url | --connect-timeout | --timeout | --max-time | --retries | --extract) kind=none ;;
+    -f | --file | -o | --output | --meta | --log | --api-key-file | --ca-file) kind=file ;;
     --profile) kind=profile ;;
     --errors) kind=words choices='text json' ;;
     esac
@@ -37,8 +37,8 @@ _eugpt_option() {
     case $2 in
     -i | --instructions) kind=@file ;;
     -c | --conversation) kind=conversation ;;
-    --lock-wait | -p | --project | --file-id | --base-url | --connect-timeout | --timeout | --max-time | --retries) kind=none ;;
-    -f | --file | -o | --output | --meta | --api-key-file | --ca-file) kind=file ;;
+    --lock-wait | -p | --project | --file-id | --label | --base-url | --connect-timeout | --timeout | --max-time | --retries) kind=none ;;
+    -f | --file | -o | --output | --meta | --log | --api-key-file | --ca-file) kind=file ;;
     --profile) kind=profile ;;
     --errors) kind=words choices='text json' ;;
     esac
@@ -47,8 +47,8 @@ _eugpt_option() {
     case $2 in
     -i | --instructions) kind=@file ;;
     -c | --conversation) kind=conversation ;;
-    --lock-wait | -p | --project | --file-id | --base-url | --connect-timeout | --timeout | --max-time | --retries) kind=none ;;
-    -f | --file | -o | --output | --meta | --api-key-file | --ca-file) kind=file ;;
+    --lock-wait | -p | --project | --file-id | --label | --base-url | --connect-timeout | --timeout | --max-time | --retries) kind=none ;;
+    -f | --file | -o | --output | --meta | --log | --api-key-file | --ca-file) kind=file ;;
     --profile) kind=profile ;;
     --errors) kind=words choices='text json' ;;
     esac
@@ -57,8 +57,8 @@ _eugpt_option() {
     case $2 in
     -i | --instructions) kind=@file ;;
     -c | --conversation) kind=conversation ;;
-    --lock-wait | -p | --project | --file-id | --base-url | --connect-timeout | --timeout | --max-time | --retries) kind=none ;;
-    -f | --file | -o | --output | --meta | --api-key-file | --ca-file) kind=file ;;
+    --lock-wait | -p | --project | --file-id | --label | --base-url | --connect-timeout | --timeout | --max-time | --retries) kind=none ;;
+    -f | --file | -o | --output | --meta | --log | --api-key-file | --ca-file) kind=file ;;
     --profile) kind=profile ;;
     --errors) kind=words choices='text json' ;;
     --type) kind=words choices='response.created response.output_item.added response.content_part.added response.output_text.delta response.output_text.done response.output_item.done error response.completed response.failed response.incomplete' ;;
@@ -68,7 +68,7 @@ _eugpt_option() {
     case $2 in
     -i | --instructions) kind=@file ;;
     -c | --conversation) kind=conversation ;;
-    --lock-wait | -p | --project | --file-id | -j | --jobs | --max-errors | --shard | --base-url | --connect-timeout | --timeout | --max-time | --retries) kind=none ;;
+    --lock-wait | -p | --project | --file-id | -j | --jobs | --max-errors | --max-items | --max-tokens | --shard | --base-url | --connect-timeout | --timeout | --max-time | --retries) kind=none ;;
     -f | --file | -o | --output | --summary | --api-key-file | --ca-file) kind=file ;;
     --profile) kind=profile ;;
     --errors) kind=words choices='text json' ;;
@@ -76,6 +76,8 @@ _eugpt_option() {
     ;;
   conversation)
     case $2 in
+    --base-url) kind=none ;;
+    --profile) kind=profile ;;
     --errors) kind=words choices='text json' ;;
     esac
     ;;
@@ -165,7 +167,7 @@ _eugpt_argument() {
     ;;
   exit-codes)
     case $2 in
-    0) kind=words choices='0 ok 1 internal 2 usage 30 config 31 input 32 output 33 busy 40 bad_request 41 unauthorized 43 forbidden 44 not_found 49 quota 50 server_error 52 bad_gateway 53 unavailable 54 gateway_timeout 60 unreachable 61 timeout 62 truncated 63 not_the_api 80 failed 81 incomplete 82 rejected 90 partial 129 sighup 130 sigint 141 sigpipe 143 sigterm' ;;
+    0) kind=words choices='0 ok 1 internal 2 usage 30 config 31 input 32 output 33 busy 40 bad_request 41 unauthorized 43 forbidden 44 not_found 49 quota 50 server_error 52 bad_gateway 53 unavailable 54 gateway_timeout 60 unreachable 61 timeout 62 truncated 63 not_the_api 80 failed 81 incomplete 82 rejected 90 partial 91 budget 129 sighup 130 sigint 141 sigpipe 143 sigterm' ;;
     esac
     ;;
   man)
@@ -177,12 +179,12 @@ _eugpt_argument() {
 _eugpt_options() {
   case $1 in
   '') choices='--version -h --help' ;;
-  ask) choices='-i --instructions -c --conversation --lock-wait -p --project -f --file --file-id -I --no-stdin -o --output --meta --base-url --api-key-file --profile --ca-file --connect-timeout --timeout --max-time --retries --retry-unsafe --errors -q --quiet -v --verbose --dry-run --curl --json --extract --partial -h --help' ;;
-  stream) choices='-i --instructions -c --conversation --lock-wait -p --project -f --file --file-id -I --no-stdin -o --output --meta --base-url --api-key-file --profile --ca-file --connect-timeout --timeout --max-time --retries --retry-unsafe --errors -q --quiet -v --verbose --dry-run --curl -h --help' ;;
-  chat) choices='-i --instructions -c --conversation --lock-wait -p --project -f --file --file-id -I --no-stdin -o --output --meta --base-url --api-key-file --profile --ca-file --connect-timeout --timeout --max-time --retries --retry-unsafe --errors -q --quiet -v --verbose --dry-run --curl --each-line --plain --no-history -h --help' ;;
-  raw-events) choices='-i --instructions -c --conversation --lock-wait -p --project -f --file --file-id -I --no-stdin -o --output --meta --base-url --api-key-file --profile --ca-file --connect-timeout --timeout --max-time --retries --retry-unsafe --errors -q --quiet -v --verbose --dry-run --curl --sse --type --trailer -h --help' ;;
-  batch) choices='-i --instructions -c --conversation --lock-wait -p --project -f --file --file-id -I --no-stdin --lines --files -j --jobs -o --output --resume --ordered --full --max-errors --shard --summary --base-url --api-key-file --profile --ca-file --connect-timeout --timeout --max-time --retries --retry-unsafe --errors -q --quiet -v --verbose --dry-run --curl -h --help' ;;
-  conversation) choices='--json -q --quiet --errors -h --help' ;;
+  ask) choices='-i --instructions -c --conversation --lock-wait -p --project -f --file --file-id -I --no-stdin -o --output --meta --log --label --base-url --api-key-file --profile --ca-file --connect-timeout --timeout --max-time --retries --retry-unsafe --errors -q --quiet -v --verbose --dry-run --curl --json --extract --partial -h --help' ;;
+  stream) choices='-i --instructions -c --conversation --lock-wait -p --project -f --file --file-id -I --no-stdin -o --output --meta --log --label --base-url --api-key-file --profile --ca-file --connect-timeout --timeout --max-time --retries --retry-unsafe --errors -q --quiet -v --verbose --dry-run --curl -h --help' ;;
+  chat) choices='-i --instructions -c --conversation --lock-wait -p --project -f --file --file-id -I --no-stdin -o --output --meta --log --label --base-url --api-key-file --profile --ca-file --connect-timeout --timeout --max-time --retries --retry-unsafe --errors -q --quiet -v --verbose --dry-run --curl --each-line --plain --no-history -h --help' ;;
+  raw-events) choices='-i --instructions -c --conversation --lock-wait -p --project -f --file --file-id -I --no-stdin -o --output --meta --log --label --base-url --api-key-file --profile --ca-file --connect-timeout --timeout --max-time --retries --retry-unsafe --errors -q --quiet -v --verbose --dry-run --curl --sse --type --trailer -h --help' ;;
+  batch) choices='-i --instructions -c --conversation --lock-wait -p --project -f --file --file-id -I --no-stdin --lines --files -j --jobs -o --output --resume --ordered --full --prune --max-errors --max-items --max-tokens --shard --summary --base-url --api-key-file --profile --ca-file --connect-timeout --timeout --max-time --retries --retry-unsafe --errors -q --quiet -v --verbose --dry-run --curl -h --help' ;;
+  conversation) choices='--base-url --profile --json -q --quiet --errors -h --help' ;;
   serve) choices='--port --host --default-stream --key --keys --state --project --web --file --daily-tokens --monthly-tokens --scenario --record --upstream --replay -v --verbose --errors -h --help' ;;
   config) choices='--profile --json --path --errors -h --help' ;;
   doctor) choices='--base-url --api-key-file --profile --ca-file --connect-timeout --timeout --json --errors -h --help' ;;

@@ -15,6 +15,7 @@ from eugpt_cli import __version__
 from eugpt_cli.errors import ConfigError, EugptError, Internal, OutOfTime, Stopped, UsageError
 from eugpt_cli.settings.catalogue import COMMANDS, Argument, Command
 from eugpt_cli.settings.options import Option
+from eugpt_cli.system.alarm import LAST_WORDS_SECONDS
 from eugpt_cli.system.console import Console
 from eugpt_cli.text.redaction import redact
 
@@ -44,6 +45,10 @@ def main(argv: Sequence[str]) -> NoReturn:
         with console.signals():
             code = _worded(argv, console)
     except Stopped as stopped:
+        if stopped.fault:
+            console.limit(LAST_WORDS_SECONDS)
+            console.begin_line()
+            _fail(stopped.fault, argv, console)
         console.die(stopped.signum)
     except OutOfTime as late:  # nobody takes the error line
         code = late.exit.number
@@ -195,7 +200,7 @@ def _call(command: Command, console: Console, /, **params: Any) -> int:
     console.quiet = bool(values.get("quiet"))
     console.errors = values.get("errors")
     console.limit(values.get("max_time"))
-    return int(module.run(resolving.Options(values, profile), console))
+    return int(module.run(resolving.Options(values, profile, command.name), console))
 
 
 def _usage(error: typer.TyperException) -> UsageError:

@@ -19,7 +19,8 @@ EugptError
 │   ├── Failed         80
 │   ├── Incomplete     81
 │   └── Rejected       82
-└── Partial            90   some items of a batch
+├── Partial            90   some items of a batch
+└── Budget             91   a batch at its caller's own limit
 
 Stopped             128+n   a signal; not an Exception, so that nothing on the way swallows it
 """
@@ -65,6 +66,7 @@ class ExitCode(Enum):
     INCOMPLETE = (81, "incomplete", "response.incomplete, or a response whose status is incomplete", "look")
     REJECTED = (82, "rejected", "the answer failed the caller's own check (--extract found nothing)", "look")
     PARTIAL = (90, "partial", "batch: some items failed", "--resume")
+    BUDGET = (91, "budget", "batch: stopped at the caller's own limit (--max-items, --max-tokens)", "--resume")
     SIGHUP = (129, "sighup", "ended by SIGHUP", "")
     SIGINT = (130, "sigint", "ended by SIGINT (Ctrl-C)", "")
     SIGPIPE = (141, "sigpipe", "ended by SIGPIPE: the reader closed the pipe", "")
@@ -246,9 +248,24 @@ class Partial(EugptError):
     kind = ExitCode.PARTIAL
 
 
+class Budget(EugptError):
+    """A batch has reached the limit that its caller set, and items are left."""
+
+    kind = ExitCode.BUDGET
+
+
 class Stopped(BaseException):
-    """A signal ends the run; the process dies by that signal once it has cleaned up."""
+    """A signal ends the run; the process dies by that signal once it has cleaned up.
+
+    `fault` is what to print before, where the turn that it interrupted may have been stored.
+    """
 
     def __init__(self, signum: int) -> None:
         super().__init__(signum)
         self.signum = signum
+        self.fault: EugptError | None = None
+
+
+def exit_of(signum: int) -> ExitCode:
+    """The exit code of a process that this signal has ended."""
+    return next(code for code in ExitCode if code.number == 128 + signum)

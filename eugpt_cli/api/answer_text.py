@@ -1,34 +1,208 @@
-"""Which text an answer has."""
+"""Which text an answer has: the contract's rules for parts and their witnesses, as one object.
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+A stream says its text several times: in deltas, at the end of a part, at the end of an item, at the end of all. What it
+says later completes what it said before, and may not contradict it.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, ClassVar
 
 from eugpt_cli.api.delta_runs import DeltaRun
-from eugpt_cli.api.events import DONE, Event, list_of
+from eugpt_cli.api.events import DELTA, Event
+from eugpt_cli.api.parts import DELTAS, ITEM, PART, TEXT, Key, Part, Parts, indexes
+from eugpt_cli.api.response_text import ResponseText, refusal_of, texts_of
+from eugpt_cli.api.sequence import SequenceNumbers
+from eugpt_cli.api.text_digest import TextDigest
+from eugpt_cli.errors import Failed, NotTheApi, Truncated
 
 
 class AnswerText:
-    """The text of a stream: of its deltas or, where none comes, of the events that finalise its parts."""
+    """The text of one answer. Feed it events with `of`, or a document; then ask for its end.
 
-    def __init__(self) -> None:
-        self._deltas = False
+    To print text as it comes, print what `of` yields and then `rest`. To print all or nothing, make it with `keep` and
+    print `whole`; `so_far` is what came of a text that is not whole, or that was rejected.
+    """
+
+    def __init__(self, *, keep: bool) -> None:
+        self._keep = keep
+        self._parts = Parts(keep=keep)
+        self._numbers = SequenceNumbers()
+        self._printed = TextDigest()
+        self._furthest: Key = (-1, -1)  # part of which something was printed
+        self._in_order = True
+        self._refusal = ""
+        self._document: Mapping[str, Any] | None = None
+
+    def document(self, document: Mapping[str, Any]) -> None:
+        """The answer is a document."""
+        self._document = document
 
     def of(self, events: Iterable[Event | DeltaRun]) -> Iterator[str]:
-        """What the next events add to it. Raises NotTheApi at a delta that is not JSON, after those before it."""
+        """The text that each event brings, in the order of arrival.
+
+        Raises Truncated for text that contradicts what was said before, NotTheApi for a text that is no string.
+        """
         for event in events:
-            for text in event.texts():
-                self._deltas = self._deltas or text != ""
-                yield text
-            if event.type == DONE and not self._deltas and isinstance(whole := event.fields.get("text"), str):
-                yield whole
+            if isinstance(event, Event):
+                yield self._of_event(event)
+            elif _is_one_part(event) and self._numbers.follows(event):
+                yield self._take(Event(DELTA, event.deltas[0], b""), DELTAS, event.text)
+            else:
+                for delta, raw in zip(event.deltas, event.raw.split(b"\n"), strict=True):
+                    yield self._of_event(Event(DELTA, delta, raw))
+
+    def rest(self, response: Mapping[str, Any]) -> str:
+        """What is left to print of an answer that is complete.
+
+        `response` is the one in `response.completed`, or the document. Raises Truncated for damaged text, NotTheApi
+        where no text can be found, and Failed for a refusal.
+        """
+        if self._document is not None:
+            return document_text(self._document)
+        output = ResponseText(response)
+        if not output.text:
+            self._check_parts(output)
+            if not self._in_order:
+                raise Truncated("the text is damaged: its parts came out of order")
+            return ""
+        return _beyond(self._printed, output.text)
+
+    def whole(self, response: Mapping[str, Any]) -> str:
+        """The text of an answer that is complete. Takes and raises the same as `rest`."""
+        if self._document is not None:
+            return document_text(self._document)
+        output = ResponseText(response)
+        told = self._told()
+        if not output.text:
+            self._check_parts(output)
+            return told
+        digest = TextDigest()
+        digest.add(told)
+        _beyond(digest, output.text)
+        return output.text
+
+    def so_far(self) -> str:
+        """What came of a text that was kept."""
+        return self._told() if self._document is None else ResponseText(self._document).text or ""
+
+    def _told(self) -> str:
+        return "".join(text for part in self._parts.in_order() for text in part.kept or ())
+
+    def _check_parts(self, output: ResponseText) -> None:
+        """What matters only where the response at the end does not have the text."""
+        if missing := self._numbers.missing:
+            raise Truncated(f"the text is damaged: {missing}")
+        parts = list(self._parts.in_order())
+        refusal = output.refusal or self._refusal
+        if refusal and not any(part.has_text for part in parts):
+            raise _refused(refusal)
+        if not all(part.is_told for part in parts) or not (parts or output.is_told):
+            raise _no_text()
+
+    def _of_event(self, event: Event) -> str:
+        reader = self._readers.get(event.type)
+        return reader(self, event) if self._numbers.is_new(event) and reader else ""
+
+    def _take(self, event: Event, witness: int, text: Any) -> str:
+        return self._print(*self._parts.of_event(event, witness, text), witness, text)
+
+    def _print(self, key: Key, part: Part, witness: int, text: Any) -> str:
+        """What a witness of a part brings. One that is absent says nothing."""
+        part.last = max(part.last, witness)
+        if text is None:
+            return ""
+        if not isinstance(text, str):
+            raise NotTheApi("the service sent a text that is not a string")
+        new = part.add(text) if witness == DELTAS else part.agree(text)
+        if new:
+            self._in_order = self._in_order and key >= self._furthest
+            self._furthest = max(self._furthest, key)
+            if not self._keep:
+                self._printed.add(new)
+        return new
+
+    def _delta(self, event: Event) -> str:
+        text = event.fields.get("delta")
+        if not isinstance(text, str):
+            raise NotTheApi("the service sent a delta that is not a string")
+        return self._take(event, DELTAS, text)
+
+    def _text_done(self, event: Event) -> str:
+        return self._take(event, TEXT, event.fields.get("text"))
+
+    def _part_done(self, event: Event) -> str:
+        contents = [event.fields.get("part")]
+        self._refusal = refusal_of(contents) or self._refusal
+        return "".join([self._take(event, PART, text) for text in texts_of(contents).values()])
+
+    def _item_done(self, event: Event) -> str:
+        item = event.fields.get("item")
+        contents = item.get("content") if isinstance(item, dict) else None
+        self._refusal = refusal_of(contents) or self._refusal
+        texts = texts_of(contents)
+        index = self._parts.item_of(event, texts)
+        guessed = indexes(event.fields)[0] is None
+        keys = {(index, content): text for content, text in texts.items()}
+        return "".join([self._print(key, self._parts.at(key, guessed=guessed), ITEM, keys[key]) for key in keys])
+
+    def _refusal_delta(self, event: Event) -> str:
+        delta = event.fields.get("delta")
+        self._refusal += delta if isinstance(delta, str) else ""
+        return ""
+
+    def _refusal_done(self, event: Event) -> str:
+        words = event.fields.get("refusal")
+        self._refusal = words if isinstance(words, str) and words else self._refusal
+        return ""
+
+    def _item_added(self, event: Event) -> str:
+        self._parts.begin_item(event)
+        return ""
+
+    def _part_added(self, event: Event) -> str:
+        self._parts.begin_part(event)
+        return ""
+
+    _readers: ClassVar[Mapping[str, Callable[["AnswerText", Event], str]]] = {
+        DELTA: _delta,
+        "response.output_text.done": _text_done,
+        "response.content_part.done": _part_done,
+        "response.output_item.done": _item_done,
+        "response.output_item.added": _item_added,
+        "response.content_part.added": _part_added,
+        "response.refusal.delta": _refusal_delta,
+        "response.refusal.done": _refusal_done,
+    }
 
 
 def document_text(document: Mapping[str, Any]) -> str:
-    """`output_text`, or the `output_text` parts of `output[].content[]` where a server leaves it out."""
-    text = document.get("output_text")
-    if text and isinstance(text, str):
-        return text
-    items = [item for item in list_of(document.get("output")) if isinstance(item, dict)]
-    parts = [part for item in items for part in list_of(item.get("content")) if isinstance(part, dict)]
-    texts = [part.get("text") for part in parts if part.get("type") == "output_text"]
-    return "".join(text for text in texts if isinstance(text, str))
+    """Raises NotTheApi where no text can be found, Failed for a refusal."""
+    output = ResponseText(document)
+    if output.refusal and not output.text:
+        raise _refused(output.refusal)
+    if output.text is None:
+        raise _no_text()
+    return output.text
+
+
+def _is_one_part(run: DeltaRun) -> bool:
+    """Whether all deltas tell the same indexes."""
+    try:
+        return len({(delta.get("output_index"), delta.get("content_index")) for delta in run.deltas}) == 1
+    except TypeError:  # an index that is an object
+        return False
+
+
+def _beyond(known: TextDigest, whole: str) -> str:
+    rest = known.rest(whole)
+    if rest is None:
+        raise Truncated("the text is damaged: what came before is not how the service's final text begins")
+    return rest
+
+
+def _refused(words: str) -> Failed:
+    return Failed(f"the model refuses: {words}")
+
+
+def _no_text() -> NotTheApi:
+    return NotTheApi("the answer's text cannot be found", hint="eugpt raw-events shows what the service sent")

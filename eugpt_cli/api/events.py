@@ -1,6 +1,8 @@
 """What the API says: events and documents as frozen records, and what their endings mean."""
 
-from collections.abc import Iterable, Mapping
+import re
+from codecs import BOM_UTF8
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import orjson
@@ -49,6 +51,9 @@ NAMED_STATUS = {
     "server_overloaded": 503,
     "gateway_timeout": 504,
 }
+FAILED: Mapping[str | int, str] = {"failed": "has failed", "cancelled": "was cancelled"}
+# Codes that are a status with a word before it: "HTTP_429", "status 503", "503"
+STATUS_CODE = re.compile(r"(?:(?:http|status|error|code)[ _-]?)*([45][0-9]{2})", re.IGNORECASE)
 
 
 class Event(NamedTuple):
@@ -62,21 +67,22 @@ class Event(NamedTuple):
     def length(self) -> int:
         return 1
 
-    def texts(self) -> Iterable[str]:
-        """The text that a delta carries, nothing for every other event."""
-        return delta_texts([self.fields]) if self.type == DELTA else ()
-
     def lines(self) -> bytes:
         return one_line(self.raw)
 
 
 def one_line(raw: bytes) -> bytes:
-    """The bytes and a newline; line ends inside are dropped, which JSON allows: they never stand in a string."""
+    """The bytes of a JSON value and a newline. Raises NotTheApi if they are not UTF-8, or begin with a BOM.
+
+    Line ends inside are dropped, which JSON allows: they never stand in a string.
+    """
+    try:
+        is_sound = not raw.startswith(BOM_UTF8) and raw.decode() is not None
+    except UnicodeDecodeError:
+        is_sound = False
+    if not is_sound:
+        raise NotTheApi("the service sent JSON that is not UTF-8")
     return raw.replace(b"\r", b"").replace(b"\n", b"") + b"\n"
-
-
-def delta_texts(deltas: Iterable[Mapping[str, Any]]) -> list[str]:
-    return [text for delta in deltas if isinstance(text := delta.get("delta"), str)]
 
 
 class Envelope(NamedTuple):
@@ -114,13 +120,23 @@ def _no_constant(name: str) -> Any:
     raise ValueError(name)
 
 
-def decode(raw: bytes) -> Event:
-    """One event's data. Raises NotTheApi if it is not a JSON object."""
+def decode(raw: bytes, name: str = "") -> Event:
+    """One event's data, which came under an SSE name. Raises NotTheApi if it is not a JSON object with a sound `type`.
+
+    What has no `type` and says that something is wrong is taken for an `error`.
+    """
     fields = parse(raw)
     if not isinstance(fields, dict):
-        raise NotTheApi("the service sent an event that is not a JSON object")
+        if name != "error":
+            raise NotTheApi("the service sent an event that is not a JSON object")
+        fields = {"detail": fields}
     kind = fields.get("type")
-    return Event(kind if isinstance(kind, str) else "", fields, raw)
+    if kind is None:
+        is_error = name == "error" or any(fields.get(member) is not None for member in ("error", "detail"))
+        return Event("error" if is_error else "", fields, raw)
+    if not isinstance(kind, str):
+        raise NotTheApi("the service sent an event whose type is not a string")
+    return Event(kind, fields, raw)
 
 
 def tool_of(item: Any) -> str | None:
@@ -185,7 +201,8 @@ def _located(item: Any) -> str | None:
 
 def _status(name: str | int | None) -> int | None:
     if isinstance(name, str):
-        name = int(name) if name.isascii() and name.isdigit() and len(name) == 3 else NAMED_STATUS.get(name.lower())
+        code = STATUS_CODE.fullmatch(name)
+        name = int(code[1]) if code else NAMED_STATUS.get(name.lower())
     return name if name is not None and 400 <= name <= 599 else None
 
 
@@ -204,31 +221,37 @@ def fault_of_event(event: Event) -> EugptError | None:
     if event.type == "error":
         return _failure(envelope(event.fields), "the service ended the stream with an error")
     response = response_of(event)
-    status = event.type.rpartition(".")[2] if event.type != "response.completed" else response.get("status")
-    return fault_of_status(status, {**response, "error": response.get("error") or event.fields.get("error")})
+    response = {**response, "error": response.get("error") or event.fields.get("error")}
+    if event.type != "response.completed":
+        return fault_of_status(event.type.rpartition(".")[2], response)
+    status = response.get("status")
+    return fault_of_status("completed" if status is None else status, response)
 
 
 def fault_of_document(document: Mapping[str, Any]) -> EugptError | None:
     """What a document's `status` means: None for a complete answer."""
-    status = document.get("status")
-    if status is None:
-        told = envelope(document)
-        if told.message or told.code:
-            return _failure(told, "the service answered with an error")
-        return NotTheApi("the response has no status")
-    if status in ("completed", "failed", "cancelled"):
-        return fault_of_status(status, document)
-    return Incomplete(f"the response is not complete: its status is {status}")
+    if document.get("status") is not None:
+        return fault_of_status(document["status"], document)
+    told = envelope(document)
+    if told.message or told.code:
+        return _failure(told, "the service answered with an error")
+    return NotTheApi("the response has no status")
 
 
 def fault_of_status(status: Any, response: Mapping[str, Any]) -> EugptError | None:
-    if status == "incomplete":
-        details = response.get("incomplete_details")
-        reason = details.get("reason") if isinstance(details, dict) else None
-        return Incomplete(f"the answer is incomplete: {reason}" if reason else "the answer is incomplete")
-    if status in ("failed", "cancelled"):
-        return _failure(envelope(response), f"the response {'has failed' if status == 'failed' else 'was cancelled'}")
-    return None
+    """What the `status` of a response means, and what it says beside that."""
+    status = status if isinstance(status, str | int) else "of no known form"
+    if status in FAILED or (status == "completed" and response.get("error") is not None):
+        return _failure(envelope(response), f"the response {FAILED.get(status, 'is completed and has an error')}")
+    details = response.get("incomplete_details")
+    if status == "completed" and details is None:
+        return None
+    reason = details.get("reason") if isinstance(details, dict) else details
+    if isinstance(reason, str) and reason:
+        return Incomplete(f"the answer is incomplete: {reason}")
+    if status in ("completed", "incomplete"):
+        return Incomplete("the answer is incomplete")
+    return Incomplete(f"the response is not complete: its status is {status}")
 
 
 def _failure(told: Envelope, otherwise: str) -> EugptError:

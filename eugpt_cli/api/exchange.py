@@ -3,7 +3,9 @@
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from itertools import chain
+from signal import SIGPIPE
 from typing import Any, NamedTuple
 
 from eugpt_cli.api.delta_runs import DeltaRun, delta_run
@@ -25,7 +27,7 @@ from eugpt_cli.api.request import Request
 from eugpt_cli.api.retry import RetryPolicy, may_be_stored, retry_delay, status_fault
 from eugpt_cli.api.sse import Decoder, FrameRun, TooLong
 from eugpt_cli.api.writer import Writer
-from eugpt_cli.errors import EugptError, LocalError, LostError, NotTheApi, Truncated
+from eugpt_cli.errors import EugptError, LocalError, LostError, NotTheApi, Stopped, Truncated, exit_of
 from eugpt_cli.http.connection import SilenceTimer
 from eugpt_cli.http.transport import Client, Response
 
@@ -61,11 +63,21 @@ def deliver(
     Each attempt has a writer of its own. `stored`: the turn is kept in a conversation. `shown` tells whether
     something of the answer is out, so that there can be no other attempt. Raises the last fault.
     """
+    writer = make_writer()
     try:
-        while (wait := _attempt(request, policy, make_writer(), outcome, stored, shown)) is not None:
+        while (wait := _attempt(request, policy, writer, outcome, stored, shown)) is not None:
             policy.sleep(wait)
+            writer = make_writer()
     except EugptError as fault:
+        if not isinstance(fault, LocalError):
+            writer.fail()
         annotate(fault, outcome)
+        raise
+    except Stopped as stop:
+        if outcome.stored and stop.signum != SIGPIPE:
+            stop.fault = EugptError("stopped")
+            stop.fault.exit = exit_of(stop.signum)
+            annotate(stop.fault, outcome)
         raise
 
 
@@ -75,8 +87,9 @@ def _attempt(
     """None for a complete answer, seconds to the next attempt after a fault that allows one."""
     outcome.again()
     outcome.conversation_id = request.conversation_id
-    policy.observer.sending(request)
+    outcome.body = request.body
     silence = SilenceTimer(policy.silence)
+    policy.observer.sending(request, lambda: silence.sent)
     try:
         with policy.client.send(
             request.target, request.fields, request.body, silence, fresh=stored or outcome.attempts > 1
@@ -94,11 +107,12 @@ def _attempt(
             policy.retry, fault, attempts=outcome.attempts, stored=stored, shown=shown(), jitter=random.random()
         )
         if wait is None:
-            if not isinstance(fault, LocalError):
-                writer.fail()
             raise
         policy.observer.again(fault, wait)
         return wait
+    except Stopped:
+        outcome.stored = outcome.stored or (stored and silence.sent)
+        raise
 
 
 def annotate(fault: EugptError, outcome: Outcome) -> None:
@@ -141,48 +155,55 @@ def _sniffed(response: Response) -> tuple[str, Response]:
 def _stream(response: Response, silence: SilenceTimer, writer: Writer, outcome: Outcome, observer: Observer) -> None:
     decoder = Decoder()
     for chunk in response.chunks:
-        events, end, fault = _events(decoder, chunk)
-        for event in events:
-            _learn(outcome, event, observer)
-        writer.write_events(chunk, events)
+        events: list[Event | DeltaRun] = []
+        try:
+            end = _collect(events, decoder, chunk)
+        finally:  # what is wrong does not hide what was good before it
+            for event in events:
+                _learn(outcome, event, observer)
+            writer.write_events(chunk, events)
         if events:
             silence.beat()  # after they are written: a slow reader is not the service's silence
-        if fault:
-            raise fault
         if end:
-            fault = fault_of_event(end)
-            if fault:
-                raise fault
-            writer.finish(response_of(end))
+            _end_stream(end, response, writer)
             return
     raise Truncated(
         "the stream ended without a terminal event" if outcome.events else "the answer is empty or holds no event"
     )
 
 
-def _events(decoder: Decoder, chunk: bytes) -> tuple[list[Event | DeltaRun], Event | None, EugptError | None]:
-    """The events of one read up to the terminal one, that one, and what is wrong after the good ones."""
-    events: list[Event | DeltaRun] = []
+def _end_stream(end: Event, response: Response, writer: Writer) -> None:
+    """Raises what the terminal event means; what follows it in the body is the writer's either way."""
+    fault = fault_of_event(end)
+    if not fault:
+        writer.finish(response_of(end))
+    with suppress(LostError, NotTheApi):  # the answer has ended before
+        writer.write_tail(response.chunks)
+    if fault:
+        raise fault
+
+
+def _collect(events: list[Event | DeltaRun], decoder: Decoder, chunk: bytes) -> Event | None:
+    """Adds the events of one read, up to the terminal one, which it returns. Raises NotTheApi after the good ones."""
     try:
-        for event in _decoded(decoder.runs(chunk)):
-            events.append(event)
-            if isinstance(event, Event) and event.type in TERMINAL:
-                return events, event, None
+        runs = decoder.runs(chunk)
     except TooLong:
-        return events, None, NotTheApi("the service sent an event over the size limit")
-    except NotTheApi as error:
-        return events, None, error
-    return events, None, None
+        raise NotTheApi("the service sent an event over the size limit") from None
+    for event in _decoded(runs):
+        events.append(event)
+        if isinstance(event, Event) and event.type in TERMINAL:
+            return event
+    return None
 
 
 def _decoded(runs: list[FrameRun]) -> Iterator[Event | DeltaRun]:
     for run in runs:
-        if many := delta_run(run.data, run.length):
+        if run.length > 1 and (many := delta_run(run.data, run.length)):
             yield many
             continue
         for data in run.each():
             if data.strip() not in (b"", b"[DONE]"):
-                yield delta_run(data, 1) or decode(data)
+                yield decode(data, run.event)
 
 
 def _document(response: Response, writer: Writer, outcome: Outcome) -> None:
@@ -241,14 +262,14 @@ def _learn(outcome: Outcome, event: Event | DeltaRun, observer: Observer) -> Non
     if isinstance(response, dict):
         _learn_response(outcome, response)
     if event.type in NAMES_CONVERSATION:
-        outcome.conversation_id = outcome.conversation_id or _conversation(event.fields)
+        outcome.learn_conversation(_conversation(event.fields))
 
 
 def _learn_response(outcome: Outcome, response: Mapping[str, Any]) -> None:
     outcome.response_id = _name(response.get("id")) or outcome.response_id
     outcome.model = _name(response.get("model")) or outcome.model
     outcome.status = _name(response.get("status")) or outcome.status
-    outcome.conversation_id = outcome.conversation_id or _conversation(response)
+    outcome.learn_conversation(_conversation(response))
     usage = response.get("usage")
     outcome.usage = usage if usage and shallow(usage) else outcome.usage
 

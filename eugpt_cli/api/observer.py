@@ -1,5 +1,6 @@
 """Who is told what happens on the way of a request: an observer, which by default does nothing."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from eugpt_cli.api.request import Request
@@ -12,8 +13,8 @@ if TYPE_CHECKING:
 class Observer:
     """Told, and does not care."""
 
-    def sending(self, request: Request) -> None:
-        """An attempt begins."""
+    def sending(self, request: Request, is_sent: Callable[[], bool]) -> None:
+        """An attempt begins; `is_sent` says whether it is connected and has begun to send."""
 
     def answered(self, response: "Response") -> None:
         """Status and headers are there."""

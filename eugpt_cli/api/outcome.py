@@ -1,8 +1,12 @@
 """The facts of one run, as they become known."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from eugpt_cli.text.digest import ByteDigest
 
 
 @dataclass
@@ -23,13 +27,16 @@ class Outcome:
     started: float = field(default_factory=time.monotonic)
     answered_at: float | None = None
     first_at: float | None = None
+    at: float = field(default_factory=time.time)  # when it started, in seconds since 1970
+    body: bytes | None = None  # of the request, as the last attempt sent it
+    answer: "ByteDigest | None" = None  # what was written of the answer, where somebody wants to know
+    conversation_told: Callable[[], None] = lambda: None  # called once the service has named the conversation
 
-    def next_turn(self) -> None:
-        """Another request begins; `started` stays the start of the run."""
-        self.again()
-        self.attempts = 0
-        self.stored = False
-        self.usage = self.conversation_id = None
+    def learn_conversation(self, told: str | None) -> None:
+        """The service has named the conversation, or has not; the first name counts."""
+        if told and not self.conversation_id:
+            self.conversation_id = told
+            self.conversation_told()
 
     def again(self) -> None:
         """Forgets what a failed attempt told, but for what the next one does not change."""

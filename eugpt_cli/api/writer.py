@@ -1,6 +1,6 @@
 """What the pull loop asks of whoever writes an answer."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from eugpt_cli.api.delta_runs import DeltaRun
@@ -14,7 +14,13 @@ class Writer(Protocol):
     def document(self, document: Mapping[str, Any], raw: bytes) -> None: ...
 
     def finish(self, response: Mapping[str, Any]) -> None:
-        """The answer is complete; `response` is the whole one, where the server sent it."""
+        """The answer is complete; `response` is the whole one, where the service sent it.
+
+        Raises Truncated, NotTheApi or Failed where the text says otherwise.
+        """
+
+    def write_tail(self, chunks: Iterator[bytes]) -> None:
+        """What follows the terminal event in the same body, for whoever wants it: reading it may take its time."""
 
     def fail(self) -> None:
         """The answer is not complete, and there is no other attempt."""

@@ -4,24 +4,28 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 
+from eugpt_cli.api.outcome import Outcome
 from eugpt_cli.api.retry import RetryPolicy
 from eugpt_cli.batch.item_queue import ItemQueue
 from eugpt_cli.batch.items import Item
 from eugpt_cli.batch.limiter import Limiter
-from eugpt_cli.batch.progress import Progress, State, progress
+from eugpt_cli.batch.progress import Bar, Lines, Progress, Silent, State
 from eugpt_cli.batch.rows import Rows, maker
 from eugpt_cli.batch.statistics import Statistics
-from eugpt_cli.batch.worker import Worker, WorkerContext, is_quota
+from eugpt_cli.batch.stopping import RESUME, StopRules
+from eugpt_cli.batch.worker import Worker, WorkerContext, unfinished
 from eugpt_cli.batch.workers import Workers
 from eugpt_cli.errors import EugptError, Partial, Stopped
 from eugpt_cli.http.transport import Client
 from eugpt_cli.settings.records import BatchOptions
 from eugpt_cli.system.console import Console
 
-HINTS = {  # where all that has failed has failed by it
-    "unauthorized": "check the key in EUGPT_API_KEY; then --resume runs what has failed",
-    "input": "each line is a JSON object; --lines takes a prompt a line, --files the name of a file",
-}
+INPUT_HINTS = (  # where no item that failed could be read
+    ("lines", "each line is a prompt in UTF-8"),
+    ("files", "each FILE, or line of standard input, is the path of a text file"),
+    (None, "each line is a JSON object with `input`; --lines takes a prompt a line, --files the path of a file"),
+)
+HELD = "the turn may have been posted by an earlier run"
 SYNC_SECONDS = 0.7  # counted in beats, so that it is never more than one
 LAST_WRITE_SECONDS = 2.0  # that a run which ends at once waits for a row that is being written
 
@@ -44,10 +48,13 @@ class BatchRun:
         self._rows = rows
         self._tell = console.error if options.verbose else None
         self._limiter = Limiter(options.jobs, self._tell_pace)
+        self._make_row = maker(options.full, str(console.secret), usage=options.max_tokens is not None)
         self._queue = ItemQueue(self._wanted(items))
         self._workers = Workers(self._queue, self._limiter, beat=self._beat, stopping=rows.release)
         self._synced = time.monotonic()
+        self._complete = False  # all of the input has been read
         self.statistics = Statistics()
+        self._rules = StopRules(options, self.statistics, console.left)
         self._progress = self._make_progress(State(self.statistics, lambda: self._limiter.limit, share))
 
     def run(self, silence: float, lock: Callable[[str], AbstractContextManager[None]]) -> EugptError | Stopped | None:
@@ -62,7 +69,7 @@ class BatchRun:
                     raise
                 end = stop
                 self._drain()
-            self._rows.settle()
+            self._rows.settle(complete=self._complete)
         except (EugptError, Stopped) as fault:
             self._rows.seal(LAST_WRITE_SECONDS)
             return fault
@@ -84,9 +91,10 @@ class BatchRun:
             limiter=self._limiter,
             stopped=self._workers.stopped,
             rows=self._rows,
-            make_row=maker(options.full, str(self._console.secret)),
+            make_row=self._make_row,
             statistics=self.statistics,
             lock=lock,
+            admit=self._admit,
             ended=self._ended,
             tell=self._tell,
         )
@@ -95,16 +103,32 @@ class BatchRun:
         for item in mine:
             if self._rows.is_done(item):
                 self.statistics.skipped += 1
-            elif self._rows.may_be_stored(item) and not self._options.retry_unsafe:
+                self._rows.keep(item)
+            elif self._rows.is_held(item) and not self._options.retry_unsafe:
                 self.statistics.held_back += 1
+                self._hold(item)
             else:
                 self._rows.expect(item)
                 yield item
+        self._complete = True
 
-    def _ended(self, fault: EugptError | None) -> None:
+    def _hold(self, item: Item) -> None:
+        """Its row is for today's request, whichever was there."""
+        if self._rows.says_so(item):
+            self._rows.keep(item)
+        else:
+            self._rows.write(item, unfinished(self._make_row, item, Outcome(), HELD))
+
+    def _admit(self) -> bool:
+        reason = self._rules.before()
+        if reason:
+            self._workers.stop(reason)
+        return reason is None
+
+    def _ended(self, fault: EugptError | None, outcome: Outcome) -> None:
         """An item has ended; some ends are the end of all."""
-        if fault and is_quota(fault, self._console.left()):
-            self._workers.stop(fault)
+        if reason := self._rules.after(fault, outcome):
+            self._workers.stop(reason)
         elif fault and self._options.max_errors is not None and self.statistics.failed >= self._options.max_errors:
             self._workers.stop()
 
@@ -112,8 +136,10 @@ class BatchRun:
         self._workers.stop()
         with self._console.signals():
             if left := self._queue.running:
+                self._progress.close()
+                requests = "1 request" if left == 1 else f"{left} requests"
                 self._console.note(
-                    f"eugpt: batch: stopping; {left} under way are waited for; the signal again ends it at once"
+                    f"eugpt: batch: stopping: waiting for {requests} in flight; Ctrl-C again to quit now"
                 )
             self._workers.wait()
 
@@ -128,12 +154,15 @@ class BatchRun:
         if statistics.held_back:
             turns = "1 turn" if statistics.held_back == 1 else f"{statistics.held_back} turns"
             what.append(f"{turns} of an earlier run may have been stored, and left alone")
-        hint = "the same command with -o FILE --resume runs only what has not succeeded"
+        return Partial("; ".join(what), hint=self._hint())
+
+    def _hint(self) -> str:
+        statistics = self.statistics
         if statistics.failed == statistics.unsure:
-            hint = "look into the conversations; --retry-unsafe sends such turns again"
-        elif len(statistics.kinds) == 1:
-            hint = HINTS.get(next(iter(statistics.kinds)), hint)
-        return Partial("; ".join(what), hint=hint)
+            return "look into the conversations; --retry-unsafe sends such turns again"
+        if statistics.kinds.keys() <= {"input", "usage"}:
+            return next(words for option, words in INPUT_HINTS if option is None or getattr(self._options, option))
+        return RESUME
 
     def _beat(self) -> None:
         self._progress.beat()
@@ -149,5 +178,8 @@ class BatchRun:
     def _make_progress(self, state: State) -> Progress:
         console = self._console
         own_line = console.is_terminal(2) and not (self._options.output is None and console.is_terminal(1))
-        drawn = own_line and not console.quiet and not self._tell and console.environ.get("TERM") != "dumb"
-        return progress(state, draw=console.draw if drawn else None, tell=self._tell)
+        if self._tell:
+            return Lines(state, self._tell)
+        if own_line and not console.quiet and console.environ.get("TERM") != "dumb":
+            return Bar(state, console.draw, lambda: console.size(2)[0])
+        return Silent()

@@ -3,33 +3,52 @@
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
 
 import orjson
 
 from eugpt_cli.api.request import Request, build, compose
+from eugpt_cli.batch.item_names import item_members
 from eugpt_cli.errors import ConfigError, EugptError, InputError, UsageError
 from eugpt_cli.http.route import Target
 from eugpt_cli.system import files
 
 BOM = b"\xef\xbb\xbf"
 OWN = ("instructions", "conversation_id", "project_id")
-NAMES = ("custom_id", "input", *OWN)
-ALIKE = 0.8  # from there on a name is taken for another one mistyped; one of somebody's own is left alone
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Item:
-    """One line of the input, or one file: a request, or the fault that makes it none."""
+    """One line of the input, or one file: a request, or the fault that makes it none.
+
+    `name` stands for the item in the input, `earlier` has the turns that its rows say were posted before: both are
+    filled in when it has come.
+    """
 
     line: int
     custom_id: str | int | None
     request: Request | None
     fault: EugptError | None
-    key: bytes  # what --shard goes by: the id, or the bytes where there is none
+    content: int  # eight bytes that stand for the line's bytes
     digest: str  # of the request, so that an edited prompt is another one
+    name: int = 0
+    earlier: Sequence[str] = ()
+
+    @property
+    def share(self) -> int:
+        """What --shard goes by: the id, or the bytes where there is none."""
+        return self.content if self.custom_id is None else eight_bytes(str(self.custom_id).encode())
+
+    @property
+    def is_turn(self) -> bool:
+        """Whether it is stored in a conversation."""
+        return self.request is not None and self.request.conversation_id is not None
+
+    @property
+    def short_digest(self) -> str:
+        """Eight bytes of the digest, which is as much as memory keeps of a row."""
+        return self.digest[:16]
 
 
 @dataclass(frozen=True)
@@ -76,8 +95,7 @@ def from_json(lines: Iterable[bytes], defaults: Defaults) -> Iterator[Item]:
         try:
             fields = _object(raw)
             custom_id = _id(fields.get("custom_id"))
-            _check_names(fields)
-            request = defaults.request(fields)
+            request = defaults.request(item_members(fields))
         except (UsageError, InputError, ConfigError) as error:
             fault = _at(error, number)
         yield _item(number, custom_id, request, fault, raw)
@@ -102,15 +120,19 @@ def from_files(lines: Iterable[bytes], defaults: Defaults) -> Iterator[Item]:
             request = defaults.request({"input": files.read_text(os.fsdecode(raw))})
         except (UsageError, InputError) as error:
             fault = error
-        yield _item(number, raw.decode("utf-8", "replace"), request, fault, b"")
+        yield _item(number, raw.decode("utf-8", "backslashreplace"), request, fault, raw)
 
 
 def _item(
     number: int, custom_id: str | int | None, request: Request | None, fault: EugptError | None, raw: bytes
 ) -> Item:
-    key = raw if custom_id is None else str(custom_id).encode()
     digest = blake2b(request.body if request else raw, digest_size=12).hexdigest()
-    return Item(number, custom_id, request, fault, key, digest)
+    return Item(number, custom_id, request, fault, eight_bytes(raw), digest)
+
+
+def eight_bytes(data: bytes) -> int:
+    """Eight bytes that stand for others."""
+    return int.from_bytes(blake2b(data, digest_size=8).digest())
 
 
 def _numbered(lines: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
@@ -130,21 +152,6 @@ def _object(raw: bytes) -> Mapping[str, Any]:
     if not isinstance(fields, dict):
         raise UsageError("not a JSON object")
     return fields
-
-
-def _check_names(fields: Mapping[str, Any]) -> None:
-    """Raises UsageError for a name that looks like a mistyped one: the item would be asked without it."""
-    for name in fields.keys() - NAMES:
-        near = _nearest(name)
-        if near and near not in fields:
-            raise UsageError(f"an item has no {name!r}; the nearest is {near!r}")
-
-
-@lru_cache
-def _nearest(name: str) -> str | None:
-    from difflib import get_close_matches
-
-    return next(iter(get_close_matches(name, NAMES, 1, ALIKE)), None)
 
 
 def _text(raw: bytes) -> str:

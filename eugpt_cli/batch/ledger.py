@@ -1,226 +1,237 @@
-"""The output file: whole rows appended, what a killed run left put right, and what is done known without asking again.
+"""The output file as the truth about the items: which have their row, what it says, and what may not be asked again.
 
-The rule for readers: the last row of an id counts. A failed row that a later one of the same id replaces is dropped
-when the run ends, unless its turn may be stored and no good row says otherwise; a successful one never is.
+The file holds rows only, one an id. A turn of a conversation has its row before it is sent: it says that the turn may
+be stored, and is what the file tells if the process dies. Each later row of an id is appended first and then takes the
+place of the one before, which is blanked out. What a kill can leave, the next run puts right when it reads the file:
+
+    half a row at the end                     it goes; the id keeps the row that it had
+    a row and its successor                   the successor counts
+    a row that is half blanked                its rest goes
+    the old file, while it was written anew   nothing has happened
+
+When a run ends, the file is written anew if a row was replaced, or tells a line of the input which is another one now.
 """
 
-import fcntl
-import os
+import re
 from array import array
-from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
-from hashlib import blake2b
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from heapq import merge
 from threading import Lock
 from typing import Any
 
 import orjson
 
+from eugpt_cli.batch.identity import name_of_id
 from eugpt_cli.batch.items import Item
-from eugpt_cli.errors import Busy, OutputError, UsageError
+from eugpt_cli.batch.name_index import NameIndex
+from eugpt_cli.batch.row_file import Line, RowFile
+from eugpt_cli.errors import OutputError, UsageError
 from eugpt_cli.system.files import Replacement
-from eugpt_cli.system.streams import reason, write
 
-PIECE = 1 << 16
 ROW_START = b'{"custom_id":'
+LINE_NUMBER = re.compile(rb'"line":\d+}\n\Z')  # a row's last member, so that nothing within can look like it
+NOWHERE = (1 << 63) - 1  # the line of what is not in today's input
+SORTED_AT_ONCE = 1 << 16  # Python's own integers take four times the room of an array's
+COPIED_AT_ONCE = 1 << 20
+OK, POSTED = 1, 2  # flags of a place
 
 
 class Ledger:
-    """One regular file, locked for this process. Raises Busy, UsageError or OutputError."""
+    """The rows of one file. Of each it keeps 40 bytes in memory. Raises Busy, UsageError or OutputError."""
 
-    def __init__(self, path: str, *, resume: bool, ordered: bool) -> None:
-        self._path = os.path.realpath(path)
+    def __init__(self, path: str, *, resume: bool, ordered: bool, prune: bool) -> None:
         self._ordered = ordered
+        self._prune = prune
         self._write_lock = Lock()
-        self._done = array("Q")
-        self._failed: dict[int, int] = {}  # an id whose last row is a failed one, and where that is
-        self._unsure: set[int] = set()  # an id and its request, where a failed turn may have been stored
-        self._turns: dict[int, tuple[Item, Callable[[], bytes]]] = {}  # under way, by their lines
-        self._stale = 0
-        self._last_line = 0
+        self._index = NameIndex()
+        self._places = array("Q")  # (offset + 1) * 4 and the flags; 0 without a row
+        self._requests = array("Q")  # the first eight bytes of the row's request
+        self._lines = array("q")  # in today's input; until it has come, minus the line that the row tells
+        self._earlier: dict[int, list[str]] = {}  # other turns that the id has posted; few have any
+        self._stale = False  # the file has blanks in it, or wrong lines
         self._in_order = True
-        self._dirty = False
-        self._fd = _locked(self._path)
-        self._size = os.fstat(self._fd).st_size
-        if self._size and not resume:
-            raise UsageError(f"{path} is not empty", hint="go on with it by --resume, or remove it first")
-        with self._worded():
-            if self._size and not any(_begins_a_row(line) or _row(line) for _, line in self._lines()):
+        self._last_place = 0  # of the rows that stay
+        self._last_line = 0
+        self._appended = False
+        self._file = RowFile(path)
+        if self._file.size():
+            if not resume:
+                raise UsageError(f"{path} is not empty", hint="--resume continues it; or remove it first")
+            if not any(_begins_a_row(line.text) or _row(line.text) for line in self._file.lines()):
                 raise UsageError(f"{path} holds no rows of a batch", hint="give -o another file")
             self._recover()
-        self._start = self._size
+
+    def has_come(self, name: int) -> bool:
+        number = self._index.find(name)
+        return number is not None and self._lines[number] > 0
+
+    def come(self, item: Item) -> None:
+        number = self._number(item.name)
+        place = self._places[number]
+        if place and -self._lines[number] != item.line:
+            self._stale = True
+        self._lines[number] = item.line
+        item.earlier = self._earlier.get(number, [])
+        if place & POSTED:
+            item.earlier = [*item.earlier, f"{self._requests[number]:016x}"]
 
     def is_done(self, item: Item) -> bool:
-        """Whether a successful row of the same id and the same request is there."""
-        wanted = _fingerprint(item.custom_id, item.line, item.digest)
-        place = bisect_left(self._done, wanted)
-        return place < len(self._done) and self._done[place] == wanted
+        return bool(self._place_of(item) & OK)
 
-    def may_be_stored(self, item: Item) -> bool:
-        return bool(self._unsure) and _fingerprint(item.custom_id, item.line, item.digest) in self._unsure
+    def is_held(self, item: Item) -> bool:
+        return item.is_turn and item.short_digest in item.earlier
+
+    def says_so(self, item: Item) -> bool:
+        return bool(self._place_of(item))
+
+    def keep(self, item: Item) -> None:
+        place = self._place_of(item)
+        if place < self._last_place or self._appended:
+            self._in_order = False
+        self._last_place = place
+        self._last_line = max(self._last_line, item.line)
 
     def expect(self, item: Item) -> None:
         """The order is made when the run ends, so that a kill loses nothing that has been answered."""
 
-    def begin(self, item: Item, unfinished: Callable[[], bytes]) -> None:
-        self._turns[item.line] = item, unfinished
+    def mark(self, item: Item, unfinished: Callable[[], bytes]) -> None:
+        with self._write_lock:
+            self._put(item, unfinished(), POSTED)
+            self._file.sync()
 
     def write(self, item: Item, row: bytes) -> None:
         with self._write_lock:
-            self._write(item, row)
+            self._put(item, row, 0)
 
-    def _write(self, item: Item, row: bytes) -> None:
-        try:
-            write(self._fd, row, self._path)
-        except OutputError:
-            with suppress(OSError):
-                os.ftruncate(self._fd, self._size)
-            raise
-        self._size += len(row)
-        self._dirty = True
-        self._turns.pop(item.line, None)
-        self._notice_order(item.line)
-        if self._failed and self._failed.pop(_fingerprint(item.custom_id, item.line), None) is not None:
-            self._stale += 1
-        if self.may_be_stored(item) and (_row(row) or {}).get("ok"):
-            self._unsure.discard(_fingerprint(item.custom_id, item.line, item.digest))
+    def _put(self, item: Item, row: bytes, flags: int) -> None:
+        """No flags but a mark's matter any more: an item comes once a run."""
+        number = self._number(item.name)
+        before = self._places[number]
+        offset = self._file.append(row)
+        self._places[number] = (offset + 1) << 2 | flags
+        self._requests[number] = int(item.short_digest, 16)
+        self._appended = True
+        if item.line < self._last_line:
+            self._in_order = False
+        self._last_line = max(self._last_line, item.line)
+        if before:
+            self._stale = True
+            if before & POSTED:  # a power cut must not keep the blanks and lose the row
+                self._file.sync()
+            self._file.blank((before >> 2) - 1)
 
     def release(self) -> None:
         """No row waits here."""
 
     def sync(self) -> None:
-        if self._dirty:
-            self._dirty = False
-            with self._worded():
-                os.fsync(self._fd)
+        self._file.sync()
 
-    def settle(self) -> None:
-        """Makes the file what it should be when the run has ended: no replaced rows, and in order if asked for."""
+    def settle(self, *, complete: bool) -> None:
         self.sync()
-        if self._stale or (self._ordered and not self._in_order):
-            with self._worded():
-                self._rewrite()
+        prune = self._prune and complete and min(self._lines, default=0) < 0
+        if self._stale or prune or (self._ordered and not self._in_order):
+            self._rewrite(prune=prune)
 
     def seal(self, seconds: float) -> None:
-        if self._write_lock.acquire(timeout=seconds):
-            with suppress(OutputError):  # which is why it ends
-                for item, unfinished in list(self._turns.values()):
-                    self._write(item, unfinished())
-        self.sync()
+        """A turn in flight has the row that says so."""
+        self._write_lock.acquire(timeout=seconds)
+        with suppress(OutputError):  # which is why it ends
+            self.sync()
+
+    def _number(self, name: int) -> int:
+        number = self._index.add(name)
+        if number == len(self._places):
+            for column in (self._places, self._requests, self._lines):
+                column.append(0)
+        return number
+
+    def _place_of(self, item: Item) -> int:
+        """The place and flags of the row that is for today's request; 0 if there is none."""
+        number = self._number(item.name)
+        return self._places[number] if self._requests[number] == int(item.short_digest, 16) else 0
 
     def _recover(self) -> None:
-        done = array("Q")
-        for offset, line in self._lines():
-            if not line.endswith(b"\n") and not self._repair(offset, line):
-                break
-            row = _row(line)
-            if row is None:
-                continue
-            self._notice_order(_line(row))
-            custom_id, number = row.get("custom_id"), row.get("line")
-            name = _fingerprint(custom_id, number)
-            self._stale += self._failed.pop(name, None) is not None
-            request = _fingerprint(custom_id, number, row.get("request"))
-            if row["ok"]:
-                done.append(request)
-                self._unsure.discard(request)
-            else:
-                self._failed[name] = offset
-            if row.get("may_be_stored") is True:
-                self._unsure.add(request)
-        self._size = os.fstat(self._fd).st_size
-        self._done = _sorted(done)
+        for line in self._file.lines():
+            if not line.text.endswith(b"\n") and not self._repair(line):
+                return
+            row = _row(line.text)
+            if row is not None:
+                self._learn(line.offset, row)
+            elif line.follows_blanks and line.text.strip():
+                self._file.blank(line.offset)
+                self._stale = True
+            self._stale = self._stale or line.follows_blanks
 
-    def _repair(self, offset: int, line: bytes) -> bool:
+    def _repair(self, line: Line) -> bool:
         """A last line without its end: a whole row gets it, half a row goes, and what is none of ours is kept."""
-        half = _begins_a_row(line) and _row(line) is None
+        half = _row(line.text) is None and (_begins_a_row(line.text) or line.follows_blanks)
         if half:
-            os.ftruncate(self._fd, offset)
+            self._file.truncate(line.offset)
         else:
-            write(self._fd, b"\n", self._path)
-        self._dirty = True
+            self._file.append(b"\n")
         return not half
 
-    def _notice_order(self, line: int) -> None:
-        self._in_order = self._in_order and line >= self._last_line
-        self._last_line = line
+    def _learn(self, offset: int, row: dict[str, Any]) -> None:
+        name = _name(row)
+        if name is None:
+            return
+        number = self._number(name)
+        before = self._places[number]
+        digest = str(row.get("request"))[:16]
+        posted = row.get("stored") is True or row.get("may_be_stored") is True
+        if earlier := row.get("earlier_turns"):
+            self._earlier[number] = [str(turn) for turn in earlier]
+        self._places[number] = (offset + 1) << 2 | bool(row["ok"]) * OK | posted * POSTED
+        self._requests[number] = int(digest, 16) if re.fullmatch("[0-9a-f]{16}", digest) else 0
+        self._lines[number] = -max(1, _line(row))
+        if before:
+            self._stale = True
+            self._file.blank((before >> 2) - 1)
 
-    def _lines(self) -> Iterator[tuple[int, bytes]]:
-        offset = 0
-        with open(self._fd, "rb", closefd=False) as file:
-            file.seek(0)
-            for line in file:
-                yield offset, line
-                offset += len(line)
-
-    def _rewrite(self) -> None:
-        """The rows that count, into a new file that takes the place of the old one at once."""
-        lines, offsets, sizes = self._kept()
-        order: Iterable[int] = range(len(offsets))
-        if self._ordered:
-            order = sorted(order, key=lines.__getitem__)
-        new = Replacement(self._path)
+    def _rewrite(self, *, prune: bool) -> None:
+        """The lines that stay, into a new file that takes the place of the old one at once."""
+        new = Replacement(self._file.path)
+        held: list[bytes] = []
+        size = 0
         try:
-            for n in order:
-                new.write(os.pread(self._fd, sizes[n], offsets[n]))
+            for today, text in self._sorted(prune) if self._ordered else self._kept(prune):
+                held.append(_with_line(text, today))
+                size += len(text)
+                if size >= COPIED_AT_ONCE:
+                    new.write(b"".join(held))
+                    held, size = [], 0
+            new.write(b"".join(held))
             new.commit()
         finally:
             new.discard()
 
-    def _kept(self) -> tuple["array[int]", "array[int]", "array[int]"]:
-        """Of each row that stays: its line in the input, where it is, and its size."""
-        lines, offsets, sizes = array("Q"), array("Q"), array("Q")
-        number = 0
-        for offset, line in self._lines():
-            row = _row(line)
-            if row is not None:
-                number = _line(row)
-                if not row["ok"] and offset < self._start and self._is_replaced(row, offset):
-                    continue
-            lines.append(number)
-            offsets.append(offset)
-            sizes.append(len(line))
-        return lines, offsets, sizes
+    def _kept(self, prune: bool) -> Iterator[tuple[int, bytes]]:
+        """Each line that stays, and which line of the input it is for."""
+        return ((today, line.text) for today, line in self._staying(prune))
 
-    def _is_replaced(self, row: dict[str, Any], offset: int) -> bool:
-        name = (row.get("custom_id"), row.get("line"))
-        return (
-            self._failed.get(_fingerprint(*name)) != offset
-            and _fingerprint(*name, row.get("request")) not in self._unsure
-        )
+    def _sorted(self, prune: bool) -> Iterator[tuple[int, bytes]]:
+        """The same in the order of the input, what is not in it at the end."""
+        todays, offsets, sizes = array("Q"), array("Q"), array("Q")
+        for today, line in self._staying(prune):
+            todays.append(today)
+            offsets.append(line.offset)
+            sizes.append(len(line.text))
+        pieces = [
+            array("Q", sorted(range(start, min(start + SORTED_AT_ONCE, len(todays))), key=todays.__getitem__))
+            for start in range(0, len(todays), SORTED_AT_ONCE)
+        ]
+        for number in merge(*pieces, key=todays.__getitem__):
+            yield todays[number], self._file.read(offsets[number], sizes[number])
 
-    @contextmanager
-    def _worded(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise OutputError(f"{self._path} cannot be written: {reason(error)}") from None
-
-
-def _sorted(numbers: "array[int]") -> "array[int]":
-    """In pieces, because Python's own integers take four times the room of these."""
-    pieces = [array("Q", sorted(numbers[n : n + PIECE])) for n in range(0, len(numbers), PIECE)]
-    return array("Q", merge(*pieces))
-
-
-def _locked(path: str) -> int:
-    """The file opened and locked; the lock goes with the process."""
-    while True:
-        try:
-            fd = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
-        except OSError as error:
-            raise OutputError(f"{path} cannot be written: {reason(error)}") from None
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise Busy(f"{path} is being written by another run", hint="give each run its own -o") from None
-        except OSError:  # a file system without locks
-            return fd
-        with suppress(OSError):
-            if os.path.samestat(os.stat(path), os.fstat(fd)):
-                return fd
-        os.close(fd)  # the other run has put a new file in its place meanwhile
+    def _staying(self, prune: bool) -> Iterator[tuple[int, Line]]:
+        for line in self._file.lines():
+            row = _row(line.text)
+            name = None if row is None else _name(row)
+            number = None if name is None else self._index.find(name)
+            today = NOWHERE if number is None or self._lines[number] < 0 else self._lines[number]
+            if line.text.strip() and not (prune and row is not None and today == NOWHERE):
+                yield today, line
 
 
 def _begins_a_row(line: bytes) -> bool:
@@ -236,12 +247,24 @@ def _row(line: bytes) -> dict[str, Any] | None:
     return row if isinstance(row, dict) and isinstance(row.get("ok"), bool) else None
 
 
+def _name(row: dict[str, Any]) -> int | None:
+    """The name of a row's item; None for a row that no item of ours can have."""
+    if row.get("custom_id") is not None:
+        return name_of_id(row["custom_id"])
+    item = row.get("item")
+    return int(item, 16) if isinstance(item, str) and re.fullmatch("[0-9a-f]{16}", item) else None
+
+
 def _line(row: dict[str, Any]) -> int:
     line = row.get("line")
-    return line if isinstance(line, int) and 0 <= line < 1 << 63 else 0
+    return line if isinstance(line, int) and 0 <= line < NOWHERE else 0
 
 
-def _fingerprint(custom_id: Any, line: Any, digest: Any = None) -> int:
-    """Eight bytes that stand for an id, or for an id and its request."""
-    name = orjson.dumps([custom_id, line if custom_id is None else None, digest])
-    return int.from_bytes(blake2b(name, digest_size=8).digest())
+def _with_line(text: bytes, line: int) -> bytes:
+    """The row, saying that its item is this line of the input."""
+    if line == NOWHERE:
+        return text
+    changed, count = LINE_NUMBER.subn(b'"line":%d}\n' % line, text)
+    if count:
+        return changed
+    return orjson.dumps({**orjson.loads(text), "line": line}, option=orjson.OPT_APPEND_NEWLINE)

@@ -2,19 +2,21 @@
 
 import time
 from collections.abc import Callable
-from contextlib import suppress
-from typing import IO, Any, Protocol, cast
+from typing import Protocol
 
 from eugpt_cli.batch.statistics import Statistics
 
 LINE_SECONDS = 30.0
+BAR = range(10, 31)  # columns of the bar
+ERASE = "\r\x1b[K"
 
 
 class Progress(Protocol):
     def beat(self) -> None:
         """Some time has gone by."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Nothing of it is left on the screen."""
 
 
 class Silent:
@@ -23,14 +25,6 @@ class Silent:
     def beat(self) -> None: ...
 
     def close(self) -> None: ...
-
-
-def progress(state: "State", draw: Callable[[str], None] | None, tell: Callable[[str], None] | None) -> Progress:
-    """A bar where it can be drawn, lines where they can be told."""
-    if draw:
-        with suppress(ModuleNotFoundError):
-            return Bar(state, draw)
-    return Lines(state, tell) if tell else Silent()
 
 
 class State:
@@ -42,15 +36,16 @@ class State:
         self.share = share
         self._started = time.monotonic()
 
-    def text(self) -> str:
+    def parts(self) -> list[str]:
+        """What there is to tell, the most important first."""
         statistics = self._statistics
         rate = statistics.done / max(time.monotonic() - self._started, 0.001)
-        parts = [f"{statistics.done} done, {statistics.failed} failed, {rate:.1f}/s, {self._limit()} at once"]
+        parts = [f"{statistics.done} done, {statistics.failed} failed", f"{rate:.1f}/s", f"{self._limit()} at once"]
         share = self.share()
         if share and rate:
             seen = statistics.done + statistics.skipped
             parts.append(f"about {_duration((seen / share - seen) / rate)} left")
-        return ", ".join(parts)
+        return parts
 
 
 def _duration(seconds: float) -> str:
@@ -70,51 +65,36 @@ class Lines:
     def beat(self) -> None:
         if time.monotonic() >= self._next:
             self._next += LINE_SECONDS
-            self._tell(f"eugpt: batch: {self._state.text()}")
+            self._tell(f"eugpt: batch: {', '.join(self._state.parts())}")
 
     def close(self) -> None:
         """Every line is out already."""
 
 
 class Bar:
-    """Rich's bar; rich is loaded here and nowhere else. Raises ModuleNotFoundError without it."""
+    """One line of the terminal, drawn anew with each beat and never wrapped: what does not fit is left out.
 
-    def __init__(self, state: State, put: Callable[[str], None]) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, TextColumn
-        from rich.progress import Progress as Rich
+    The cursor stays as it is, so that a killed run leaves nothing to repair.
+    """
 
+    def __init__(self, state: State, draw: Callable[[str], None], columns: Callable[[], int]) -> None:
         self._state = state
-        self._rich = Rich(
-            BarColumn(),
-            TextColumn("{task.description}", markup=False),
-            console=Console(file=cast(IO[str], _File(put)), force_terminal=True),
-            auto_refresh=False,
-            transient=True,
-            redirect_stdout=False,
-            redirect_stderr=False,
-        )
-        self._task = self._rich.add_task(state.text(), total=None)
-        self._rich.start()
+        self._draw = draw
+        self._columns = columns
 
     def beat(self) -> None:
-        share = self._state.share()
-        known: dict[str, Any] = {} if share is None else {"total": 1.0, "completed": share}
-        self._rich.update(self._task, description=self._state.text(), refresh=True, **known)
+        room = self._columns() - 1  # in the last column some terminals wrap
+        text, *others = self._state.parts()
+        for part in others:
+            text += f", {part}" if len(text) + 2 + len(part) <= room else ""
+        self._draw(f"{ERASE}{self._bar(room - len(text) - 1)}{text[: max(room, 0)]}")
 
     def close(self) -> None:
-        self._rich.stop()
+        self._draw(ERASE)
 
-
-class _File:
-    """Standard error as rich wants it."""
-
-    encoding = "utf-8"
-
-    def __init__(self, put: Callable[[str], None]) -> None:
-        self.write = put
-
-    def flush(self) -> None: ...
-
-    def isatty(self) -> bool:
-        return True
+    def _bar(self, room: int) -> str:
+        share, width = self._state.share(), min(room, BAR[-1])
+        if share is None or width not in BAR:
+            return ""
+        full = round(share * (width - 2))
+        return f"[{'#' * full}{'-' * (width - 2 - full)}] "

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from threading import Condition
 
 from eugpt_cli.batch.items import Item
+from eugpt_cli.batch.name_index import NameIndex
 
 HELD = 1000  # rows that wait for the one before them
 
@@ -16,18 +17,31 @@ class RowStream:
         self._put = put
         self.sync = sync
         self._ordered = ordered
+        self._index = NameIndex()
         self._condition = Condition()
         self._expected: deque[int] = deque()
         self._held: dict[int, bytes] = {}
         self._open = False
 
+    def has_come(self, name: int) -> bool:
+        return self._index.find(name) is not None
+
+    def come(self, item: Item) -> None:
+        self._index.add(item.name)
+
     def is_done(self, item: Item) -> bool:
         return False
 
-    def may_be_stored(self, item: Item) -> bool:
+    def is_held(self, item: Item) -> bool:
         return False
 
-    def begin(self, item: Item, unfinished: Callable[[], bytes]) -> None:
+    def says_so(self, item: Item) -> bool:
+        return False
+
+    def keep(self, item: Item) -> None:
+        """No row was here before."""
+
+    def mark(self, item: Item, unfinished: Callable[[], bytes]) -> None:
         """Nobody can resume it."""
 
     def expect(self, item: Item) -> None:
@@ -55,7 +69,7 @@ class RowStream:
             self._open = True
             self._condition.notify_all()
 
-    def settle(self) -> None:
+    def settle(self, *, complete: bool) -> None:
         with self._condition:
             for line in sorted(self._held):
                 self._put(self._held.pop(line))

@@ -1,14 +1,15 @@
 """What an item has come to, as one line of NDJSON, and what is asked of the place where such rows go."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 import orjson
 
-from eugpt_cli.api.answer_text import AnswerText, document_text
+from eugpt_cli.api.answer_text import AnswerText
 from eugpt_cli.api.delta_runs import DeltaRun
 from eugpt_cli.api.events import Event
 from eugpt_cli.api.outcome import Outcome
+from eugpt_cli.batch.identity import Arrivals
 from eugpt_cli.batch.items import Item
 from eugpt_cli.errors import EugptError
 from eugpt_cli.output.report import error_fields
@@ -18,20 +19,26 @@ from eugpt_cli.text.redaction import MASK, SHORTEST
 MakeRow = Callable[[Item, Outcome, "AnswerRecorder", EugptError | None, float], bytes]
 
 
-class Rows(Protocol):
+class Rows(Arrivals, Protocol):
     """Where the rows go."""
 
     def is_done(self, item: Item) -> bool:
-        """Whether the row of an earlier run is there."""
+        """Whether the row of a complete answer to this request is there."""
 
-    def may_be_stored(self, item: Item) -> bool:
-        """Whether an earlier run has failed with this turn in a way that may have stored it."""
+    def is_held(self, item: Item) -> bool:
+        """Whether an earlier run has posted this turn, or may have."""
+
+    def says_so(self, item: Item) -> bool:
+        """Whether the item's row is for this request."""
+
+    def keep(self, item: Item) -> None:
+        """The item is not asked; its row stays."""
 
     def expect(self, item: Item) -> None:
         """This item comes next."""
 
-    def begin(self, item: Item, unfinished: Callable[[], bytes]) -> None:
-        """A turn of a conversation is being sent; `unfinished` makes its row, should the run end before the answer."""
+    def mark(self, item: Item, unfinished: Callable[[], bytes]) -> None:
+        """A turn of a conversation is about to be sent; `unfinished` makes the row that says that it may be stored."""
 
     def write(self, item: Item, row: bytes) -> None: ...
 
@@ -40,8 +47,8 @@ class Rows(Protocol):
 
     def sync(self) -> None: ...
 
-    def settle(self) -> None:
-        """Every row has been written."""
+    def settle(self, *, complete: bool) -> None:
+        """Every row has been written; `complete`: the input has been read to its end."""
 
     def seal(self, seconds: float) -> None:
         """From now on no row is written, and none is half written if that ends within so many seconds."""
@@ -51,28 +58,31 @@ class AnswerRecorder:
     """The writer of one attempt: keeps the text, and the response as a document or as the last event has it."""
 
     def __init__(self) -> None:
-        self._texts = AnswerText()
-        self._parts: list[str] = []
+        self._answer = AnswerText(keep=True)
         self.text = ""
         self.response: Mapping[str, Any] | None = None
 
     def write_events(self, chunk: bytes, events: Sequence[Event | DeltaRun]) -> None:
-        self._parts.extend(self._texts.of(events))
+        for _ in self._answer.of(events):
+            pass
 
     def document(self, document: Mapping[str, Any], raw: bytes) -> None:
-        self._parts.append(document_text(document))
+        self._answer.document(document)
         self.response = document
 
     def finish(self, response: Mapping[str, Any]) -> None:
-        self.text = "".join(self._parts) or document_text(response)
         self.response = response
+        self.text = self._answer.whole(response)
+
+    def write_tail(self, chunks: Iterator[bytes]) -> None:
+        """The answer is complete."""
 
     def fail(self) -> None:
         """Only a complete answer is one."""
 
 
-def maker(full: bool, secret: str) -> MakeRow:
-    """The function that makes rows: with the response document if `full`, and never with the key."""
+def maker(full: bool, secret: str, *, usage: bool = False) -> MakeRow:
+    """The function that makes rows, never with the key: with the response document if `full`, with its `usage`."""
     shown = secret.encode()
     masked = MASK.encode()
 
@@ -87,17 +97,29 @@ def maker(full: bool, secret: str) -> MakeRow:
             "error": error_fields(fault) if fault else None,
             "attempts": outcome.attempts,
             "seconds": round(seconds, 3),
-            "line": item.line,
-            "request": item.digest,
+            **_identity(item, fault),
         }
-        if fault and fault.stored:
-            fields["may_be_stored"] = True
+        if usage:
+            fields["usage"] = outcome.usage
         if full:
             fields["response"] = answer.response
+        fields["line"] = item.line  # the last, where the ledger changes it
         line = _line(fields)
         return line.replace(shown, masked) if len(secret) >= SHORTEST else line
 
     return row
+
+
+def _identity(item: Item, fault: EugptError | None) -> dict[str, Any]:
+    """What tells the next run which item a row is for, which request of it, and which turns were posted."""
+    fields: dict[str, Any] = {} if item.custom_id is not None else {"item": f"{item.name:016x}"}
+    fields["request"] = item.digest
+    posted = fault.stored or item.short_digest in item.earlier if fault else item.is_turn
+    if posted:
+        fields["may_be_stored" if fault else "stored"] = True
+    if others := [turn for turn in item.earlier if turn != item.short_digest]:
+        fields["earlier_turns"] = others
+    return fields
 
 
 def _line(fields: Mapping[str, Any]) -> bytes:

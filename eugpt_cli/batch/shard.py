@@ -3,8 +3,8 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from hashlib import blake2b
 
+from eugpt_cli.batch.items import Item
 from eugpt_cli.errors import ConfigError, UsageError
 
 # (number, first number, step, count): a Slurm array counts from its MIN by its STEP, a Kubernetes Job from 0 by 1
@@ -21,10 +21,8 @@ class Shard:
     number: int = 1
     count: int = 1
 
-    def takes(self, key: bytes) -> bool:
-        if self.count == 1:
-            return True
-        return int.from_bytes(blake2b(key, digest_size=8).digest()) % self.count == self.number - 1
+    def takes(self, item: Item) -> bool:
+        return self.count == 1 or item.share % self.count == self.number - 1
 
 
 def shard(text: str | None, environ: Mapping[str, str]) -> Shard:

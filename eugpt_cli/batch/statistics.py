@@ -20,6 +20,7 @@ class Statistics:
         self._seconds: Counter[int] = Counter()
         self.kinds: Counter[str] = Counter()
         self.tokens: Counter[str] = Counter()
+        self.total_tokens = 0
         self.ok = 0
         self.failed = 0
         self.skipped = 0
@@ -39,6 +40,7 @@ class Statistics:
                 self.kinds[fault.exit.label] += 1
                 self.unsure += fault.stored
             self._seconds[round(math.log(max(seconds, 1e-6)) * STEPS)] += 1
+            self.total_tokens += tokens_of(usage) or 0
             if isinstance(usage, Mapping):
                 for name in TOKENS:
                     if isinstance(usage.get(name), int):
@@ -78,9 +80,20 @@ class Statistics:
         if self.done:
             parts.append(f"p50 {self.percentile(0.50)} s, p95 {self.percentile(0.95)} s")
         if self.tokens:
-            parts.append(f"{self.tokens['total_tokens'] or sum(self.tokens.values())} tokens")
+            parts.append(f"{self.total_tokens} tokens")
         return "; ".join(parts)
 
     def failures(self) -> str:
         """The kinds, the most frequent first."""
         return ", ".join(f"{count} {kind}" for kind, count in self.kinds.most_common())
+
+
+def tokens_of(usage: Any) -> int | None:
+    """The tokens that one answer took, None where the service does not tell."""
+    if not isinstance(usage, Mapping):
+        return None
+    total, *parts = (usage.get(name) for name in ("total_tokens", "input_tokens", "output_tokens"))
+    if isinstance(total, int):
+        return total
+    told = [part for part in parts if isinstance(part, int)]
+    return sum(told) if told else None

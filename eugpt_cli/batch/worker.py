@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from threading import Event
 
@@ -11,21 +11,24 @@ from eugpt_cli.api.exchange import DeliveryPolicy, annotate, deliver
 from eugpt_cli.api.observer import Observer
 from eugpt_cli.api.outcome import Outcome
 from eugpt_cli.api.request import Request
-from eugpt_cli.api.retry import RetryPolicy, fits
+from eugpt_cli.api.retry import RetryPolicy
 from eugpt_cli.batch.items import Item
 from eugpt_cli.batch.limiter import Limiter
 from eugpt_cli.batch.rows import AnswerRecorder, MakeRow, Rows
 from eugpt_cli.batch.statistics import Statistics
-from eugpt_cli.errors import Busy, EugptError, LocalError, StatusError, Truncated
+from eugpt_cli.errors import Busy, ConfigError, EugptError, LocalError, StatusError, Truncated
 from eugpt_cli.http.transport import Client
+from eugpt_cli.text.escapes import brief
+
+LONGEST_NAME = 60  # of an item in a line on standard error
 
 
 @dataclass(frozen=True)
 class WorkerContext:
     """What the workers share.
 
-    `lock` keeps other processes out of a conversation; `ended` is called for each item, `tell` is given a line for
-    each retry.
+    `lock` keeps other processes out of a conversation; `admit` says whether one more item may be asked, `ended` is
+    called for each that has been; `tell` is given a line for each retry.
     """
 
     client: Client
@@ -37,7 +40,8 @@ class WorkerContext:
     make_row: MakeRow
     statistics: Statistics
     lock: Callable[[str], AbstractContextManager[None]]
-    ended: Callable[[EugptError | None], None]
+    admit: Callable[[], bool]
+    ended: Callable[[EugptError | None, Outcome], None]
     tell: Callable[[str], None] | None
 
 
@@ -56,9 +60,11 @@ class Worker(Observer):
     def __call__(self, item: Item) -> None:
         """Raises LocalError: no other item can do better."""
         outcome = self._outcome = Outcome()
-        fault = item.fault
         self._answer = AnswerRecorder()
+        fault = item.fault
         if item.request:
+            if not self._context.admit():
+                return
             self._item = item
             try:
                 with self._turn(item.request):
@@ -68,29 +74,36 @@ class Worker(Observer):
                     fault = self._ask(item.request, outcome)
             except Busy as busy:
                 fault = busy
+            except ConfigError as error:
+                self._write(item, error)
+                raise
             finally:
                 self._end()
+        seconds = self._write(item, fault)
+        self._context.statistics.count(fault, seconds, outcome.usage)
+        self._context.ended(fault, outcome)
+
+    def _write(self, item: Item, fault: EugptError | None) -> float:
+        """The row; returns how long the item has taken, in seconds."""
+        outcome = self._outcome
         seconds = time.monotonic() - outcome.started
         self._context.rows.write(item, self._context.make_row(item, outcome, self._answer, fault, seconds))
-        self._context.statistics.count(fault, seconds, outcome.usage)
-        self._context.ended(fault)
+        return seconds
 
-    def sending(self, request: Request) -> None:
-        if self._item and request.conversation_id:
-            self._context.rows.begin(self._item, partial(self._unfinished, self._item, self._outcome))
+    def sending(self, request: Request, is_sent: Callable[[], bool]) -> None:
+        if self._item and self._item.is_turn and self._outcome.attempts == 1:
+            self._context.rows.mark(self._item, partial(self._unfinished, self._item, self._outcome))
 
     def _unfinished(self, item: Item, outcome: Outcome) -> bytes:
-        outcome.stored = True
-        fault = Truncated("the run ended before the answer was complete")
-        annotate(fault, outcome)
-        return self._context.make_row(item, outcome, AnswerRecorder(), fault, time.monotonic() - outcome.started)
+        return unfinished(self._context.make_row, item, outcome, "the run ended before the answer was complete")
 
     def again(self, fault: EugptError, pause: float) -> None:
         self._fault = fault
         self._feel(fault)
         if self._context.tell and self._item:
-            name = self._item.line if self._item.custom_id is None else self._item.custom_id
-            self._context.tell(f"* item {name}: {fault.exit.label}: {fault.message}; trying again in {pause:.1f} s")
+            name = brief(str(self._item.line if self._item.custom_id is None else self._item.custom_id), LONGEST_NAME)
+            message = brief(fault.message)
+            self._context.tell(f"* item {name}: {fault.exit.label}: {message}; retrying in {pause:.1f} s")
 
     def _turn(self, request: Request) -> AbstractContextManager[None]:
         return self._context.lock(request.conversation_id) if request.conversation_id else nullcontext()
@@ -131,13 +144,15 @@ class Worker(Observer):
             self._context.limiter.push_back(self._slot)
 
 
+def unfinished(make_row: MakeRow, item: Item, outcome: Outcome, message: str) -> bytes:
+    """The row of a turn that may have been stored."""
+    fault = Truncated(message)
+    annotate(fault, replace(outcome, stored=True))
+    return make_row(item, outcome, AnswerRecorder(), fault, time.monotonic() - outcome.started)
+
+
 def _pushes_back(fault: EugptError) -> bool:
     """Whether the service says that this is too much at once."""
     return isinstance(fault, StatusError) and (
         fault.status == 503 or (fault.status == 429 and fault.retry_after is not None)
     )
-
-
-def is_quota(fault: EugptError, left: float | None) -> bool:
-    """Whether the service will turn away every other request too, for longer than the run can wait."""
-    return isinstance(fault, StatusError) and fault.status == 429 and not fits(fault.retry_after, left)

@@ -107,7 +107,7 @@ class _Readline:
 class _Editor:
     """Several lines, history with search, paste in one piece; Enter sends, Alt-Enter begins a new line."""
 
-    keys: Sequence[tuple[str, str]] = (("Alt-Enter", "a new line in a message"),)
+    keys: Sequence[tuple[str, str]] = (("Alt-Enter", "start a new line"),)
 
     def __init__(self, history: Sequence[str], words: Mapping[str, bool], world: Terminal) -> None:
         from prompt_toolkit import PromptSession

@@ -27,7 +27,10 @@ ROW = re.compile(r"\s*\|.*\|\s*")
 DASHES = re.compile(r"[\s|:-]+")
 CELLS = re.compile(r"(?<!\\)\|")
 TRAILING = re.compile(r" +(?=(?:\x1b\[0m)?\n)")
-STARS = re.compile(r"(?<=[0-9A-Za-z_)])\*+(?=[0-9A-Za-z_(])")  # 2*3*4 and 2**3 are no emphasis
+STARS = re.compile(  # 2*3*4, 2**3 and x**n are no emphasis, unlike the group: a**b**c, **a b**c
+    r"((?<![0-9_)])\*\*[^\s*0-9()]+\*\*(?![0-9_(])|(?<![\w)])\*\*(?=\S)[^*]+\*\*)"
+    r"|(?<=[0-9A-Za-z_)])\*+(?=[0-9A-Za-z_(])"
+)
 STAR = "\ue000"
 CODE_CONTEXT = 200
 
@@ -141,7 +144,7 @@ class Markdown:
     def _pieces(self, source: str) -> Iterator[tuple[str, list[str]]]:
         styles: list[str] = []
         links: list[str] = []
-        starless = STARS.sub(lambda match: STAR * len(match[0]), source)
+        starless = STARS.sub(lambda match: match[1] or STAR * len(match[0]), source)
         for token in self._inline.parseInline(starless)[0].children or []:
             if token.type == "link_open":
                 links.append(str(token.attrGet("href") or ""))

@@ -12,28 +12,17 @@ Size = Callable[[], tuple[int, int]]
 
 
 class Plain:
-    """A sink for one answer, which is shown as it comes; and a dim line of status, which goes away for it."""
+    """A sink for one answer, which is shown as it comes."""
 
     terminal = True
 
-    def __init__(self, write: Callable[[bytes], None], size: Size, draw: Callable[[str], None] | None) -> None:
-        """`draw` shows the status, if there is to be one."""
+    def __init__(self, write: Callable[[bytes], None], size: Size) -> None:
         self.shown = False
         self._write = write
         self._size = size
-        self._draw = draw
         self._in_line = False
-        self._has_status = False
-
-    def status(self, text: str) -> None:
-        """Not in the middle of a line, and not wider than one."""
-        if self._draw and not self._in_line:
-            text = text.encode("ascii", "replace").decode()[: self._size()[0] - 3]
-            self._draw(f"\r\x1b[K\x1b[2m… {text}\x1b[0m")
-            self._has_status = True
 
     def write(self, data: bytes) -> None:
-        self._clear()
         self.shown = True
         self._in_line = not data.endswith(b"\n")
         self._show(data.decode())
@@ -49,7 +38,6 @@ class Plain:
 
     def discard(self) -> None:
         """Nothing more comes; a last line that was cut is ended."""
-        self._clear()
         if self._in_line:
             self.write(b"\n")
 
@@ -59,11 +47,6 @@ class Plain:
     def _put(self, text: str) -> None:
         if text:
             self._write(text.encode())
-
-    def _clear(self) -> None:
-        if self._has_status and self._draw:
-            self._draw("\r\x1b[K")
-        self._has_status = False
 
 
 class Style(Protocol):
@@ -79,10 +62,8 @@ class Style(Protocol):
 class Styled(Plain):
     """Each line is painted over with its style as soon as it is whole."""
 
-    def __init__(
-        self, write: Callable[[bytes], None], size: Size, draw: Callable[[str], None] | None, style: Style
-    ) -> None:
-        super().__init__(write, size, draw)
+    def __init__(self, write: Callable[[bytes], None], size: Size, style: Style) -> None:
+        super().__init__(write, size)
         self._style = style
         self._waiting = ""  # text whose style is not known yet: lines that the style holds back, and the last one
         self._held = 0  # how much of it are lines held back

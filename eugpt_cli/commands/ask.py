@@ -1,5 +1,6 @@
 """`eugpt ask`: one answer, all or nothing."""
 
+from eugpt_cli.api.answer_text import AnswerText
 from eugpt_cli.errors import UsageError
 from eugpt_cli.output.writers import DocumentWriter, ExtractWriter, TextWriter
 from eugpt_cli.run import turn
@@ -27,4 +28,5 @@ def _writer(options: AskOptions) -> turn.MakeWriter:
         if kind != "code":
             raise UsageError(f"--extract takes code or code:LANG, not {options.extract!r}")
         return lambda sink: ExtractWriter(sink.write, shown(sink), language or None)
-    return lambda sink: TextWriter(sink.write, shown(sink), live=False, partial=options.partial)
+    attempts: list[AnswerText] | None = [] if options.partial else None
+    return lambda sink: TextWriter(sink.write, shown(sink), live=False, attempts=attempts)

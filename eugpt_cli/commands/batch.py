@@ -12,13 +12,14 @@ from typing import Any
 import orjson
 
 from eugpt_cli.batch import items
+from eugpt_cli.batch.identity import identified
 from eugpt_cli.batch.items import Defaults, Item
 from eugpt_cli.batch.ledger import Ledger
 from eugpt_cli.batch.row_stream import RowStream
 from eugpt_cli.batch.rows import Rows
 from eugpt_cli.batch.shard import shard
 from eugpt_cli.conversation.names import Conversations
-from eugpt_cli.errors import EugptError, Partial, Stopped, UsageError
+from eugpt_cli.errors import Budget, EugptError, ExitCode, OutOfTime, Partial, Stopped, UsageError
 from eugpt_cli.http.route import route_to, target_of
 from eugpt_cli.output.destinations import destination, direct
 from eugpt_cli.output.report import exit_code
@@ -36,12 +37,14 @@ MOST_JOBS = 1000
 def run(options: BatchOptions, console: Console) -> int:
     if not 1 <= options.jobs <= MOST_JOBS:
         raise UsageError(f"--jobs is from 1 to {MOST_JOBS}, not {options.jobs}")
+    if options.prune and not options.resume:
+        raise UsageError("--prune goes with --resume")
     share = shard(options.shard, console.environ)
     source = _source(options, console)
-    names = Conversations(console.environ, console.note, console.error if options.verbose else None)
-    mine = (item for item in _items(source, options, console, names) if share.takes(item.key))
+    names = turn.conversations(options, console)
+    mine = filter(share.takes, _items(source, options, console, names))
     if options.dry_run or options.curl:
-        return _show(mine, options, console)
+        return _show(identified(mine, RowStream(console.write, lambda: None, ordered=False)), options, console)
     _check_outputs(options)
     summary = destination(options.summary, console) if options.summary else None
     try:
@@ -69,22 +72,29 @@ def _go(
     from eugpt_cli.http.transport import Client
 
     client = Client(route, secret, connect_timeout=options.connect_timeout, keep=options.jobs)
-    batch = BatchRun(options, console, client, rows, mine, source.share)
+    batch = BatchRun(options, console, client, rows, identified(mine, rows), source.share)
     end = batch.run(options.timeout or turn.DOCUMENT_SILENCE, lambda name: names.lock(name, Wait(options.lock_wait)))
     seconds = time.monotonic() - started
     if not (isinstance(end, Stopped) and end.signum == SIGPIPE):
-        early = batch.stopped or (end and not isinstance(end, Partial))
-        more = "; --resume goes on with the rest" if early and isinstance(rows, Ledger) else ""
+        more = "; --resume continues with the rest" if _is_resumed(end, batch.stopped, rows) else ""
         console.note(f"eugpt: batch: {batch.statistics.told(seconds)}{more}")
     code = exit_code(end)
     return end, {"outcome": code.label, "exit": code.number, **batch.statistics.summary(seconds)}
 
 
+def _is_resumed(end: EugptError | Stopped | None, stopped: bool, rows: Rows) -> bool:
+    """Whether the same command once more helps: where something else must be changed first, the hint says what."""
+    passes = end is None or isinstance(end, Stopped | Partial | Budget | OutOfTime) or end.exit is ExitCode.QUOTA
+    return passes and isinstance(rows, Ledger) and (stopped or not (end is None or isinstance(end, Partial)))
+
+
 def _check_outputs(options: BatchOptions) -> None:
     """Raises UsageError where a file would be read and written at once, or written twice."""
-    source = next((path for path in options.paths if path != "-"), 0)
+    inputs: list[str | int] = [path for path in options.paths if path != "-"] or [0]
+    output = ("standard output", 1) if options.output in (None, "-") else ("--output", options.output)
+    named: list[tuple[str, str | int | None]] = [("the input", source) for source in inputs]
     seen: dict[Hashable, str] = {}
-    for what, path in ("the input", source), ("--output", options.output), ("--summary", options.summary):
+    for what, path in [*named, output, ("--summary", options.summary)]:
         file = None if path in (None, "-") else files.identity(path)
         if file is not None and seen.setdefault(file, what) != what:
             raise UsageError(f"{seen[file]} and {what} are the same file")
@@ -151,9 +161,9 @@ def _rows(options: BatchOptions, console: Console) -> Rows:
     sink = direct(options.output, console)
     if sink is None:
         assert options.output
-        return Ledger(options.output, resume=options.resume, ordered=options.ordered)
+        return Ledger(options.output, resume=options.resume, ordered=options.ordered, prune=options.prune)
     if options.resume:
-        raise UsageError("--resume goes on with a file", hint="name it with -o")
+        raise UsageError("--resume continues a file", hint="name it with -o")
     put: Callable[[bytes], None] = sink.write
     if sink.terminal:
         put = partial(_show_row, sink.write)

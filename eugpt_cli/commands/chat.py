@@ -10,6 +10,7 @@ from eugpt_cli.errors import EugptError, NotTheApi, UsageError
 from eugpt_cli.http.route import target_of
 from eugpt_cli.run import prompt, turn
 from eugpt_cli.run.prompt import Draft
+from eugpt_cli.run.reporting import RunReport, reported
 from eugpt_cli.settings.records import ChatOptions
 from eugpt_cli.system import files
 from eugpt_cli.system.console import Console
@@ -23,8 +24,11 @@ def run(options: ChatOptions, console: Console) -> int:
     if _is_session(options, console):
         from eugpt_cli.chat.session import Session
 
-        with turn.TurnSender(options, console, turn.open_thread(options, console, starts=True)) as line:
-            Session(options, console, line).run()
+        with (
+            reported(options, console) as report,
+            turn.TurnSender(options, console, turn.open_thread(options, console, starts=True)) as line,
+        ):
+            Session(options, console, line, report).run()
         return 0
 
     def tell(sink: Sink, outcome: Outcome, fault: EugptError | None) -> None:
@@ -38,7 +42,7 @@ def run(options: ChatOptions, console: Console) -> int:
 def _is_session(options: ChatOptions, console: Console) -> bool:
     """Whether somebody sits in front of it, and has given nothing that a session has no use for."""
     other = (options.prompt is not None, options.no_stdin, "-" in options.file)
-    more = (options.output, options.meta, options.dry_run, options.curl)
+    more = (options.output, options.dry_run, options.curl)
     return not any(other) and not any(more) and console.is_terminal(0) and console.is_terminal(1)
 
 
@@ -59,27 +63,27 @@ def _each_line(options: ChatOptions, console: Console) -> None:
         for _, draft in _drafts(options, console):
             turn.show(draft(conversation_id=thread.id), options, console)
         return
-    with turn.reported(options, console) as outcome:
+    with reported(options, console) as report:
         thread = turn.open_thread(options, console, starts=True)
         line = turn.TurnSender(options, console, thread)
-        with line, turn.opened(options.output, console, line.secret) as sink:
+        with line, turn.opened(options.output, console, line.secret, report) as sink:
             for number, draft in _drafts(options, console):
                 try:
-                    _turn(line, draft, sink, outcome)
+                    _turn(line, draft, sink, report)
                 except EugptError as fault:
                     fault.message = f"line {number}: {fault.message}"
                     raise
         _tell(options, console, thread.id)
 
 
-def _turn(line: turn.TurnSender, draft: Draft, sink: Sink, outcome: Outcome) -> None:
-    if outcome.attempts and not line.thread.id:
+def _turn(line: turn.TurnSender, draft: Draft, sink: Sink, report: RunReport) -> None:
+    if report.outcome.attempts and not line.thread.id:
         raise NotTheApi("the service named no conversation to go on with")
-    outcome.next_turn()
-    fault = line.deliver(draft, sink, turn.live, outcome)
-    if fault:
-        raise fault
-    sink.keep()
+    with report.turn() as outcome:
+        fault = line.deliver(draft, sink, turn.live, outcome)
+        if fault:
+            raise fault
+        sink.keep()
 
 
 def _drafts(options: ChatOptions, console: Console) -> Iterator[tuple[int, Draft]]:

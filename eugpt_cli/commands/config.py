@@ -32,7 +32,7 @@ def run(options: ConfigOptions, console: Console) -> int:
     if options.json:
         import orjson
 
-        told = {in_profile.name: {"value": in_profile.value, "origin": in_profile.origin} for in_profile in found}
+        told = {setting.name: {"value": setting.value, "origin": setting.origin} for setting in found}
         console.out(orjson.dumps({"path": path, "settings": told}).decode())
     else:
         console.out("\n".join(_lines(found)))
@@ -73,8 +73,8 @@ def _key(profile: Profile, console: Console) -> Setting:
 
 
 def _lines(found: list[Setting]) -> list[str]:
-    values = ["-" if in_profile.value is None else _shown(in_profile.value) for in_profile in found]
-    names, width = max(len(in_profile.name) for in_profile in found), max(map(len, values))
+    values = ["-" if setting.value is None else _shown(setting.value) for setting in found]
+    names, width = max(len(setting.name) for setting in found), max(map(len, values))
     return [f"{s.name:<{names}}  {value:<{width}}  {s.origin}" for s, value in zip(found, values, strict=True)]
 
 

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from eugpt_cli.conversation.names import Conversations
 from eugpt_cli.errors import UsageError
+from eugpt_cli.http.route import target_of
 from eugpt_cli.settings import resolving
 from eugpt_cli.settings.records import ConversationOptions
 from eugpt_cli.system.console import Console
@@ -28,32 +29,39 @@ def run(options: ConversationOptions, console: Console) -> int:
     if len(options.words) != len(action.words) or (options.json and action.words):
         usage = " ".join(("eugpt conversation", options.action, *(action.words or ("[--json]",))))
         raise UsageError(f"{options.action} takes {' and '.join(action.words) or 'nothing more'}", hint=usage)
-    action.run(options, console, Conversations(console.environ, console.note))
+    service = target_of(options.base_url).base_url if action.words else ""
+    action.run(options, console, Conversations(console.environ, service, console.note))
     return 0
 
 
 def _list(options: ConversationOptions, console: Console, conversations: Conversations) -> None:
-    entries = conversations.entries()
+    """A line for each name at each service; `-` where no service has answered yet in a conversation of an old file."""
+    found = conversations.listed()
     if options.json:
         import orjson
 
-        console.out(orjson.dumps([{"name": name, **entry} for name, entry in entries.items()]).decode())
+        rows = [{"name": one.name, "base_url": one.service, **one.facts} for one in found]
+        console.out(orjson.dumps(rows).decode())
         return
-    names = {name: one_line(name) for name in entries}  # somebody may have edited the file
-    width = max(map(len, names.values()), default=0)
-    console.write("".join(f"{names[name]:<{width}}  {entry['id']}\n" for name, entry in entries.items()).encode())
+    names = [one_line(one.name) for one in found]  # somebody may have edited the file
+    width = max(map(len, names), default=0)
+    lines = [
+        f"{name:<{width}}  {one.facts['id']}  {one_line(one.service or '-')}\n"
+        for name, one in zip(names, found, strict=True)
+    ]
+    console.write("".join(lines).encode())
 
 
 def _name(options: ConversationOptions, console: Console, conversations: Conversations) -> None:
     name, conversation_id = options.words
     before = conversations.name(name, resolving.uuid(conversation_id, "name NAME"))
     if before and before != conversation_id:
-        _say(console, f"{name} stood for {before} before")
+        _say(console, f"{name} stood for {before} at {conversations.service} before")
 
 
 def _forget(options: ConversationOptions, console: Console, conversations: Conversations) -> None:
     (name,) = options.words
-    _say(console, f"{name} stood for {conversations.forget(name)}; the service keeps the conversation")
+    _say(console, f"{name} stood for {conversations.forget(name)}; {conversations.service} keeps the conversation")
 
 
 def _say(console: Console, text: str) -> None:

@@ -1,14 +1,18 @@
-"""Names for conversations, and their locks, in the state folder of this user.
+"""Names for conversations, each at its service, and their locks, in the state folder of this user.
 
 `conversations.json` has one name a line, so that a shell lists them with `sed -n 's/^  "\\([^"]*\\)": {.*/\\1/p'`:
 
     {
-      "NAME": {"id": "UUID", "since": "2026-01-31T12:00:00Z"},
-      "OTHER": {"id": "UUID", "since": "2026-02-01T08:30:00Z"}
+      "NAME": {"https://chat.eugpt.ai/v1": {"id": "UUID", "since": "2026-01-31T12:00:00Z"}},
+      "OLD": {"id": "UUID", "since": "2026-02-01T08:30:00Z"}
     }
 
-It is only ever replaced whole, by whoever holds `conversations.lock`; reading needs no lock. `locks/ID` is locked
-while a turn is under way, `locks/NAME` while its first one is.
+A name stands for one conversation at each service (base URL) that it is listed with. OLD was written by a version that
+knew of no services: it stands for its conversation everywhere until one service has answered in it, and only there
+from then on.
+
+The file is only ever replaced whole, by whoever holds `conversations.lock`; reading needs no lock. `locks/ID` is locked
+while a turn is in flight, `locks/NAME.SERVICE` while its first one is.
 """
 
 import fcntl
@@ -16,13 +20,14 @@ import os
 import re
 import time
 import unicodedata
+from binascii import crc32
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from typing import Any, TypeGuard
+from typing import Any, NamedTuple, TypeGuard
 
 import orjson
 
-from eugpt_cli.errors import ConfigError
+from eugpt_cli.errors import ConfigError, EugptError
 from eugpt_cli.settings.resolving import UUID
 from eugpt_cli.system import files
 from eugpt_cli.system.locks import Wait, acquire, release
@@ -31,6 +36,17 @@ from eugpt_cli.system.streams import reason
 NAME = re.compile(r"[^\W_][\w.-]{0,49}")
 DAMAGED_ID = re.compile(r"[0-9a-f-]{28,}", re.IGNORECASE)
 NO_FOLDER = "HOME and XDG_STATE_HOME are unset"
+ANYWHERE = ""  # stands for the service of a name that no service has answered to yet
+
+Places = dict[str, dict[str, Any]]  # what a name stands for, by service
+
+
+class Named(NamedTuple):
+    """One line of the list: a name, the service where it stands for a conversation, and what is kept of that."""
+
+    name: str
+    service: str | None
+    facts: Mapping[str, Any]
 
 
 def is_id(value: object) -> TypeGuard[str]:
@@ -53,12 +69,20 @@ def checked_name(text: str) -> str:
 
 
 class Conversations:
-    """What this machine knows of conversations; `note` is told what the user should know, `detail` what -v shows."""
+    """The conversations that this machine has names for, seen from one service (its base URL).
+
+    `note` is called with what the user should know, `detail` with what -v shows.
+    """
 
     def __init__(
-        self, environ: Mapping[str, str], note: Callable[[str], None], detail: Callable[[str], None] | None = None
+        self,
+        environ: Mapping[str, str],
+        service: str,
+        note: Callable[[str], None],
+        detail: Callable[[str], None] | None = None,
     ) -> None:
         self._folder = state_folder(environ)
+        self.service = service
         self._note = note
         self._detail = detail
 
@@ -73,58 +97,78 @@ class Conversations:
     def _path(self) -> str:
         return os.path.join(self.folder, "conversations.json")
 
-    def entries(self) -> dict[str, dict[str, Any]]:
-        """Every name and what is kept of it. A damaged file is set aside. Raises ConfigError."""
-        found = self._read()
-        if found is not None:
-            return found
-        with self._writing():
-            return self._sound()
+    def listed(self) -> list[Named]:
+        """Every name at every service. A damaged file is set aside. Raises ConfigError."""
+        return [
+            Named(name, service or None, facts)
+            for name, places in self._entries().items()
+            for service, facts in sorted(places.items())
+        ]
 
     def find(self, name: str) -> str | None:
         """The id that a name stands for. Raises ConfigError for what cannot be a name."""
-        entry = self.entries().get(checked_name(name))
-        return str(entry["id"]) if entry else None
+        return _id_at(self.service, self._entries().get(checked_name(name), {}))
 
     def known(self, name: str) -> str:
         """The same; a name that stands for nothing is a ConfigError which lists the near ones."""
-        return self.find(name) or self._unknown(name)
+        return self.find(name) or self._unknown(checked_name(name))
 
     def name(self, name: str, conversation_id: str) -> str | None:
-        """From now on the name stands for this id; returns what it stood for. Raises ConfigError or OutputError."""
+        """The name stands for this id at this service; returns what it stood for. Raises ConfigError or OutputError."""
         name = checked_name(name)
         with self._writing():
             entries = self._sound()
-            before = entries.get(name, {}).get("id")
-            if before != conversation_id:
-                since = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-                self._replace({**entries, name: {"id": conversation_id, "since": since}})
+            places = entries.get(name, {})
+            before = _id_at(self.service, places)
+            if before != conversation_id or self.service not in places:
+                new = {"id": conversation_id, "since": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
+                facts = places.pop(ANYWHERE, new) if before == conversation_id else new
+                places.pop(ANYWHERE, None)
+                self._replace({**entries, name: {**places, self.service: facts}})
         return before
 
+    def answered(self, conversation_id: str) -> None:
+        """The service has answered in this conversation: its names of older versions belong here. Raises nothing."""
+        with suppress(EugptError):
+            for name, places in self._entries().items():
+                if places.get(ANYWHERE, {}).get("id") == conversation_id:
+                    self.name(name, conversation_id)
+
     def forget(self, name: str) -> str:
-        """The name stands for nothing any more; returns the id. Raises ConfigError, OutputError."""
+        """The name stands for nothing at this service any more; returns the id. Raises ConfigError, OutputError."""
         name = checked_name(name)
-        if name not in self.entries():
-            self._unknown(name)
+        gone = self.known(name)
         with self._writing():
             entries = self._sound()
-            gone = str(entries.pop(name, {}).get("id"))
+            places = entries.pop(name, {})
+            places.pop(self.service if self.service in places else ANYWHERE, None)
+            if places:
+                entries[name] = places
             self._replace(entries)
-            if all(entry["id"] != gone for entry in entries.values()):
+            if all(facts["id"] != gone for places in entries.values() for facts in places.values()):
                 with suppress(OSError):
                     os.unlink(os.path.join(self.folder, "history", gone.lower()))
         return gone
 
     def near(self, name: str) -> list[str]:
-        """The names that are like it."""
+        """The names at this service that are like it."""
         from difflib import get_close_matches
 
-        return get_close_matches(name, self.entries(), n=5)
+        here = [other for other, places in self._entries().items() if _id_at(self.service, places)]
+        return get_close_matches(name, here, n=5)
+
+    def stale(self, name: str, conversation_id: str) -> str:
+        """What to do where the service does not know the conversation that the name stands for."""
+        forget = f"eugpt conversation forget {name} --base-url {self.service}"
+        return f"if conversation {name} ({conversation_id}) is gone, {forget} lets the name start a new one"
 
     def _unknown(self, name: str) -> Any:
         near = self.near(name)
+        elsewhere = list(self._entries().get(name, {}))
         raise ConfigError(
-            f"no conversation is named {name}" + (f"; near it: {', '.join(near)}" if near else ""),
+            f"no conversation is named {name} at {self.service}"
+            + (f"; near it: {', '.join(near)}" if near else "")
+            + (f"; there is one at {', '.join(elsewhere)}" if elsewhere else ""),
             hint="eugpt conversation list shows the names; eugpt chat -c NAME starts a conversation",
         )
 
@@ -137,18 +181,20 @@ class Conversations:
         return given if is_id(given) else self.known(given)
 
     @contextmanager
-    def lock(self, key: str, wait: Wait, *, needed: bool = False) -> Iterator[None]:
-        """One turn at a time for an id, or for a name that has none yet. Raises Busy.
+    def lock(self, key: str, wait: Wait, *, starts: bool = False) -> Iterator[None]:
+        """One turn at a time for an id, or for a name that has none yet and `starts` a conversation. Raises Busy.
 
-        Where no lock can be had (a read-only home), it goes on without one, or raises ConfigError if one is `needed`.
+        Where no lock can be had (a read-only home), an id goes without one; a name raises ConfigError.
         """
+        if starts:
+            key = f"{key}.{crc32(self.service.encode()):08x}"
         held = None
         try:
             path = os.path.join(files.ensure_folder(os.path.join(self.folder, "locks")), key.lower())
             held = acquire(path, wait)
         except (OSError, ConfigError) as error:
             why = error.message if isinstance(error, ConfigError) else reason(error)
-            if needed:
+            if starts:
                 raise ConfigError(f"the name of a new conversation cannot be kept: {why}") from None
             if self._detail:
                 self._detail(f"* no lock on the conversation: {why}")
@@ -174,7 +220,15 @@ class Conversations:
         finally:
             os.close(lock)
 
-    def _read(self) -> dict[str, dict[str, Any]] | None:
+    def _entries(self) -> dict[str, Places]:
+        """Every name and what it stands for. A damaged file is set aside. Raises ConfigError."""
+        found = self._read()
+        if found is not None:
+            return found
+        with self._writing():
+            return self._sound()
+
+    def _read(self) -> dict[str, Places] | None:
         """The file's entries, none if there is no file, None if it is damaged. Raises ConfigError."""
         try:
             with open(self._path, "rb") as file:
@@ -185,10 +239,12 @@ class Conversations:
             raise ConfigError(f"{self._path} cannot be read: {reason(error)}") from None
         except orjson.JSONDecodeError:
             return None
-        sound = isinstance(found, dict) and all(isinstance(e, dict) and is_id(e.get("id")) for e in found.values())
-        return found if sound else None
+        if not isinstance(found, dict) or not all(isinstance(entry, dict) for entry in found.values()):
+            return None
+        entries = {name: {ANYWHERE: entry} if is_id(entry.get("id")) else entry for name, entry in found.items()}
+        return entries if all(map(_is_sound, entries.values())) else None
 
-    def _sound(self) -> dict[str, dict[str, Any]]:
+    def _sound(self) -> dict[str, Places]:
         """The entries, for whoever holds the lock: a damaged file is moved out of the way first."""
         found = self._read()
         if found is None:
@@ -197,14 +253,25 @@ class Conversations:
             self._note(f"eugpt: note: the names of conversations were damaged; the file is kept as {aside}")
         return found or {}
 
-    def _replace(self, entries: Mapping[str, Mapping[str, Any]]) -> None:
-        lines = [f"  {orjson.dumps(name).decode()}: {_entry(entry)}" for name, entry in sorted(entries.items())]
-        text = "{\n" + ",\n".join(lines) + "\n}\n"
-        files.replace(self._path, text.encode())
+    def _replace(self, entries: Mapping[str, Places]) -> None:
+        lines = [f"  {_json(name)}: {_json(places.get(ANYWHERE, places))}" for name, places in sorted(entries.items())]
+        files.replace(self._path, ("{\n" + ",\n".join(lines) + "\n}\n").encode())
 
 
-def _entry(entry: Mapping[str, Any]) -> str:
-    return "{" + ", ".join(f"{orjson.dumps(k).decode()}: {orjson.dumps(v).decode()}" for k, v in entry.items()) + "}"
+def _id_at(service: str, places: Places) -> str | None:
+    facts = places.get(service) or places.get(ANYWHERE)
+    return str(facts["id"]) if facts else None
+
+
+def _is_sound(places: Places) -> bool:
+    return bool(places) and all(isinstance(facts, dict) and is_id(facts.get("id")) for facts in places.values())
+
+
+def _json(value: Any) -> str:
+    """JSON in one line, with a space after each colon and comma of an object."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{_json(name)}: {_json(member)}" for name, member in value.items()) + "}"
+    return orjson.dumps(value).decode()
 
 
 def state_folder(environ: Mapping[str, str]) -> str | None:

@@ -1,10 +1,11 @@
 """The conversation that the turns of a run belong to: its id, how it gets one, and its lock around each turn."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 
+from eugpt_cli.api.outcome import Outcome
 from eugpt_cli.conversation.names import Conversations, checked_name, is_id
-from eugpt_cli.errors import ConfigError, EugptError
+from eugpt_cli.errors import Busy, ConfigError, EugptError, StatusError
 from eugpt_cli.system.locks import Wait
 
 
@@ -14,13 +15,11 @@ class Thread:
     def __init__(self, conversations: Conversations, given: str | None, *, starts: bool) -> None:
         """`starts`: a name that stands for nothing begins a conversation. Raises ConfigError for it otherwise."""
         self._conversations = conversations
-        self.name: str | None = None
-        self.id: str | None = None
-        if given and starts and not is_id(given):
-            self.name = checked_name(given)
-            self.id = conversations.find(self.name)
-        elif given:
-            self.id = conversations.resolve(given)
+        self._held = ExitStack()  # the locks of the turn in flight
+        self.name = checked_name(given) if given and not is_id(given) else None
+        self.id = given if is_id(given) else None
+        if self.name is not None:
+            self.id = conversations.find(self.name) if starts else conversations.known(self.name)
 
     @property
     def stored(self) -> bool:
@@ -52,28 +51,45 @@ class Thread:
         """Nobody else on this machine talks into the conversation in here; `id` is the one to send. Raises Busy."""
         with ExitStack() as held:
             if self.id is None and self.name is not None:
-                held.enter_context(self._conversations.lock(self.name, wait, needed=True))
+                held.enter_context(self._conversations.lock(self.name, wait, starts=True))
                 self.id = self._conversations.find(self.name)  # whoever was before us may have begun it
             if self.id is not None:
                 held.enter_context(self._conversations.lock(self.id, wait))
+            self._held = held
             yield
+
+    def learn(self, conversation_id: str | None) -> None:
+        """The service has told the conversation's id: the first one is kept, under the name.
+
+        From then on other runs find it, so that the rest of the turn holds the id's lock, too.
+        Raises ConfigError or OutputError if the name cannot be kept; the next call tries again.
+        """
+        if self.id is None and is_id(conversation_id):
+            if self.name is not None:
+                with suppress(Busy):
+                    self._held.enter_context(self._conversations.lock(conversation_id, Wait(0)))
+                self._conversations.name(self.name, conversation_id)
+            self.id = conversation_id
 
     @contextmanager
-    def learning(self, told: Callable[[], str | None]) -> Iterator[None]:
-        """After it the id is known that the service has told meanwhile; the first one is kept, under the name.
+    def learning(self, outcome: Outcome) -> Iterator[None]:
+        """The id is learnt in here as soon as the service tells it, so that not even SIGKILL loses it.
 
-        Raises ConfigError or OutputError if the name cannot be kept, and nothing else has gone wrong.
+        Raises ConfigError or OutputError at the end if the name cannot be kept, and nothing else has gone wrong.
         """
+
+        def learn() -> None:
+            with suppress(EugptError):
+                self.learn(outcome.conversation_id)
+
+        outcome.conversation_told = learn
         try:
             yield
-        except BaseException:
-            with suppress(EugptError):
-                self._learn(told())
+        except BaseException as fault:
+            learn()
+            if isinstance(fault, StatusError) and fault.status == 404 and self.name and self.id:
+                fault.hint = self._conversations.stale(self.name, self.id)
             raise
-        self._learn(told())
-
-    def _learn(self, conversation_id: str | None) -> None:
-        if self.id is None and is_id(conversation_id):
-            self.id = conversation_id
-            if self.name is not None:
-                self._conversations.name(self.name, self.id)
+        self.learn(outcome.conversation_id)
+        if self.id is not None:
+            self._conversations.answered(self.id)

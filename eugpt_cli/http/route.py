@@ -18,6 +18,11 @@ class Target(NamedTuple):
     path: str
 
     @property
+    def base_url(self) -> str:
+        """What a service is known by: the base URL in one spelling, its path included."""
+        return self.url.removesuffix("/responses")
+
+    @property
     def url(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
         standard = {"https": 443, "http": 80}[self.scheme]

@@ -1,4 +1,4 @@
-"""What the user is shown of a request on its way: every step with -v, or what is being done just now."""
+"""What -v shows of a request on its way: a line for every step."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -19,7 +19,7 @@ class Verbose(Observer):
     def __init__(self, tell: Callable[[str], None]) -> None:
         self._tell = tell
 
-    def sending(self, request: Request) -> None:
+    def sending(self, request: Request, is_sent: Callable[[], bool]) -> None:
         self._tell(f"> POST {request.target.url}")
         self._tell(f"> Authorization: Bearer {MASK}")
         for name, value in request.fields:
@@ -35,19 +35,3 @@ class Verbose(Observer):
 
     def again(self, fault: EugptError, pause: float) -> None:
         self._tell(f"* {fault.exit.label}: {brief(fault.message)}; trying again in {pause:.1f} s")
-
-
-class Activity(Observer):
-    """What is being done just now, told in a few words which the next ones replace."""
-
-    def __init__(self, show: Callable[[str], None]) -> None:
-        self._show = show
-
-    def sending(self, request: Request) -> None:
-        self._show("waiting")
-
-    def tool(self, name: str) -> None:
-        self._show(one_line(name))
-
-    def again(self, fault: EugptError, pause: float) -> None:
-        self._show(f"{fault.exit.label}, trying again in {pause:.1f} s")

@@ -4,6 +4,7 @@ import os
 import re
 import select
 import stat
+from collections.abc import Callable
 from contextlib import suppress
 
 from eugpt_cli.errors import OutputError, Stopped
@@ -19,8 +20,10 @@ DESCRIPTOR = re.compile(r"/(?:dev|proc/self)/fd/(\d{1,6})")
 class DescriptorSink:
     """A descriptor whose bytes are out once they are written."""
 
-    def __init__(self, fd: int, name: str) -> None:
+    def __init__(self, fd: int, name: str, before: Callable[[], None]) -> None:
+        """`before` is called before each write: it clears the status line."""
         self.terminal = os.isatty(fd)
+        self._before = before
         self._line_is_open = False
         self.shown = False
         self._fd = fd
@@ -30,6 +33,7 @@ class DescriptorSink:
         if data:
             self.shown = True
             self._line_is_open = not data.endswith(b"\n")
+            self._before()
             write(self._fd, data, self._name)
 
     def sync(self) -> None:
@@ -62,13 +66,13 @@ def direct(path: str | None, console: Console) -> DescriptorSink | None:
     """The same, but None for what is a file or is to become one."""
     if path in (None, "-"):
         console.check_output()
-        return DescriptorSink(1, "standard output")
+        return DescriptorSink(1, "standard output", console.clear_line)
     assert path is not None
     numbered = DESCRIPTOR.fullmatch(path)
     fd = int(numbered[1]) if numbered else DESCRIPTORS.get(path)
     if fd is not None:
-        return DescriptorSink(_duplicate(fd, path), path)
-    return DescriptorSink(_open(path), path) if _is_special(path) else None
+        return DescriptorSink(_duplicate(fd, path), path, console.clear_line)
+    return DescriptorSink(_open(path), path, console.clear_line) if _is_special(path) else None
 
 
 def _is_standard_error(fd: int) -> bool:

@@ -4,7 +4,7 @@ import time
 from typing import Any
 
 from eugpt_cli.api.outcome import Outcome
-from eugpt_cli.errors import EugptError, ExitCode, Stopped
+from eugpt_cli.errors import EugptError, ExitCode, Stopped, exit_of
 from eugpt_cli.text.escapes import brief, dump
 
 
@@ -36,6 +36,7 @@ def error_fields(error: EugptError) -> dict[str, Any]:
         "attempts": error.attempts,
         "request_id": error.request_id,
         "conversation_id": error.conversation_id,
+        "hint": error.hint,
     }
 
 
@@ -55,8 +56,13 @@ def trailer(outcome: Outcome, error: EugptError | None) -> dict[str, Any]:
 
 def meta(outcome: Outcome, end: EugptError | Stopped | None) -> dict[str, Any]:
     """The object of `--meta`; `seconds` counts from the start of the run: headers there, first event, end."""
+    from eugpt_cli.text.digest import ByteDigest
+
     code = exit_code(end)
+    request = None if outcome.body is None else ByteDigest(outcome.body)
+    answer = outcome.answer or ByteDigest()
     return {
+        "at": utc(outcome.at),
         "outcome": code.label,
         "exit": code.number,
         "response_id": outcome.response_id,
@@ -69,6 +75,10 @@ def meta(outcome: Outcome, end: EugptError | Stopped | None) -> dict[str, Any]:
         "events": outcome.events,
         "tools": outcome.tools,
         "usage": outcome.usage,
+        "request_bytes": request and request.size,
+        "request_sha256": request and request.hex,
+        "answer_bytes": answer.size,
+        "answer_sha256": answer.hex,
         "seconds": {
             "answered": _since(outcome, outcome.answered_at),
             "first_event": _since(outcome, outcome.first_at),
@@ -78,9 +88,14 @@ def meta(outcome: Outcome, end: EugptError | Stopped | None) -> dict[str, Any]:
     }
 
 
+def utc(moment: float) -> str:
+    """Seconds since 1970 as RFC 3339 has them, in UTC."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(moment))
+
+
 def exit_code(end: EugptError | Stopped | None) -> ExitCode:
     if isinstance(end, Stopped):
-        return next(code for code in ExitCode if code.number == 128 + end.signum)
+        return exit_of(end.signum)
     return end.exit if end else ExitCode.OK
 
 

@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
-from eugpt_cli.api.answer_text import AnswerText, document_text
+from orjson import loads
+
+from eugpt_cli.api.answer_text import AnswerText
 from eugpt_cli.api.delta_runs import DeltaRun
 from eugpt_cli.api.events import Event, one_line
 from eugpt_cli.errors import NotTheApi, Rejected
@@ -15,52 +17,50 @@ Write = Callable[[bytes], None]
 
 
 class TextWriter:
-    """Deltas as they come (`live`), or all or nothing; then a newline if the text has none.
+    """Text as it comes (`live`), or all or nothing; then a newline if the text has none.
 
-    `visible` makes control characters visible: the text goes to a terminal. `partial`: what has arrived is written
-    also if the answer is not complete.
+    `visible` makes control characters visible: the text goes to a terminal. `attempts`, if given, keeps what each
+    attempt brings; the most of it is written if none brings a complete answer.
     """
 
-    def __init__(self, write: Write, visible: Callable[[str], str] | None, live: bool, partial: bool = False) -> None:
+    def __init__(
+        self, write: Write, visible: Callable[[str], str] | None, live: bool, attempts: list[AnswerText] | None = None
+    ) -> None:
         self._write = write
         self._visible = visible
         self._live = live
-        self._partial = partial
-        self._texts = AnswerText()
-        self._parts: list[str] = []
+        self._answer = AnswerText(keep=not live)
+        self._attempts = attempts
+        if attempts is not None:
+            attempts.append(self._answer)
         self._half = ""  # the first half of a surrogate pair whose second half is in the next delta
         self._last = ""
 
     def write_events(self, chunk: bytes, events: Sequence[Event | DeltaRun]) -> None:
-        parts: list[str] = []
+        texts: list[str] = []
         try:
-            for text in self._texts.of(events):
-                parts.append(text)
-        finally:  # an event that is not JSON does not hide those before it
-            self._add("".join(parts))
-
-    def _add(self, text: str) -> None:
-        if self._live:
-            self._show(text)
-        else:
-            self._parts.append(text)
+            for text in self._answer.of(events):
+                texts.append(text)
+        finally:  # an event that is not sound does not hide those before it
+            if self._live:
+                self._show("".join(texts))
 
     def document(self, document: Mapping[str, Any], raw: bytes) -> None:
-        self._parts.append(document_text(document))
+        self._answer.document(document)
 
     def finish(self, response: Mapping[str, Any]) -> None:
-        text = "".join(self._parts)
-        if not text and not self._last:
-            text = document_text(response)
-        self._show(text)
+        self._show(self._answer.rest(response) if self._live else self._answer.whole(response))
         if self._half:
             self._half = ""
             self._put("\ufffd")
         self._end_line()
 
+    def write_tail(self, chunks: Iterator[bytes]) -> None:
+        """The answer is out."""
+
     def fail(self) -> None:
-        text = "".join(self._parts)
-        if text and self._partial:
+        text = max((attempt.so_far() for attempt in self._attempts or ()), key=len, default="")
+        if text:
             self._show(text)
             self._end_line()
 
@@ -95,18 +95,18 @@ FENCE = re.compile(r"([ \t]*)(`{3,}|~{3,})[ \t]*([^\s`]*)[^`]*")
 def fenced_blocks(text: str) -> Iterator[tuple[str, str]]:
     """Language and content of each (CommonMark, section 4.5), but of any indentation: they stand in lists, too."""
     indent = fence = language = ""
-    write_events: list[str] = []
+    block: list[str] = []
     for line in text.split("\n"):
         word = line.strip()
         if not fence:
             if found := FENCE.fullmatch(line):
                 indent, fence, language = found.groups()
-                write_events = []
+                block = []
         elif len(word) >= len(fence) and not word.strip(fence[0]):
-            yield language, "\n".join(write_events)
+            yield language, "\n".join(block)
             fence = ""
         else:
-            write_events.append(line.removeprefix(indent))
+            block.append(line.removeprefix(indent))
 
 
 class ExtractWriter(TextWriter):
@@ -116,14 +116,14 @@ class ExtractWriter(TextWriter):
         super().__init__(self._take, None, live=False)
         self._out = TextWriter(write, visible, live=False)
         self._language = language
-        self._answer = b""
+        self._text = b""
 
     def _take(self, data: bytes) -> None:
-        self._answer += data
+        self._text += data
 
     def finish(self, response: Mapping[str, Any]) -> None:
         super().finish(response)
-        for language, write_events in fenced_blocks(self._answer.decode()):
+        for language, write_events in fenced_blocks(self._text.decode()):
             if self._language is None or language.lower() == self._language.lower():
                 self._out.document({"output_text": write_events}, b"")
                 self._out.finish({})
@@ -137,44 +137,55 @@ class DocumentWriter:
 
     def __init__(self, write: Write) -> None:
         self._write = write
+        self._answer = AnswerText(keep=True)
         self._raw = self._last = b""
 
     def write_events(self, chunk: bytes, events: Sequence[Event | DeltaRun]) -> None:
         """A stream's document stands in its last event."""
+        for _ in self._answer.of(events):
+            pass
         self._last = events[-1].raw if events else self._last
 
     def document(self, document: Mapping[str, Any], raw: bytes) -> None:
+        self._answer.document(document)
         self._raw = raw
 
     def finish(self, response: Mapping[str, Any]) -> None:
+        self._answer.whole(response)
         raw = self._raw or (one_line(member(self._last, "response")) if response else b"")
         if not raw:
             raise NotTheApi("the stream ended without the response document")
         self._write(raw if raw.endswith(b"\n") else raw + b"\n")
 
+    def write_tail(self, chunks: Iterator[bytes]) -> None:
+        """The answer is out."""
+
     def fail(self) -> None:
         """All or nothing."""
 
 
+TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*+"|[][{}:,]', re.DOTALL)
+
+
 def member(raw: bytes, name: str) -> bytes:
-    """The bytes of one member's value in the JSON object `raw`, the last of several; b"" for none."""
-    import json
+    """The bytes of one member's value in the JSON object `raw`, the last of several; b"" for none.
 
-    text = raw.decode("utf-8", "surrogateescape")
-    decoder = json.JSONDecoder(parse_int=str, parse_float=str)
-    found, at = "", _next(text, text.index("{") + 1)
-    while text[at] != "}":
-        key, end = decoder.raw_decode(text, at)
-        start = _next(text, end)
-        _, end = decoder.raw_decode(text, start)
-        found = text[start:end] if key == name else found
-        at = _next(text, end)
-    return found.encode("utf-8", "surrogateescape")
-
-
-def _next(text: str, at: int) -> int:
-    """Where the next key or value begins."""
-    return len(text) - len(text[at:].lstrip(" \t\r\n,:"))
+    It counts brackets, so that the depth does not matter.
+    """
+    found = key = b""
+    depth = start = 0
+    for token in TOKEN.finditer(raw):
+        sign = token[0]
+        depth += sign in (b"{", b"[")
+        if depth == 1 and sign == b":":
+            start = token.end()
+        elif depth == 1 and sign in (b",", b"}"):
+            found = raw[start : token.start()].strip() if start and loads(key) == name else found
+            start = 0
+        elif depth == 1 and not start:
+            key = sign
+        depth -= sign in (b"}", b"]")
+    return found
 
 
 class NdjsonWriter:
@@ -185,15 +196,23 @@ class NdjsonWriter:
         self._types = types
 
     def write_events(self, chunk: bytes, events: Sequence[Event | DeltaRun]) -> None:
-        lines = [event.lines() for event in events if self._wanted(event.type)]
-        if lines:
-            self._write(b"".join(lines))
+        lines: list[bytes] = []
+        try:
+            for event in events:
+                if self._wanted(event.type):
+                    lines.append(event.lines())
+        finally:  # an event that is no line does not hide those before it
+            if lines:
+                self._write(b"".join(lines))
 
     def document(self, document: Mapping[str, Any], raw: bytes) -> None:
         self._write(one_line(raw.removeprefix(BOM_UTF8).strip()))
 
     def finish(self, response: Mapping[str, Any]) -> None:
-        """Everything has been written already."""
+        """Everything has been written."""
+
+    def write_tail(self, chunks: Iterator[bytes]) -> None:
+        """What follows are no events of this answer."""
 
     def fail(self) -> None:
         """What has been written stays."""
@@ -215,7 +234,11 @@ class SseWriter:
         self._write(raw)
 
     def finish(self, response: Mapping[str, Any]) -> None:
-        """Everything has been written already."""
+        """Everything has been written."""
+
+    def write_tail(self, chunks: Iterator[bytes]) -> None:
+        for chunk in chunks:
+            self._write(chunk)
 
     def fail(self) -> None:
         """What has been written stays."""

@@ -94,7 +94,7 @@ def bare(metavar: str) -> str:
 
 def filler(thing: Option | Argument) -> Filler:
     """How the value of an option, or an argument, is completed."""
-    word = bare(thing.metavar or "")
+    word = "" if thing.name == "label" else bare(thing.metavar or "")  # of the TEXTs only this one takes no @FILE
     words = thing.choices if isinstance(thing, Option) else ()
     words = words or LISTS.get(word, ())
     if not words and word.islower() and "|" in word:

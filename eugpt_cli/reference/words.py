@@ -37,12 +37,15 @@ VARIABLES = (
     Fact("EUGPT_DEBUG", "1 adds the traceback to the message about a defect in eugpt."),
     Fact("HTTPS_PROXY, ALL_PROXY, NO_PROXY", "The proxy to go through, and the hosts that need none."),
     Fact("SSL_CERT_FILE, SSL_CERT_DIR", "The certificates to trust instead of the system's."),
-    Fact("NO_COLOR, TERM=dumb", "No colour, spinner or progress bar on a terminal."),
+    Fact("NO_COLOR, TERM=dumb", "NO_COLOR: no colour. TERM=dumb: no colour, status line or progress bar either."),
     Fact("XDG_CONFIG_HOME, XDG_STATE_HOME", "Where the files below are; ~/.config and ~/.local/state without them."),
 )
 FILES = (
     Fact("$XDG_CONFIG_HOME/eugpt/config.toml", "Profiles: a table [profile.NAME] of settings each."),
-    Fact("$XDG_STATE_HOME/eugpt/conversations.json", "The names of conversations and the ids that they stand for."),
+    Fact(
+        "$XDG_STATE_HOME/eugpt/conversations.json",
+        "The names of conversations: for each its services, and the id that it stands for there.",
+    ),
     Fact("$XDG_STATE_HOME/eugpt/locks", "A file for each conversation in which a turn is under way."),
     Fact(
         "$XDG_STATE_HOME/eugpt/history",

@@ -1,7 +1,7 @@
 """What ask, stream, chat and raw-events share: from their options to one delivered answer."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from eugpt_cli.api.observer import Observer
@@ -11,18 +11,18 @@ from eugpt_cli.api.retry import RetryPolicy
 from eugpt_cli.api.writer import Writer
 from eugpt_cli.conversation.names import Conversations
 from eugpt_cli.conversation.thread import Thread
-from eugpt_cli.errors import EugptError, OutputError, Stopped, UsageError
+from eugpt_cli.errors import EugptError
 from eugpt_cli.http.route import route_to, target_of
 from eugpt_cli.output.activity import Verbose
-from eugpt_cli.output.destinations import destination, same_file
-from eugpt_cli.output.report import meta
+from eugpt_cli.output.destinations import destination
 from eugpt_cli.output.writers import TextWriter, Write
 from eugpt_cli.run.prompt import Draft, TurnOptions, prepare
+from eugpt_cli.run.reporting import RunReport, reported
 from eugpt_cli.settings import key
 from eugpt_cli.settings.records import BatchOptions
 from eugpt_cli.system.console import Console
 from eugpt_cli.system.locks import Wait
-from eugpt_cli.text.escapes import dump, visible, visible_bytes
+from eugpt_cli.text.escapes import visible, visible_bytes
 from eugpt_cli.text.redaction import RedactingSink, Sink
 
 if TYPE_CHECKING:
@@ -53,18 +53,19 @@ def run(
         thread = open_thread(options, console, starts=starts)
         show(prepare(options, console, stream=stream)(conversation_id=thread.id), options, console)
         return
-    with reported(options, console) as outcome:
+    with reported(options, console) as report:
+        outcome = report.outcome
         try:
             thread = open_thread(options, console, starts=starts)
             draft = prepare(options, console, stream=stream)
             line = TurnSender(options, console, thread)
         except EugptError as fault:
             if at_end:
-                with opened(options.output, console, console.secret or "") as sink:
+                with opened(options.output, console, console.secret or "", report) as sink:
                     at_end(sink, outcome, fault)
                     raise
             raise
-        with line, opened(options.output, console, line.secret) as sink:
+        with line, opened(options.output, console, line.secret, report) as sink:
             late = line.deliver(draft, sink, make_writer, outcome)
             if at_end:
                 at_end(sink, outcome, late)
@@ -73,33 +74,15 @@ def run(
 
 
 @contextmanager
-def opened(path: str | None, console: Console, secret: str) -> Iterator[Sink]:
-    """Where an answer goes; it has arrived if nothing is raised in here."""
-    sink = RedactingSink(destination(path, console), secret)
+def opened(path: str | None, console: Console, secret: str, report: RunReport | None = None) -> Iterator[Sink]:
+    """Where an answer goes, measured for the report; it has arrived if nothing is raised in here."""
+    place = destination(path, console)
+    sink = RedactingSink(report.measured(place) if report else place, secret)
     try:
         yield sink
         sink.commit()
     finally:
         sink.discard()
-
-
-@contextmanager
-def reported(options: TurnOptions, console: Console) -> Iterator[Outcome]:
-    """The facts of the run, written to --meta whatever its end."""
-    outcome = Outcome()
-    if options.meta is None:
-        yield outcome
-        return
-    if same_file(options.meta, options.output):
-        raise UsageError("--meta and --output name the same file")
-    sink = destination(options.meta, console)
-    try:
-        yield outcome
-    except (EugptError, Stopped) as end:
-        with suppress(OutputError, Stopped):  # one problem is told, the first
-            _write_meta(sink, outcome, end, console)
-        raise
-    _write_meta(sink, outcome, None, console)
 
 
 def show(request: Request, options: TurnOptions | BatchOptions, console: Console) -> None:
@@ -122,19 +105,15 @@ def raw(sink: Sink) -> Write:
     return visible_bytes(sink.write) if sink.terminal else sink.write
 
 
-def _write_meta(sink: Sink, outcome: Outcome, end: EugptError | Stopped | None, console: Console) -> None:
-    sink = RedactingSink(sink, console.secret) if console.secret else sink
-    try:
-        sink.write(f"{dump(meta(outcome, end))}\n".encode())
-        sink.commit()
-    finally:
-        sink.discard()
-
-
 def open_thread(options: TurnOptions, console: Console, *, starts: bool = False) -> Thread:
     """The conversation that the options name. Raises ConfigError."""
-    detail = console.error if options.verbose else None
-    return Thread(Conversations(console.environ, console.note, detail), options.conversation, starts=starts)
+    return Thread(conversations(options, console), options.conversation, starts=starts)
+
+
+def conversations(options: TurnOptions | BatchOptions, console: Console) -> Conversations:
+    """The conversations that have names at the service of the options. Raises ConfigError."""
+    service = target_of(options.base_url).base_url
+    return Conversations(console.environ, service, console.note, console.error if options.verbose else None)
 
 
 class TurnSender:
@@ -149,9 +128,7 @@ class TurnSender:
         self.secret = api_key(options, console)
         self._client: Client | None = None
 
-    def deliver(
-        self, draft: Draft, sink: Sink, make_writer: MakeWriter, outcome: Outcome, watch: Observer | None = None
-    ) -> EugptError | None:
+    def deliver(self, draft: Draft, sink: Sink, make_writer: MakeWriter, outcome: Outcome) -> EugptError | None:
         """One turn; returns what went wrong."""
 
         def fresh() -> Writer:
@@ -160,13 +137,13 @@ class TurnSender:
 
         thread = self.thread
         try:
-            with thread.turn(Wait(self._options.lock_wait, self._tell_wait)):
+            with self._watched(lambda: sink.shown) as (observer, wait), thread.turn(wait):
                 client = self._open()
                 from eugpt_cli.api.exchange import deliver
 
                 request = draft(conversation_id=thread.id)
-                policy = delivery_policy(self._options, self._console, client, stream=request.stream, watch=watch)
-                with thread.learning(lambda: outcome.conversation_id):
+                policy = delivery_policy(self._options, self._console, client, observer, stream=request.stream)
+                with thread.learning(outcome):
                     deliver(request, policy, fresh, outcome, stored=thread.stored, shown=lambda: sink.shown)
         except EugptError as fault:
             return fault
@@ -192,6 +169,22 @@ class TurnSender:
             self._client = Client(self._route, self.secret, connect_timeout=seconds, early=early)
         return self._client
 
+    @contextmanager
+    def _watched(self, shown: Callable[[], bool]) -> Iterator[tuple[Observer, Wait]]:
+        """Who observes a turn, and how it waits for its conversation; a terminal shows what is being waited for."""
+        console, seconds = self._console, self._options.lock_wait
+        observer = Verbose(console.error) if self._options.verbose else Observer()
+        if not console.has_status_line:
+            yield observer, Wait(seconds, self._tell_wait)
+            return
+        from eugpt_cli.output.status_line import SignsOfLife, StatusLine
+
+        signs = SignsOfLife(StatusLine(dim=not console.environ.get("NO_COLOR")), observer, shown)
+        if self.thread.stored:
+            signs.waiting_for("waiting for another run", of=seconds)
+        with console.showing(signs):
+            yield signs, Wait(seconds)
+
     def _tell_wait(self) -> None:
         if self._console.is_terminal(2):
             seconds = f"{self._options.lock_wait:g}"
@@ -199,7 +192,7 @@ class TurnSender:
 
 
 def delivery_policy(
-    options: TurnOptions, console: Console, client: "Client", *, stream: bool, watch: Observer | None = None
+    options: TurnOptions, console: Console, client: "Client", observer: Observer, *, stream: bool
 ) -> "DeliveryPolicy":
     """How the options want requests to be delivered."""
     from eugpt_cli.api.exchange import DeliveryPolicy
@@ -208,7 +201,7 @@ def delivery_policy(
         client,
         options.timeout or (STREAM_SILENCE if stream else DOCUMENT_SILENCE),
         RetryPolicy(options.retries, options.retry_unsafe, console.left),
-        Verbose(console.error) if options.verbose else watch or Observer(),
+        observer,
     )
 
 

@@ -51,16 +51,17 @@ PROFILE = Option(
     metavar="NAME",
     variable="EUGPT_PROFILE",
 )
+BASE_URL = Option(
+    "base_url",
+    ("--base-url",),
+    "where the service is",
+    metavar="URL",
+    variable="EUGPT_BASE_URL",
+    default="https://chat.eugpt.ai/v1",
+    in_profile=True,
+)
 ROUTE = (
-    Option(
-        "base_url",
-        ("--base-url",),
-        "where the service is",
-        metavar="URL",
-        variable="EUGPT_BASE_URL",
-        default="https://chat.eugpt.ai/v1",
-        in_profile=True,
-    ),
+    BASE_URL,
     Option("api_key_file", ("--api-key-file",), "read the key from a file", metavar="PATH"),
     PROFILE,
     Option(
@@ -147,10 +148,29 @@ NOTES = (
     Option("quiet", ("-q", "--quiet"), "no notes on stderr", kind="flag"),
     Option("verbose", ("-v", "--verbose"), "tell request, response, retries and tools on stderr", kind="flag"),
 )
+JOURNAL = (
+    Option(
+        "log",
+        ("--log",),
+        "append a line about the run to this journal, also on failure",
+        metavar="PATH",
+        variable="EUGPT_LOG",
+        in_profile=True,
+    ),
+    Option("label", ("--label",), "put this label into the journal's line", metavar="TEXT"),
+)
 SHARED = (
     *CONTENT,
     Option("output", ("-o", "--output"), "write the answer to this file, all or nothing", metavar="PATH"),
-    Option("meta", ("--meta",), "write the facts of the run to this file, also on failure", metavar="PATH"),
+    Option(
+        "meta",
+        ("--meta",),
+        "write the facts of the run to this file, also on failure",
+        metavar="PATH",
+        variable="EUGPT_META",
+        in_profile=True,
+    ),
+    *JOURNAL,
     *SERVICE,
     *NOTES,
     Option("dry_run", ("--dry-run",), "print the request body and exit", kind="flag"),
@@ -182,7 +202,18 @@ BATCH = (
     Option("resume", ("--resume",), "go on with the output: skip what has succeeded, run the rest", kind="flag"),
     Option("ordered", ("--ordered",), "rows in the order of the input", kind="flag"),
     Option("full", ("--full",), "rows with the whole response document", kind="flag"),
-    Option("max_errors", ("--max-errors",), "stop when so many items have failed", kind="count", metavar="N"),
+    Option(
+        "prune", ("--prune",), "with --resume, drop the rows of items that are not in the input any more", kind="flag"
+    ),
+    Option("max_errors", ("--max-errors",), "stop after N failed items", kind="count", metavar="N"),
+    Option("max_items", ("--max-items",), "stop after N items; exit 91 if more are left", kind="count", metavar="N"),
+    Option(
+        "max_tokens",
+        ("--max-tokens",),
+        "stop when the answers have taken N tokens; exit 91 if items are left",
+        kind="count",
+        metavar="N",
+    ),
     Option(
         "shard",
         ("--shard",),
@@ -256,6 +287,8 @@ DOCTOR = (*ROUTE, JSON, ERRORS)
 EXIT_CODES = (JSON, ERRORS)
 
 CONVERSATION = (
+    BASE_URL,
+    PROFILE,
     Option("json", ("--json",), "the list as a JSON array", kind="flag"),
     Option("quiet", ("-q", "--quiet"), "no notes on stderr", kind="flag"),
     ERRORS,

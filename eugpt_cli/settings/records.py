@@ -3,6 +3,11 @@
 from eugpt_cli.settings.resolving import Options
 
 
+class JournalOptions(Options):
+    log: str | None
+    label: str | None
+
+
 class NotesOptions(Options):
     errors: str
     quiet: bool
@@ -34,7 +39,7 @@ class ServiceOptions(RouteOptions):
     retry_unsafe: bool
 
 
-class SharedOptions(NotesOptions, ContentOptions, ServiceOptions):
+class SharedOptions(JournalOptions, NotesOptions, ContentOptions, ServiceOptions):
     output: str | None
     meta: str | None
     dry_run: bool
@@ -75,7 +80,10 @@ class BatchOptions(NotesOptions, ContentOptions, ServiceOptions):
     resume: bool
     ordered: bool
     full: bool
+    prune: bool
     max_errors: int | None
+    max_items: int | None
+    max_tokens: int | None
     shard: str | None
     summary: str | None
     dry_run: bool
@@ -85,6 +93,8 @@ class BatchOptions(NotesOptions, ContentOptions, ServiceOptions):
 class ConversationOptions(Options):
     action: str | None
     words: list[str]
+    base_url: str
+    profile: str | None
     json: bool
     quiet: bool
     errors: str

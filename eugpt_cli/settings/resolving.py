@@ -84,10 +84,13 @@ class Options:
     """The arguments and options of one command as resolved; each is an attribute by its name in the catalogue.
 
     The classes in `records` declare which ones a command has. `profile_values` are the profile's own, for those that
-    are no option (the sources of the key).
+    are no option (the sources of the key), `command_name` is the command's as the user types it.
     """
 
-    def __init__(self, values: Mapping[str, Any], profile_values: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self, values: Mapping[str, Any], profile_values: Mapping[str, Any] | None = None, command_name: str = ""
+    ) -> None:
+        self.command_name = command_name
         self.values = values
         self.profile_values = profile_values or {}
 

@@ -7,7 +7,7 @@ that call's end, so the alarm goes off every BEAT_SECONDS as well: it interrupts
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -24,6 +24,7 @@ class Alarm:
         self._deadline: float | None = None
         self._beats = False
         self._lost: BaseException | None = None
+        self._on_beat: Callable[[], None] | None = None
 
     def start(self) -> None:
         """Arms it; from now on an exception that a destructor swallows is raised again, too."""
@@ -82,4 +83,6 @@ class Alarm:
         if left is not None and left <= 0:
             self.stop()
             raise OutOfTime("--max-time has passed")
+        if self._on_beat:
+            self._on_beat()
         self._arm()

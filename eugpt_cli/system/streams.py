@@ -6,6 +6,7 @@ import signal
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from typing import Protocol
 
 from eugpt_cli.errors import InputError, OutputError, Stopped
 from eugpt_cli.text.redaction import redact
@@ -14,12 +15,26 @@ IDLE_NOTE_SECONDS = 3.0
 READ_SIZE = 1 << 16
 
 
+DUMB = ("dumb", "unknown", "")  # terminals that cannot move their cursor
+
+
+class Transient(Protocol):
+    """A line of the terminal that makes room for whatever is written."""
+
+    def tick(self) -> None:
+        """Draws it, if it is time to; called at every heartbeat, in a signal handler."""
+
+    def clear(self) -> None:
+        """Takes it away."""
+
+
 class StandardStreams:
     """Standard input, output and error; `secret` never leaves through them, `quiet` silences notes."""
 
     def __init__(self, secret: str | None) -> None:
         self.secret = secret
         self.quiet = False
+        self._transient: Transient | None = None
         self._closed = {fd for fd in (0, 1, 2) if not _is_open(fd)}
         for _ in self._closed:  # a socket must not land on a standard stream's number
             os.open(os.devnull, os.O_RDWR)
@@ -30,6 +45,7 @@ class StandardStreams:
     def write(self, data: bytes) -> None:
         """Writes all bytes to standard output, unbuffered. Raises OutputError, or Stopped for a closed pipe."""
         self.check_output()
+        self.clear_line()
         write(1, data, "standard output")
 
     def check_output(self) -> None:
@@ -40,6 +56,7 @@ class StandardStreams:
     def error(self, text: str) -> None:
         """Prints a line on standard error; a closed one is ignored."""
         text = redact(text, self.secret)
+        self.clear_line()
         try:
             if 2 not in self._closed:
                 _write_all(2, (text + "\n").encode("utf-8", "replace"))
@@ -50,6 +67,11 @@ class StandardStreams:
         """Prints a line that -q silences."""
         if not self.quiet:
             self.error(text)
+
+    def clear_line(self) -> None:
+        """Takes away the line that comes and goes on the terminal, if it is there."""
+        if self._transient:
+            self._transient.clear()
 
     def draw(self, picture: str) -> None:
         """Draws on the terminal behind standard error, cursor movements included."""
@@ -82,10 +104,10 @@ class StandardStreams:
         facts = os.fstat(0)
         return facts.st_size if stat.S_ISREG(facts.st_mode) else 0
 
-    def size(self) -> tuple[int, int]:
-        """Columns and rows of the terminal behind standard output."""
+    def size(self, fd: int = 1) -> tuple[int, int]:
+        """Columns and rows of the terminal behind a standard stream."""
         try:
-            columns, rows = os.get_terminal_size(1)
+            columns, rows = os.get_terminal_size(fd)
         except OSError:
             return 80, 24
         return columns or 80, rows or 24

@@ -16,7 +16,9 @@ from tests.support.program import eugpt
 TOP = Path(__file__).parents[2]
 GENERATED = ("man/eugpt.1", "completions/eugpt.bash", "completions/_eugpt", "completions/eugpt.fish")
 MAN = (TOP / "man/eugpt.1").read_text("utf-8")
-SECTIONS = "NAME SYNOPSIS DESCRIPTION COMMANDS OPTIONS EXIT+STATUS ENVIRONMENT FILES SCENARIO+FILES EXAMPLES SEE+ALSO"
+SECTIONS = (
+    "NAME SYNOPSIS DESCRIPTION COMMANDS OPTIONS EXIT+STATUS ENVIRONMENT FILES JOURNAL SCENARIO+FILES EXAMPLES SEE+ALSO"
+)
 
 
 @cache

@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.batches import by_id, ndjson, numbered, rows, rows_of, start
 from tests.support.manyserver import Body, Reply, document, echo, refusal, serving
-from tests.support.program import KEY, eugpt
+from tests.support.program import KEY, eugpt, shell
 
 UUID = "8f14e45f-ceea-467a-a4ed-a9e9a5cb16ee"
 ROW = ["custom_id", "ok", "output_text", "response_id", "model", "conversation_id", "error", "attempts", "seconds"]
@@ -62,12 +62,16 @@ def test_an_item_says_more_than_the_options() -> None:
         (b'{"input":""}', 2, "line 2: nothing to send"),
         (b'{"input":"a\\u0000b"}', 31, "line 2: a NUL"),
         (b'{"input":"a","custom_id":[1]}', 2, "line 2: custom_id"),
-        (b'{"input":"a","instruction":"b"}', 2, "line 2: an item has no 'instruction'; the nearest is 'instructions'"),
-        (
-            b'{"input":"a","conversation":"b"}',
-            2,
-            "line 2: an item has no 'conversation'; the nearest is 'conversation_id'",
-        ),
+        (b'{"input":"a","instruction":"b"}', 2, "line 2: an item's system prompt is `instructions`, not `instruction`"),
+        (b'{"input":"a","conversation":"b"}', 2, "line 2: an item's conversation is `conversation_id`, not `conversat"),
+        (b'{"input":"a","id":"b"}', 2, "line 2: an item's id is `custom_id`, not `id`"),
+        (b'{"custom_id":"a","prompt":"b"}', 2, "line 2: an item's text is `input`, not `prompt`"),
+        (b'{"messages":[{"role":"user","content":"b"}]}', 2, "line 2: an item's text is `input`, not `messages`"),
+        (b'{"input":"a","system":"b"}', 2, "line 2: an item's system prompt is `instructions`, not `system`"),
+        (b'{"body":{"messages":[]}}', 2, "line 2: an item's text is `input`, not `messages`"),
+        (b'{"body":{"input":"a"},"method":"GET"}', 2, "line 2: the method of an item is POST, not GET"),
+        (b'{"body":{"input":"a"},"url":"/v1/embeddings"}', 2, "line 2: the url of an item is /v1/responses, not /v1/e"),
+        (b'{"body":{"input":"a","tools":[{}]}}', 2, "line 2: the API takes no `tools` in a body"),
         (b'{"input":"a","instructions":1}', 2, "line 2: instructions is not a string"),
     ],
 )
@@ -82,6 +86,38 @@ def test_a_bad_line_is_a_row_and_stops_nothing(line: bytes, code: int, words: st
     assert found[2]["error"]["message"].startswith(words)
     assert run.returncode == 90
     assert b"eugpt: partial: 1 of 3 items failed: 1 " in run.stderr
+
+
+def test_lines_of_openais_batch_format() -> None:
+    body = {"model": "gpt-4o", "input": "a", "instructions": "b", "temperature": 0.5, "stream": True}
+    line = {"custom_id": "x", "method": "POST", "url": "/v1/responses", "body": body}
+    with serving() as server:
+        run = eugpt("batch", base_url=server.base_url, stdin=ndjson([line]))
+    assert [row["custom_id"] for row in rows(run.stdout)] == ["x"]
+    assert server.received == [{"model": "auto", "input": "a", "stream": False, "instructions": "b"}]
+
+
+def test_members_of_ones_own_are_left_alone() -> None:
+    item = {"custom_id": "x", "input": "a", "id": 7, "prompt": "of whom?", "label": None, "body": {"input": "b"}}
+    with serving() as server:
+        assert eugpt("batch", base_url=server.base_url, stdin=ndjson([item])).returncode == 0
+    assert server.inputs() == ["a"]
+
+
+def test_an_id_that_comes_twice_fails_the_second_item() -> None:
+    items = [{"custom_id": name, "input": "x"} for name in ("a", 1, "a", "1", 1)]
+    with serving() as server:
+        run = eugpt("batch", "--ordered", base_url=server.base_url, stdin=ndjson(items))
+    found = rows(run.stdout)
+    assert (run.returncode, len(server.received)) == (90, 3)
+    assert [row["custom_id"] for row in found] == ["a", 1, None, "1", None]
+    assert [row["error"] and row["error"]["message"] for row in found] == [
+        None,
+        None,
+        'line 3: custom_id "a" came before; give each item its own',
+        None,
+        "line 5: custom_id 1 came before; give each item its own",
+    ]
 
 
 def test_lines_and_files(tmp_path: Path) -> None:
@@ -210,7 +246,7 @@ def test_dry_run_and_curl_need_neither_key_nor_network() -> None:
         (["a", "b"], 2, "one FILE at a time"),
         (["--files", "--lines"], 2, "do not go together"),
         (["--max-errors", "0"], 2, "--max-errors wants a whole number from 1"),
-        (["--resume"], 2, "--resume goes on with a file"),
+        (["--resume"], 2, "--resume continues a file"),
         (["--shard", "0/3"], 2, "--shard wants K/N"),
         (["--shard", "4/3"], 2, "--shard wants K/N"),
         (["--shard", "auto"], 30, "neither a Slurm array nor"),
@@ -238,6 +274,29 @@ def test_no_file_is_read_and_written_at_once(tmp_path: Path) -> None:
     assert Path(path).read_bytes() == b'{"input":"1"}\n'
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        "eugpt batch --lines < items >> items",
+        "eugpt batch --lines items >> items",
+        "eugpt batch --lines -o - items >> items",
+        "eugpt batch --lines -o /dev/stdout items >> items",
+        "eugpt batch --lines -o /dev/fd/3 items 3>> items",
+        "eugpt batch --files other items >> items",
+        "eugpt batch --lines other --summary items >> items",
+        "eugpt batch --lines < items --summary rows -o rows",
+    ],
+)
+def test_no_output_is_the_input(tmp_path: Path, command: str) -> None:
+    for name in ("items", "other"):
+        (tmp_path / name).write_bytes(b"one\ntwo\n")
+    with serving() as server:
+        run = shell(f"cd {tmp_path} && {command}", base_url=server.base_url)
+    assert (run.returncode, server.received) == (2, [])
+    assert b"are the same file" in run.stderr
+    assert (tmp_path / "items").read_bytes() == b"one\ntwo\n"
+
+
 def test_no_input_at_all() -> None:
     run = eugpt("batch")
     assert (run.returncode, run.stdout) == (2, b"")
@@ -256,16 +315,17 @@ def test_a_turn_of_a_conversation_gets_a_connection_of_its_own() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "items", "hint"),
+    ("mode", "items", "hint"),
     [
-        (401, b'{"input":"a"}\n', b"hint: check the key in EUGPT_API_KEY; "),
-        (200, b"a prompt\nanother\n", b"hint: each line is a JSON object; --lines takes a prompt a line"),
-        (400, b'{"input":"a"}\n', b"hint: the same command with -o FILE --resume "),
+        ([], b"a prompt\nanother\n", b"hint: each line is a JSON object with `input`; --lines takes a prompt a line"),
+        (["--lines"], b"\xff\n", b"hint: each line is a prompt in UTF-8"),
+        (["--files"], b"/nowhere\n", b"hint: each FILE, or line of standard input, is the path of a text file"),
+        ([], b'{"input":"a"}\n', b"hint: the same command with -o FILE --resume "),
     ],
 )
-def test_what_helps_where_all_have_failed(status: int, items: bytes, hint: bytes) -> None:
-    with serving(lambda body: refusal(status)) as server:
-        run = eugpt("batch", base_url=server.base_url, stdin=items)
+def test_what_helps_where_all_have_failed(mode: list[str], items: bytes, hint: bytes) -> None:
+    with serving(lambda body: refusal(400)) as server:
+        run = eugpt("batch", *mode, base_url=server.base_url, stdin=items)
     assert run.returncode == 90
     assert run.stderr.splitlines()[-1].startswith(hint)
 

@@ -154,10 +154,10 @@ def test_a_conversation_by_its_name_and_under_its_lock(tmp_path: Path) -> None:
     ids = [f"8f14e45f-ceea-467a-a4ed-a9e9a5cb16e{n}" for n in range(2)]
     state = {"XDG_STATE_HOME": str(tmp_path)}
     items = [{"custom_id": text, "input": text, "conversation_id": text} for text in ("diary", "unknown", ids[1])]
-    assert eugpt("conversation", "name", "diary", ids[0], env=dict(state)).returncode == 0
     locks = tmp_path / "eugpt" / "locks"
-    locks.mkdir()
+    locks.mkdir(parents=True)
     with serving() as server, open(locks / ids[1], "w") as held:
+        assert eugpt("conversation", "name", "diary", ids[0], env=dict(state), base_url=server.base_url).returncode == 0
         fcntl.flock(held, fcntl.LOCK_EX)
         run = eugpt("batch", "--lock-wait", "0", base_url=server.base_url, stdin=ndjson(items), env=dict(state))
     found = by_id(rows(run.stdout))
@@ -196,7 +196,7 @@ def test_one_sigint_waits_for_what_is_under_way(tmp_path: Path) -> None:
     output = tmp_path / "rows"
     with serving() as server:
         held = Held(server, output)
-        assert "stopping; 8 under way" in held.interrupt()
+        assert "stopping: waiting for 8 requests in flight" in held.interrupt()
         held.gate.set()
         _, rest = held.process.communicate(timeout=60)
         assert held.process.returncode == -signal.SIGINT

@@ -1,21 +1,27 @@
 """What a batch shows while it runs, and what it takes: a bar on a terminal only, and memory that does not grow."""
 
 import os
+import re
 import subprocess
 import threading
 from pathlib import Path
 
 import pexpect  # type: ignore[import-untyped]
+import pytest
 
 from tests.support.batches import ndjson, numbered, rows, start
-from tests.support.manyserver import Body, Reply, document, echo, serving
+from tests.support.manyserver import Body, Reply, document, echo, refusal, serving
 from tests.support.program import EUGPT, KEY, eugpt
 
+BEGINNING = r"\r\x1b\[K"  # of a bar drawn anew
 
-def spawn(command: str, base_url: str, **env: str) -> pexpect.spawn:
+
+def spawn(command: str, base_url: str, columns: int = 120, **env: str) -> pexpect.spawn:
     """A shell's command on a terminal."""
     environ = {"PATH": os.defpath, "EUGPT_API_KEY": KEY, "EUGPT_BASE_URL": base_url, "TERM": "xterm", **env}
-    return pexpect.spawn("/bin/sh", ["-c", command], env=environ, encoding="utf-8", timeout=60, dimensions=(24, 120))
+    return pexpect.spawn(
+        "/bin/sh", ["-c", command], env=environ, encoding="utf-8", timeout=60, dimensions=(24, columns)
+    )
 
 
 def rest(child: pexpect.spawn) -> str:
@@ -43,7 +49,7 @@ def test_a_bar_on_a_terminal_and_nowhere_else(tmp_path: Path) -> None:
         gate.set()
         shown = rest(child)
         assert "8 at once, about " in shown
-        assert "\x1b[?25h" in shown, "the cursor is shown again"
+        assert shown.split("eugpt: batch: ")[0].endswith("\r\x1b[K"), "the bar is gone"
         assert len(rows(output.read_bytes())) == 50
 
         assert "\x1b" not in rest(spawn(f"{command} -q > {output}", server.base_url))
@@ -52,12 +58,58 @@ def test_a_bar_on_a_terminal_and_nowhere_else(tmp_path: Path) -> None:
         assert "at once" not in rest(spawn(command, server.base_url)), "the rows are there already"
 
 
-def test_rich_is_loaded_for_the_bar_only() -> None:
-    with serving() as server:
-        run = eugpt("batch", base_url=server.base_url, stdin=b'{"input":"1"}', env={"PYTHONPROFILEIMPORTTIME": "1"})
-    loaded = {line.rpartition(b"|")[2].strip().partition(b".")[0] for line in run.stderr.splitlines()}
-    assert b"httpx" in loaded
-    assert b"rich" not in loaded
+@pytest.mark.parametrize("columns", [5, 40, 80, 200])
+def test_the_bar_never_wraps(tmp_path: Path, columns: int) -> None:
+    source = tmp_path / "items"
+    source.write_bytes(ndjson(numbered(500)))
+    gate = threading.Event()
+
+    def answer(body: Body) -> Reply:
+        if int(body["input"].split()[1]) >= 300:
+            gate.wait(60)
+        return refusal(400) if body["input"].endswith("7") else echo(body)
+
+    with serving(answer) as server:
+        child = spawn(f"{EUGPT} batch {source} > {tmp_path}/rows; true", server.base_url, columns)
+        child.expect_exact("300 done"[: columns - 1])
+        child.expect(BEGINNING)
+        gate.set()
+        lines = re.split(BEGINNING, rest(child).partition("\r\x1b[Keugpt: ")[0])
+    assert max(map(len, lines)) < columns
+    assert (columns < 80) != any("[#" in line for line in lines)
+    assert (columns < 60) != any(" left" in line for line in lines)
+
+
+def test_a_bar_that_is_interrupted_leaves_its_line(tmp_path: Path) -> None:
+    source = tmp_path / "items"
+    source.write_bytes(ndjson(numbered(9)))
+    gate = threading.Event()
+
+    def answer(body: Body) -> Reply:
+        gate.wait(60)
+        return echo(body)
+
+    with serving(answer) as server:
+        child = spawn(f"{EUGPT} batch {source} > {tmp_path}/rows; true", server.base_url, 80)
+        child.expect_exact("0 done, 0 failed")
+        child.sendintr()
+        child.expect_exact(
+            "\r\x1b[Keugpt: batch: stopping: waiting for 8 requests in flight; Ctrl-C again to quit now\r\n"
+        )
+        gate.set()
+
+
+def test_what_the_service_says_cannot_command_the_terminal() -> None:
+    """An escape sequence that sets the clipboard, in the message of a retry and of the last error."""
+    evil = "no\x1b]52;c;cm0gLXJmIC8=\x07\r\nand more\u202e" + "x" * 5000
+    items = ndjson([{"custom_id": "an\x1b[2Jid\n", "input": "x"}])
+    with serving(lambda body: refusal(503, evil, Retry_After="0")) as server:
+        run = eugpt("batch", "-v", "--retries", "1", base_url=server.base_url, stdin=items)
+    told = run.stderr.decode()
+    assert "retrying in 0.0 s" in told
+    assert not set(told) & {"\x1b", "\x07", "\r", "\u202e"}
+    assert all(len(line) < 700 for line in told.splitlines())
+    assert "an\\x1b[2Jid" in told
 
 
 def test_rows_on_a_terminal_have_no_control_characters() -> None:

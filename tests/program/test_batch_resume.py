@@ -175,7 +175,7 @@ def test_a_turn_that_may_be_stored_is_not_sent_again(tmp_path: Path) -> None:
 
 CUT, BAD = {"x": cut_stream()}, {"x": refusal(400), "y": refusal(400)}
 FORGETFUL = {
-    "two of one id": [("xy", BAD | CUT, "", "xy"), ("xy", BAD, "", "y"), ("xy", {}, "", "y"), ("xy", {}, "", "")],
+    "two of one id": [("xy", BAD | CUT, "", "x"), ("xy", BAD, "", ""), ("y", {}, "", "y"), ("xy", {}, "", "")],
     "changed and back": [("x", CUT, "", "x"), ("y", BAD, "", "y"), ("x", {}, "", "")],
     "sent again and refused": [("x", CUT, "", "x"), ("x", BAD, "--retry-unsafe", "x"), ("x", {}, "", "")],
     "sent again and answered": [("x", CUT, "", "x"), ("x", {}, "--retry-unsafe", "x"), ("x", CUT, "", "")],
@@ -220,7 +220,7 @@ def test_a_run_that_ends_at_once_tells_of_the_turns_under_way(tmp_path: Path, si
                 assert b"stopping" in run.stderr.readline()
         told = run.communicate(timeout=60)[1]
         assert run.returncode == (-signal.SIGINT if signals else 61)
-        assert b"; --resume goes on with the rest\n" in told
+        assert b"; --resume continues with the rest\n" in told
         found = by_id(rows_of(output))
         marked = {name for name, row in found.items() if row.get("may_be_stored")}
         assert marked == {"turn 0", "turn 1", "turn 2"}
@@ -241,11 +241,14 @@ def test_a_turn_that_was_never_sent_cannot_be_stored(tmp_path: Path) -> None:
 
 
 def test_a_changed_prompt_runs_again(done: tuple[Path, Path]) -> None:
-    before = done[1].read_bytes()
+    before = by_id(rows_of(done[1]))
     done[0].write_bytes(done[0].read_bytes().replace(b'"prompt 3"', b'"another prompt"'))
     code, server = resume(*done)
     assert (code, server.inputs()) == (0, ["another prompt"])
-    assert done[1].read_bytes().startswith(before)
+    after = by_id(rows_of(done[1]))
+    assert after.pop("item-3")["output_text"] == "again"
+    assert before.pop("item-3")
+    assert after == before
     code, server = resume(*done, "-i", "other instructions")
     assert (code, len(server.received)) == (0, 10)
 

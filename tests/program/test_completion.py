@@ -41,8 +41,11 @@ def shell(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 
 def conversations() -> str:
-    """The file as eugpt writes it: a name a line."""
-    rows = [f"  {json.dumps(n, ensure_ascii=False)}: {json.dumps({'id': ID, 'since': '2026-01-31'})}" for n in NAMES]
+    """The file as eugpt writes it: a name a line, with its services or, from an older version, with none."""
+    facts = {"id": ID, "since": "2026-01-31"}
+    kept = [facts, {"https://chat.eugpt.ai/v1": facts}, {"https://a.test/v1": facts, "http://127.0.0.1:8399/v1": facts}]
+    pairs = zip(NAMES, kept, strict=True)
+    rows = [f"  {json.dumps(name, ensure_ascii=False)}: {json.dumps(entry)}" for name, entry in pairs]
     return "{\n" + ",\n".join(rows) + "\n}\n"
 
 

@@ -15,6 +15,7 @@ from tests.support.rawserver import RawServer, http, serving, stream
 ID = "8f14e45f-ceea-467a-a4ed-a9e9a5cb16ee"
 Env = dict[str, str | None]
 OTHER = "1c8b9a7f-2d3e-4f5a-9b8c-7d6e5f4a3b2c"
+SERVICE = "https://chat.eugpt.ai/v1"
 
 
 @pytest.fixture
@@ -32,9 +33,13 @@ def test_names_are_given_listed_and_forgotten(home: Env, names: Path) -> None:
     for words in (["work", ID], ["café", OTHER], ["work", OTHER]):
         run = eugpt("conversation", "name", *words, env=home)
         assert (run.returncode, run.stdout, run.stderr) == (0, b"", b"")
-    assert eugpt("conversation", "list", env=home).stdout.decode() == f"café  {OTHER}\nwork  {OTHER}\n"
+    lines = eugpt("conversation", "list", env=home).stdout.decode()
+    assert lines == f"café  {OTHER}  {SERVICE}\nwork  {OTHER}  {SERVICE}\n"
     listed = json.loads(eugpt("conversation", "list", "--json", env=home).stdout)
-    assert [(entry["name"], entry["id"]) for entry in listed] == [("café", OTHER), ("work", OTHER)]
+    assert [(entry["name"], entry["id"], entry["base_url"]) for entry in listed] == [
+        ("café", OTHER, SERVICE),
+        ("work", OTHER, SERVICE),
+    ]
     sed = subprocess.run(
         ["sed", "-n", r's/^  "\([^"]*\)": {.*/\1/p', names], capture_output=True, text=True, check=True
     )
@@ -60,7 +65,12 @@ BAD = [
     (["name", OTHER[:-1], ID], 30, "neither a UUID nor a name", "hint: a UUID has"),
     (["name", "a\x1b[2J", ID], 30, "cannot be a name", ""),
     (["name", OTHER, ID], 30, "a UUID is an id and cannot be a name", ""),
-    (["forget", "wrok"], 30, "no conversation is named wrok; near it: work", "hint: eugpt conversation list"),
+    (
+        ["forget", "wrok"],
+        30,
+        f"no conversation is named wrok at {SERVICE}; near it: work",
+        "hint: eugpt conversation list",
+    ),
 ]
 
 
@@ -80,7 +90,7 @@ def test_bad_words(words: list[str], code: int, says: str, hint: str, home: Env,
 def test_a_name_that_somebody_has_written_into_the_file(home: Env, names: Path) -> None:
     assert eugpt("conversation", "name", "work", ID, env=home).returncode == 0
     names.write_bytes(names.read_bytes().replace(b"work", b"a\\u001b[2J\\nb"))
-    assert eugpt("conversation", "list", env=home).stdout.decode() == f"a\\x1b[2J b  {ID}\n"
+    assert eugpt("conversation", "list", env=home).stdout.decode() == f"a\\x1b[2J b  {ID}  {SERVICE}\n"
 
 
 @pytest.mark.parametrize("env", [{}, {"HOME": ""}, {"XDG_STATE_HOME": "relative"}], ids=str)
@@ -174,25 +184,27 @@ def test_a_new_name_gets_the_id_that_the_service_returns(answer: str, home: Env,
     for run in (first, then):
         assert (run.returncode, run.stdout, run.stderr) == (0, b"hello\n", b"")
     assert sent(server) == [None, ID]
-    assert json.loads(names.read_bytes())["work"]["id"] == ID
+    assert json.loads(names.read_bytes())["work"][server.base_url]["id"] == ID
     assert stat.S_IMODE(names.stat().st_mode) == 0o600
 
 
 def test_every_command_knows_the_names(home: Env) -> None:
-    eugpt("conversation", "name", "work", ID, env=home)
     with serving(NAMED["object in completed"]) as server:
+        eugpt("conversation", "name", "work", ID, env=home, base_url=server.base_url)
         for command in ("ask", "stream", "chat", "raw-events"):
             run = eugpt(command, "-c", "work", "a", env=home, base_url=server.base_url)
             assert (run.returncode, run.stderr) == (0, b"")
-            unknown = eugpt(command, "-c", "wrok", "a", "--dry-run", env=home)
+            unknown = eugpt(command, "-c", "wrok", "a", "--dry-run", env=home, base_url=server.base_url)
             if command == "chat":
                 assert json.loads(unknown.stdout) == {"model": "auto", "input": "a", "stream": True}
             else:
                 assert (unknown.returncode, unknown.stdout) == (30, b"")
-                assert b"no conversation is named wrok; near it: work\n" in unknown.stderr
+                says = f"no conversation is named wrok at {server.base_url}; near it: work\n"
+                assert says in unknown.stderr.decode()
         other = eugpt("ask", "-c", OTHER, "a", env=home, base_url=server.base_url)
         assert (other.returncode, sent(server)) == (0, [ID] * 4 + [OTHER])
-    assert json.loads(eugpt("ask", "-c", "work", "a", "--dry-run", env=home).stdout)["conversation_id"] == ID
+        dry = eugpt("ask", "-c", "work", "a", "--dry-run", env=home, base_url=server.base_url)
+    assert json.loads(dry.stdout)["conversation_id"] == ID
 
 
 NAMELESS = {
@@ -226,4 +238,4 @@ def test_a_first_turn_that_fails_is_not_sent_again_and_its_id_is_kept(home: Env)
     error = json.loads(cut.stderr)["error"]
     assert (error["conversation_id"], error["attempts"]) == (ID, 1)
     assert f"may have been stored in conversation {ID}" in error["message"]
-    assert eugpt("conversation", "list", env=home).stdout.decode() == f"work  {ID}\n"
+    assert eugpt("conversation", "list", env=home).stdout.decode() == f"work  {ID}  {server.base_url}\n"

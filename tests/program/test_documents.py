@@ -49,6 +49,10 @@ ELSEWHERE = {
     "pipx install": "installs",
     ". completions/eugpt.bash": "test_each_shell_takes_its_line",
     "default_profile": "test_the_profiles",
+    "eugpt conversation name trip": "needs a conversation of the web app",
+    "jq -nRr": "test_journal",
+    "jq -Rr": "test_journal",
+    "sum=$(sha256sum": "test_journal",
 }
 
 

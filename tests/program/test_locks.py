@@ -77,8 +77,8 @@ def occupied(home: dict[str, str], *after: Script) -> Iterator[tuple[RawServer, 
 @pytest.mark.parametrize("name", [ID, "work"], ids=["id", "name"])
 def test_ten_runs_in_one_conversation_take_turns(name: str, home: dict[str, str]) -> None:
     crowd = Crowd()
-    eugpt("conversation", "name", "work", ID, env=home)
     with serving(crowd) as server:
+        eugpt("conversation", "name", "work", ID, env=home, base_url=server.base_url)
         runs = [
             start(command, "-c", name, "x", env=home, base_url=server.base_url)
             for command in ("ask", "stream", "chat", "raw-events", "stream") * 2

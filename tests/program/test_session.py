@@ -5,6 +5,8 @@ import signal
 import socket
 import stat
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -91,8 +93,8 @@ def answer(text: str, *before: dict[str, Any]) -> bytes:
 class Halves:
     """Sends one half of an answer, and the other when it is told to; `left` tells that the client has gone before."""
 
-    def __init__(self, first: str, second: str) -> None:
-        self._halves = (delta(first), delta(second))
+    def __init__(self, first: str, second: str, *before: dict[str, Any]) -> None:
+        self._halves = (b"".join(map(event, before)) + (delta(first) if first else b""), delta(second))
         self.go = threading.Event()
         self.left = threading.Event()
 
@@ -114,9 +116,10 @@ def asked(server: RawServer) -> list[tuple[str, str | None]]:
     return [(body["input"], body.get("conversation_id")) for body in bodies]
 
 
-def after(lines: list[str], message: str) -> list[str]:
-    """What is shown below a message, up to the next prompt."""
-    below = lines[lines.index(f"> {message}") + 1 :]
+def after(lines: list[str], message: str, *, last: bool = False) -> list[str]:
+    """What is shown below a message (its first or its last one), up to the next prompt."""
+    said = [number for number, line in enumerate(lines) if line == f"> {message}"]
+    below = lines[said[-1 if last else 0] + 1 :]
     return below[: next(n for n, line in enumerate(below) if line.startswith(">") and line[1:2] in ("", " "))]
 
 
@@ -208,7 +211,7 @@ def test_a_failed_turn_can_be_sent_again(kit: Env) -> None:
     with serving(*scripts) as server, Terminal("chat", base_url=server.base_url, env=kit, size=(200, 24)) as terminal:
         terminal.prompt()
         terminal.say("/retry")
-        terminal.until("there is nothing to send again")
+        terminal.until("nothing to send again")
         for message, says in (("one", "first"), ("two", "hint: "), ("/retry", "second")):
             terminal.prompt()
             terminal.say(message)
@@ -216,7 +219,11 @@ def test_a_failed_turn_can_be_sent_again(kit: Env) -> None:
         terminal.prompt()
         assert after(terminal.lines(), "two") == [
             f"eugpt: unavailable: down; the turn may have been stored in conversation {ID} (HTTP 503)",
-            "hint: /retry sends it again, and then it may stand twice",
+            "hint: /retry sends it again, and the conversation may then hold it twice",
+        ]
+        assert after(terminal.lines(), "/retry", last=True) == [
+            "sending it again; the conversation may now hold it twice",
+            "second",
         ]
         terminal.type("\x04")
         assert terminal.end() == (0, None)
@@ -241,35 +248,54 @@ def test_another_size_while_an_answer_streams(kit: Env) -> None:
     assert after.startswith(b"un at another size\r\n")
 
 
+@contextmanager
+def named(name: str, conversation_id: str, server: RawServer, home: Env) -> Iterator[None]:
+    """The name stands for this conversation at this server."""
+    assert eugpt("conversation", "name", name, conversation_id, env=home, base_url=server.base_url).returncode == 0
+    yield
+
+
 def test_the_words_with_a_slash(home: Env, tmp_path: Path) -> None:
     (tmp_path / "notes").write_text("facts")
     saved = tmp_path / "saved"
-    eugpt("conversation", "name", "taken", OTHER, env=home)
     steps = [
         ("/id", "new conversation"),
-        ("/save x", "there is no answer to save"),
-        ("/hlep", "there is no /hlep; /help is near; a space before it makes it a message"),
+        ("/save x", "no answer to save yet"),
+        ("/hlep", "unknown command /hlep; did you mean /help? Start with a space to send it as text"),
+        ("/xyz", "unknown command /xyz; /help lists them. Start with a space to send it as text"),
+        ("/file", "/file PATH: attach a text file to the next message"),
+        ("/name", "/name NAME: name this conversation"),
+        ("/save", "/save FILE: write the last answer to FILE"),
+        ("exit", "to leave, type /quit or press Ctrl-D; to send 'exit' as a message, start with a space"),
+        ("quit", "to leave, type /quit or press Ctrl-D; to send 'quit' as a message, start with a space"),
         (f"/file {tmp_path}/none", "eugpt: input: "),
-        (f"/file {tmp_path}/notes", "notes goes with the next message"),
+        (f"/file {tmp_path}/notes", "notes to the next message"),
         ("/instructions be brief", "be brief"),
         ("/name taken", f"eugpt: config: taken is the name of conversation {OTHER}"),
         ("/name mine", "new conversation mine"),
         (" /one", "answer"),
         (f"/save {tmp_path}/none/x", "eugpt: output: "),
-        (f"/save {saved}", ""),
+        (f"/save {saved}", f"wrote the last answer to {saved}"),
+        (f"/save {tmp_path}/notes", f"{tmp_path}/notes exists; repeat the command to replace it"),
+        (f"/save {saved}", f"{saved} exists; repeat the command to replace it"),
+        (f"/save {saved}", f"wrote the last answer to {saved}"),
         ("/id", f"conversation mine {ID}"),
         ("/instructions -", "no instructions"),
         ("two", "and so on"),
         ("/help", "Alt-Enter"),
     ]
     scripts = (answer("**answer**\x1b"), answer("and so on"))
-    with serving(*scripts) as server, Terminal("chat", base_url=server.base_url, env=home, size=(250, 50)) as terminal:
+    with (
+        serving(*scripts) as server,
+        named("taken", OTHER, server, home),
+        Terminal("chat", base_url=server.base_url, env=home, size=(250, 50)) as terminal,
+    ):
         for number, (message, says) in enumerate(steps, 1):
             terminal.prompt()
             terminal.say(message)
             terminal.until(lambda n=number: "\n".join(terminal.lines()).count("\n>") > n)  # type: ignore[misc]
             shown = terminal.lines()
-            assert says in "\n".join(shown[shown.index(f"> {message}") :])
+            assert says in "\n".join(shown[len(shown) - shown[::-1].index(f"> {message}") - 1 :])
         terminal.prompt()
         terminal.say("/quit")
         assert terminal.end() == (0, None)
@@ -279,6 +305,7 @@ def test_the_words_with_a_slash(home: Env, tmp_path: Path) -> None:
     assert body["input"] == f' /one\n\n<file name="{tmp_path}/notes">\nfacts\n</file>'
     assert body["instructions"] == "be brief"
     assert saved.read_text() == "**answer**\x1b\n"
+    assert (tmp_path / "notes").read_text() == "facts"
     listed = json.loads(eugpt("conversation", "list", "--json", env=home).stdout)
     assert [(entry["name"], entry["id"]) for entry in listed] == [("mine", ID), ("taken", OTHER)]
 
@@ -316,7 +343,7 @@ def test_what_was_typed_is_kept_for_the_arrow_keys(kit: Env, tmp_path: Path) -> 
             terminal.until("ok")
             terminal.prompt()
     assert [said for said, _ in asked(server)] == ["one", "two", "three", "one"]
-    eugpt("conversation", "forget", "work", env=kit)
+    eugpt("conversation", "forget", "work", env=kit, base_url=server.base_url)
     assert not past.exists()
 
 
@@ -348,13 +375,65 @@ def test_a_message_of_several_lines(home: Env) -> None:
 
 
 def test_the_use_of_a_tool_is_shown_and_goes_away(kit: Env) -> None:
-    with serving(answer("found", TOOL)) as server, Terminal("chat", base_url=server.base_url, env=kit) as terminal:
+    halves = Halves("", "found", TOOL)
+    with serving(halves) as server, Terminal("chat", base_url=server.base_url, env=kit) as terminal:
         terminal.prompt()
         terminal.say("one")
+        terminal.until("using web_search, 1 s")
+        halves.go.set()
         terminal.until("found")
         terminal.prompt()
-        assert b"\x1b[2m\xe2\x80\xa6 web_search\x1b[0m" in terminal.raw
         assert after(terminal.lines(), "one") == ["found"]
+
+
+def test_ctrl_c_says_that_the_turn_may_have_been_stored(kit: Env) -> None:
+    halves = Halves("half", "never")
+    scripts = (answer("first"), halves, answer("second"))
+    with serving(*scripts) as server, Terminal("chat", base_url=server.base_url, env=kit, size=(200, 24)) as terminal:
+        terminal.prompt()
+        terminal.say("one")
+        terminal.until("first")
+        terminal.prompt()
+        terminal.say("two")
+        terminal.until("half")
+        terminal.type("\x03")
+        terminal.prompt()
+        assert after(terminal.lines(), "two") == [
+            "half",
+            f"stopped; the turn may have been stored in conversation {ID}; "
+            "/retry sends it again, and the conversation may then hold it twice",
+        ]
+        terminal.say("/retry")
+        terminal.until("second")
+        terminal.prompt()
+        assert "sending it again; the conversation may now hold it twice" in terminal.lines()
+    assert asked(server) == [("one", None), ("two", ID), ("two", ID)]
+
+
+def test_three_ctrl_c_tell_how_to_leave(kit: Env) -> None:
+    with serving(b"") as server, Terminal("chat", base_url=server.base_url, env=kit) as terminal:
+        for count in range(3):
+            terminal.until(lambda n=count: [line[:1] for line in terminal.lines()].count(">") > n)  # type: ignore[misc]
+            assert "to leave" not in "\n".join(terminal.lines())
+            terminal.type("\x03")
+        terminal.until("to leave, type /quit or press Ctrl-D")
+        terminal.prompt()
+        terminal.type("\x04")
+        assert terminal.end() == (0, None)
+
+
+def test_help_wraps_between_words(kit: Env) -> None:
+    with serving(b"") as server, Terminal("chat", base_url=server.base_url, env=kit, size=(40, 30)) as terminal:
+        terminal.prompt()
+        terminal.say("/help")
+        terminal.until("Ctrl-D")
+        terminal.prompt()
+        shown = after(terminal.lines(), "/help")
+    wide = [line for line in shown if line[:1] == " "]
+    assert wide
+    assert all(line.startswith("                    ") for line in wide)
+    words = " ".join(" ".join(shown).split())
+    assert "set the system prompt; @FILE reads it from a file, - removes it" in words
 
 
 @pytest.mark.parametrize("moment", ["prompt", "typing", "answer"])
@@ -412,7 +491,7 @@ def test_plain_leaves_markdown_as_it_is(home: Env) -> None:
         (("-c", "a b"), {}, 30, "cannot be a name"),
         (("-f", "/nonexistent"), {}, 31, "eugpt: input: /nonexistent"),
         (("-I",), {}, 2, "nothing to send"),
-        (("--meta", "/dev/null"), {}, 2, "nothing to send"),
+        (("-o", "/dev/null"), {}, 2, "nothing to send"),
         (("--max-time", "0.7"), {}, 61, "--max-time has passed"),
     ],
     ids=str,
@@ -429,10 +508,13 @@ def test_what_ends_before_the_first_message(options: tuple[str, ...], env: Env, 
 
 
 def test_a_new_name_that_may_have_been_mistyped(home: Env) -> None:
-    eugpt("conversation", "name", "work", OTHER, env=home)
-    with serving(b"") as server, Terminal("chat", "-c", "wrok", base_url=server.base_url, env=home) as terminal:
+    with (
+        serving(b"") as server,
+        named("work", OTHER, server, home),
+        Terminal("chat", "-c", "wrok", base_url=server.base_url, env=home) as terminal,
+    ):
         terminal.prompt()
-        assert terminal.lines()[0] == "new conversation wrok · near it: work · /help"
+        assert terminal.lines()[0] == "new conversation wrok · did you mean work? · /help"
 
 
 def test_a_service_that_names_no_conversation(home: Env) -> None:
@@ -440,7 +522,7 @@ def test_a_service_that_names_no_conversation(home: Env) -> None:
     with serving(script) as server, Terminal("chat", "-c", "work", base_url=server.base_url, env=home) as terminal:
         terminal.prompt()
         terminal.say("one")
-        terminal.until("the service named no conversation: the next message will not know of this one")
+        terminal.until("the service returned no conversation id: it will not remember this message")
         terminal.prompt()
         terminal.type("\x04")
         assert terminal.end() == (0, None)

@@ -14,11 +14,12 @@ HEAVY = {"aiohttp", "click", "httpcore", "httpx", "orjson", "pydantic", "rich", 
 # What every answer loads of each room.
 WAY = {
     "": "__main__ cli errors",
-    "api": "answer_text delta_runs events exchange observer outcome request retry sse writer",
+    "api": "answer_text delta_runs events exchange observer outcome parts request response_text retry sequence sse "
+    "text_digest writer",
     "conversation": "names thread",
     "http": "connection dial http1 route transport",
     "output": "activity destinations report writers",
-    "run": "prompt turn",
+    "run": "prompt reporting turn",
     "settings": "catalogue key options profile records resolving",
     "system": "alarm console files interrupts locks streams",
     "text": "escapes redaction suggestions",

@@ -308,3 +308,13 @@ def test_the_answer_and_its_facts_may_go_to_one_terminal_or_pipe(tmp_path: Path)
         )
     assert run.returncode == 0
     assert (tmp_path / "both").read_bytes().count(b"\n") == 2
+
+
+def test_the_error_line_as_json_has_every_member_and_the_hint() -> None:
+    run = eugpt("ask", "--errors", "json", "x", env={"EUGPT_API_KEY": None})
+    assert run.returncode == 30
+    error = json.loads(run.stderr)["error"]
+    assert " ".join(error) == (
+        "kind exit message http_status type code detail retryable retry_after attempts request_id conversation_id hint"
+    )
+    assert "EUGPT_API_KEY" in error["hint"]

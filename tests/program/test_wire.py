@@ -128,7 +128,7 @@ def test_ask_json_is_the_document_byte_for_byte() -> None:
 
 
 def test_ask_json_of_a_stream_is_the_document_in_its_last_event() -> None:
-    document = '{"status" : "completed","n":1.0e5,"i":123456789012345678901234567890,"t":"\\ud800 é"}'
+    document = '{"status" : "completed","output":[],"n":1.0e5,"i":123456789012345678901234567890,"t":"\\ud800 é"}'
     with serving(
         stream(f'{{ "type": "response.completed", "response" :{document} , "x": [1]}}'),
         stream(EVENTS[1], '{"type":"response.completed"}'),

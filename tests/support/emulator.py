@@ -43,9 +43,10 @@ class Terminal:
         base_url: str | None = None,
         env: Mapping[str, str | None] | None = None,
         size: tuple[int, int] = (80, 24),
+        program: str = EUGPT,
     ) -> None:
         variables = environment(base_url, {"TERM": "xterm", "LANG": "C.UTF-8", **(env or {})})
-        self._child = pexpect.spawn(EUGPT, list(arguments), env=variables, dimensions=size[::-1])
+        self._child = pexpect.spawn(program, list(arguments), env=variables, dimensions=size[::-1])
         self._child.delaybeforesend = None
         self._screen = Screen(*size)
         self._stream = pyte.ByteStream(self._screen)

@@ -30,7 +30,7 @@ DOORS = {
     "aiohttp": {"local"},
     "pydantic": {"local"},
     "prompt_toolkit": {"chat/keyboard"},
-    "rich": {"chat/markdown", "batch/progress"},
+    "rich": {"chat/markdown"},
 }
 
 

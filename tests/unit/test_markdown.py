@@ -1,5 +1,6 @@
 """The styles of an answer on a screen: whatever the text and its pieces, no word of it is lost or told twice."""
 
+import re
 from collections import Counter
 
 import pyte
@@ -51,7 +52,7 @@ def shown(pieces: list[str], size: tuple[int, int]) -> tuple[list[str], bool]:
     """The lines above and on the screen, and whether the cursor stands at the start of one."""
     screen = Screen(*size)
     screen.set_mode(pyte.modes.LNM)  # a terminal's driver makes a newline the start of a line
-    styled = Styled(pyte.ByteStream(screen).feed, lambda: size, None, Markdown({"TERM": "xterm"}))
+    styled = Styled(pyte.ByteStream(screen).feed, lambda: size, Markdown({"TERM": "xterm"}))
     for piece in pieces:
         if piece:
             styled.write(piece.encode())
@@ -85,3 +86,27 @@ def test_no_text_is_too_odd(pieces: list[str]) -> None:
 def test_hostile_lines(text: str) -> None:
     lines, _ = shown([text], (80, 24))
     assert words("".join(lines)) == words(text)
+
+
+def bold(line: str) -> list[str]:
+    """What is bold in a line."""
+    return re.findall(r"\x1b\[1m(.*?)\x1b\[0m", Markdown({"TERM": "xterm"}).take(line, 80) or "")
+
+
+@pytest.mark.parametrize(
+    ("line", "styled"),
+    [
+        ("a**b**c", ["b"]),
+        ("un**believ**able and **so on**ward", ["believ", "so on"]),
+        ("**a**", ["a"]),
+        ("2*3*4 and 2**3", []),
+        ("x**n + y**m", []),
+        ("2**n + 2**m", []),
+        ("(a+b)**2 + (c)**(d)", []),
+        ("f(**one, **two)", []),
+    ],
+)
+def test_stars_inside_words_are_emphasis_and_in_products_are_not(line: str, styled: list[str]) -> None:
+    assert bold(line) == styled
+    if not styled:
+        assert re.sub(r"\x1b\[\w+", "", Markdown({"TERM": "xterm"}).take(line, 80) or "") == f"{line}\n"

@@ -31,7 +31,8 @@ DELTA = (
 )
 CREATED = f'event: message\ndata: {{"type":"response.created","response":{{"id":"{ID}","status":"in_progress"}}}}\n\n'
 RESPONSE = f'{{"id":"{ID}","object":"response","status":"completed","model":"m","output":[],"output_text":"a haiku"}}'
-COMPLETED = f'event: message\ndata: {{"type":"response.completed","response":{RESPONSE}}}\n\n'
+ENDED = RESPONSE.replace(',"output_text":"a haiku"', "")  # the text is what the deltas say
+COMPLETED = f'event: message\ndata: {{"type":"response.completed","response":{ENDED}}}\n\n'
 CHAT = 'data: {"id":"c","object":"chat.completion.chunk","choices":[{"index":0,"delta":{"content":"%s"}}]}\n\n'
 BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
 DEFAULTS = {"n": 20, "chunk": 0, "rate": 0, "mb": 0, "big": 0}

@@ -1,0 +1,80 @@
+"""The sequence numbers of a stream: which events came twice, and whether any are missing."""
+
+from collections import deque
+from collections.abc import Mapping
+from typing import Any
+
+from eugpt_cli.api.delta_runs import DeltaRun
+from eugpt_cli.api.events import Event
+
+REMEMBERED = 16  # events and runs; a service or a proxy that repeats one does so at once
+HELD_BYTES = 1 << 16  # of one event; a longer one is remembered by its hash
+
+
+class SequenceNumbers:
+    """The numbers of the events as they come. An event without one counts for nothing.
+
+    Numbers mean something only where most of them step by one: some services send a constant, some a clock.
+    """
+
+    def __init__(self) -> None:
+        self._last: int | None = None
+        self._single = 0  # steps by one
+        self._other = 0
+        self._repeated = 0
+        self._gap: tuple[int, int] | None = None
+        self._recent: deque[tuple[int, int, bytes | int]] = deque(maxlen=REMEMBERED)
+
+    @property
+    def missing(self) -> str | None:
+        """What the numbers say is missing or doubtful, in words; None for nothing."""
+        if self._single < self._other or not self._single:
+            return "the service repeats its sequence numbers" if self._repeated else None
+        return f"no event came between numbers {self._gap[0]} and {self._gap[1]}" if self._gap else None
+
+    def follows(self, run: DeltaRun) -> bool:
+        """Takes a whole run if its numbers go on by one, or if it has none."""
+        numbers = [delta.get("sequence_number") for delta in run.deltas]
+        first = numbers[0]
+        if first is None:
+            return numbers == [None] * run.length
+        if (self._last is not None and first != self._last + 1) or numbers != _from(first, run.length):
+            return False
+        self._single += run.length - (self._last is None)
+        self._last = first + run.length - 1
+        self._recent.append((first, run.length, run.raw))
+        return True
+
+    def is_new(self, event: Event) -> bool:
+        """Takes an event; False for one that has come before, number and all."""
+        number = number_of(event.fields)
+        if number is None:
+            return True
+        if self._last is not None:
+            step = number - self._last
+            if step <= 0 and self._single >= self._other and self._came(number, event.raw):
+                self._repeated += 1
+                return False
+            self._single += step == 1
+            self._other += step != 1
+            if step > 1 and not self._gap:
+                self._gap = (self._last, number)
+        self._last = number
+        self._recent.append((number, 1, event.raw if len(event.raw) <= HELD_BYTES else hash(event.raw)))
+        return True
+
+    def _came(self, number: int, raw: bytes) -> bool:
+        for first, length, seen in self._recent:
+            if first <= number < first + length:
+                lines = seen.split(b"\n") if isinstance(seen, bytes) and length > 1 else [seen]
+                return lines[number - first] in (raw, hash(raw))
+        return False
+
+
+def number_of(fields: Mapping[str, Any]) -> int | None:
+    number = fields.get("sequence_number")
+    return number if type(number) is int else None
+
+
+def _from(first: Any, length: int) -> list[int] | None:
+    return list(range(first, first + length)) if type(first) is int else None

@@ -1,0 +1,109 @@
+"""What a run leaves about itself, whatever its end: the object of --meta, and its lines in the journal."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, suppress
+from typing import TYPE_CHECKING
+
+from eugpt_cli.api.outcome import Outcome
+from eugpt_cli.errors import ConfigError, EugptError, OutputError, Stopped, UsageError
+from eugpt_cli.http.route import target_of
+from eugpt_cli.output.destinations import destination, same_file
+from eugpt_cli.output.report import meta
+from eugpt_cli.run.prompt import TurnOptions
+from eugpt_cli.system import files
+from eugpt_cli.system.console import Console
+from eugpt_cli.text.escapes import dump
+from eugpt_cli.text.redaction import RedactingSink, Sink
+
+if TYPE_CHECKING:
+    from eugpt_cli.output.journal import Journal
+    from eugpt_cli.text.digest import ByteDigest
+
+
+class RunReport:
+    """The facts of the run, as far as they are known: those of its turn, or of the last one where it has several."""
+
+    def __init__(self, journal: "Journal | None", *, measures: bool) -> None:
+        self.outcome = Outcome()
+        self._journal = journal
+        self._measures = measures
+
+    @contextmanager
+    def turn(self) -> Iterator[Outcome]:
+        """One turn of several; its line is in the journal when it has ended."""
+        self.outcome = Outcome()
+        with self._journal.turn(self.outcome) if self._journal else nullcontext():
+            yield self.outcome
+
+    def measured(self, sink: Sink) -> Sink:
+        """The place where the answer goes, measured if somebody wants to know."""
+        if not self._measures:
+            return sink
+        from eugpt_cli.output.measured import MeasuredSink
+
+        return MeasuredSink(sink, self._measure)
+
+    def _measure(self, answer: "ByteDigest") -> None:
+        self.outcome.answer = answer
+
+
+@contextmanager
+def reported(options: TurnOptions, console: Console) -> Iterator[RunReport]:
+    """Raises UsageError where two files are the same, and OutputError where one of them cannot be written."""
+    names = {
+        "--log": options.log and files.expand(options.log, console.environ),
+        "--meta": options.meta and files.expand(options.meta, console.environ),
+        "--output": options.output,
+    }
+    _check_different(names)
+    journal = open_journal(options, console)
+    report = RunReport(journal, measures=bool(options.log or options.meta))
+    with journal.run(report.outcome) if journal else nullcontext(), _meta(names["--meta"], report, console):
+        yield report
+
+
+def open_journal(options: TurnOptions, console: Console) -> "Journal | None":
+    """The journal, if there is to be one, not opened yet."""
+    if options.log is None:
+        return None
+    with console.signals_blocked():
+        from eugpt_cli.output.journal import Journal
+
+    base_url = None
+    with suppress(ConfigError):  # the run will say so
+        base_url = target_of(options.base_url).base_url
+    path = files.expand(options.log, console.environ)
+    return Journal(path, options.command_name, options.label, base_url, console)
+
+
+def _check_different(names: dict[str, str | None]) -> None:
+    given = [(flag, path) for flag, path in names.items() if path is not None]
+    for number, (flag, path) in enumerate(given):
+        for other, another in given[number + 1 :]:
+            if same_file(path, another):
+                raise UsageError(f"{flag} and {other} name the same file")
+
+
+@contextmanager
+def _meta(path: str | None, report: RunReport, console: Console) -> Iterator[None]:
+    """The object is written to `path` whatever the end is."""
+    if path is None:
+        yield
+        return
+    sink = destination(path, console)
+    try:
+        yield
+    except (EugptError, Stopped) as end:
+        with suppress(OutputError, Stopped):  # one problem is told, the first
+            _write_meta(sink, report.outcome, end, console)
+        raise
+    _write_meta(sink, report.outcome, None, console)
+
+
+def _write_meta(sink: Sink, outcome: Outcome, end: EugptError | Stopped | None, console: Console) -> None:
+    sink = RedactingSink(sink, console.secret) if console.secret else sink
+    try:
+        sink.write(f"{dump(meta(outcome, end))}\n".encode())
+        sink.commit()
+    finally:
+        sink.discard()

@@ -1,0 +1,212 @@
+"""A name belongs to the service where its conversation is; elsewhere it is free for another one."""
+
+import json
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.fixtures import UUID
+from tests.support.program import eugpt, start
+from tests.support.rawserver import SSE_HEAD, RawServer, Script, chunk, held_open, http, serving, sse
+
+OTHER = "1c8b9a7f-2d3e-4f5a-9b8c-7d6e5f4a3b2c"
+GONE = http(b'{"detail":"Conversation not found"}', status="404 Not Found")
+OLD = f'{{\n  "work": {{"id": "{UUID}", "since": "2026-01-31T12:00:00Z", "colour": "red"}}\n}}\n'
+Env = dict[str, str | None]
+
+
+def answer(conversation: str) -> bytes:
+    return http(json.dumps({"status": "completed", "output_text": "hello", "conversation_id": conversation}).encode())
+
+
+def sent(server: RawServer) -> list[str | None]:
+    return [json.loads(request.body).get("conversation_id") for request in server.received]
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Env:
+    return {"XDG_STATE_HOME": str(tmp_path / "state")}
+
+
+@pytest.fixture
+def names(tmp_path: Path) -> Path:
+    """Where the file of names will be."""
+    path = tmp_path / "state/eugpt/conversations.json"
+    path.parent.mkdir(parents=True)
+    return path
+
+
+def listed(home: Env) -> list[tuple[str, str, str | None]]:
+    rows = json.loads(eugpt("conversation", "list", "--json", env=home).stdout)
+    return [(row["name"], row["id"], row["base_url"]) for row in rows]
+
+
+def test_one_name_stands_for_a_conversation_at_each_service(home: Env) -> None:
+    with serving(answer(UUID)) as one, serving(answer(OTHER)) as two:
+        for server in (one, two, one, two):
+            run = eugpt("chat", "-c", "work", "a", env=home, base_url=server.base_url)
+            assert (run.returncode, run.stdout, run.stderr) == (0, b"hello\n", b"")
+        assert (sent(one), sent(two)) == ([None, UUID], [None, OTHER])
+        assert listed(home) == sorted([("work", UUID, one.base_url), ("work", OTHER, two.base_url)], key=lambda r: r[2])
+        forgotten = eugpt("conversation", "forget", "work", env=home, base_url=one.base_url)
+        assert (forgotten.returncode, listed(home)) == (0, [("work", OTHER, two.base_url)])
+        nowhere = eugpt("ask", "-c", "work", "a", env=home, base_url=one.base_url)
+        assert (nowhere.returncode, len(one.received)) == (30, 2)
+        says = f"eugpt: config: no conversation is named work at {one.base_url}; there is one at {two.base_url}\n"
+        assert nowhere.stderr.decode().startswith(says)
+
+
+def test_the_service_is_one_however_its_url_is_spelt(home: Env) -> None:
+    assert eugpt("conversation", "name", "work", UUID, env=home).returncode == 0
+    for spelt in ("https://CHAT.eugpt.ai", "https://chat.eugpt.ai:443/v1", "https://chat.eugpt.ai/v1/"):
+        run = eugpt("ask", "-c", "work", "a", "--dry-run", "--base-url", spelt, env=home)
+        assert json.loads(run.stdout)["conversation_id"] == UUID
+    for other in ("http://127.0.0.1/v1", "https://chat.eugpt.ai:444/v1", "https://chat.eugpt.ai/v2"):
+        assert eugpt("ask", "-c", "work", "a", "--dry-run", "--base-url", other, env=home).returncode == 30
+
+
+def test_name_and_forget_take_the_service_from_flag_variable_and_profile(home: Env, tmp_path: Path) -> None:
+    path = tmp_path / "config/eugpt/config.toml"
+    path.parent.mkdir(parents=True)
+    path.write_text('[profile.lab]\nbase_url = "https://lab.test/v1"\n')
+    env = {**home, "XDG_CONFIG_HOME": str(tmp_path / "config")}
+    ways: dict[str, tuple[tuple[str, ...], Env]] = {
+        "https://flag.test/v1": (("--base-url", "https://flag.test"), {}),
+        "https://lab.test/v1": (("--profile", "lab"), {}),
+        "https://variable.test/v1": ((), {"EUGPT_BASE_URL": "https://variable.test/v1"}),
+    }
+    for words, more in ways.values():
+        assert eugpt("conversation", "name", "work", UUID, *words, env={**env, **more}).returncode == 0
+    assert listed(env) == [("work", UUID, service) for service in sorted(ways)]
+    for number, (words, more) in enumerate(ways.values()):
+        assert eugpt("conversation", "forget", "work", *words, env={**env, **more}).returncode == 0
+        assert len(listed(env)) == 2 - number
+    assert eugpt("conversation", "name", "work", UUID, "--base-url", "ftp://x", env=env).returncode == 30
+    assert eugpt("conversation", "list", "--base-url", "ftp://x", env=env).returncode == 0
+
+
+@pytest.mark.parametrize("command", ["ask", "stream", "chat", "raw-events"])
+def test_a_name_of_an_older_version_belongs_to_the_first_service_that_answers(
+    command: str, home: Env, names: Path
+) -> None:
+    names.write_text(OLD)
+    assert listed(home) == [("work", UUID, None)]
+    assert eugpt("conversation", "list", env=home).stdout.decode() == f"work  {UUID}  -\n"
+    words, stdin = (("-c", "work", "a"), None) if command != "batch" else (("-c", "work", "--lines"), b"a\n")
+
+    def run(server: RawServer, *more: str) -> int:
+        return eugpt(command, *words, *more, env=home, base_url=server.base_url, stdin=stdin).returncode
+
+    with serving(GONE) as wrong, serving(answer(UUID)) as right, serving(answer(OTHER)) as third:
+        assert run(wrong) in (44, 90)
+        assert run(third, "--dry-run") == 0
+        assert names.read_text() == OLD  # neither has answered in it
+        assert run(right) == 0
+        assert listed(home) == [("work", UUID, right.base_url)]
+        assert '"colour": "red"' in names.read_text()
+        assert run(third) == (0 if command == "chat" else 90 if command == "batch" else 30)
+        assert (sent(wrong), sent(right)) == ([UUID], [UUID])
+        assert sent(third) == ([None] if command == "chat" else [])
+
+
+def test_an_old_name_can_be_given_anew_and_forgotten(home: Env, names: Path) -> None:
+    names.write_text(OLD)
+    assert eugpt("conversation", "name", "work", OTHER, env=home).returncode == 0
+    assert listed(home) == [("work", OTHER, "https://chat.eugpt.ai/v1")]
+    names.write_text(OLD)
+    assert eugpt("conversation", "forget", "work", env=home).returncode == 0
+    assert names.read_text() == "{\n\n}\n"
+
+
+def test_an_old_name_works_where_nothing_can_be_written(home: Env, names: Path) -> None:
+    names.write_text(OLD)
+    names.with_name("locks").mkdir()
+    names.with_name("conversations.lock").symlink_to("/nowhere/at/all")
+    with serving(answer(UUID)) as server:
+        run = eugpt("ask", "-c", "work", "a", env=home, base_url=server.base_url)
+    assert (run.returncode, run.stdout, run.stderr, sent(server)) == (0, b"hello\n", b"", [UUID])
+
+
+@pytest.mark.parametrize("command", ["ask", "stream", "chat", "raw-events"])
+def test_a_404_for_a_name_says_which_and_how_to_begin_anew(command: str, home: Env) -> None:
+    with serving(GONE, GONE, answer(OTHER)) as server:
+        eugpt("conversation", "name", "work", UUID, env=home, base_url=server.base_url)
+        run = eugpt(command, "-c", "work", "a", env=home, base_url=server.base_url)
+        plain = eugpt(command, "-c", UUID, "a", env=home, base_url=server.base_url)
+        forget = f"eugpt conversation forget work --base-url {server.base_url}"
+        assert run.returncode == plain.returncode == 44
+        assert run.stderr.decode().splitlines()[1].startswith(f"hint: if conversation work ({UUID}) is gone, {forget} ")
+        assert b"forget" not in plain.stderr
+        assert eugpt(*forget.split()[1:], env=home).returncode == 0
+        assert eugpt("chat", "-c", "work", "a", env=home, base_url=server.base_url).returncode == 0
+    assert sent(server) == [UUID, UUID, None]
+
+
+CREATED = chunk(sse(json.dumps({"type": "response.created", "response": {"conversation_id": UUID}})))
+
+
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM], ids=lambda end: end.name)
+def test_a_new_name_is_kept_as_soon_as_the_service_has_told_the_id(end: signal.Signals, home: Env, names: Path) -> None:
+    script: Script = held_open(SSE_HEAD + CREATED + chunk(sse('{"type":"response.output_text.delta","delta":"hel"}')))
+    with (
+        serving(script, answer(UUID)) as server,
+        start("chat", "-c", "work", "a", env=home, base_url=server.base_url) as run,
+    ):
+        assert run.stdout
+        assert os.read(run.stdout.fileno(), 3) == b"hel"
+        run.send_signal(end)
+        assert run.wait(60) == -end
+        assert listed(home) == [("work", UUID, server.base_url)]
+        assert eugpt("chat", "-c", "work", "b", env=home, base_url=server.base_url).returncode == 0
+    assert sent(server) == [None, UUID]
+
+
+def test_a_name_that_cannot_be_kept_costs_no_answer(home: Env, names: Path) -> None:
+    names.with_name("locks").mkdir()
+    names.with_name("conversations.lock").symlink_to("/nowhere/at/all")
+    with serving(answer(UUID)) as server:
+        run = eugpt("chat", "-c", "work", "a", env=home, base_url=server.base_url)
+    assert (run.returncode, run.stdout) == (30, b"hello\n")
+    assert b"cannot be changed" in run.stderr
+
+
+def test_first_turns_under_one_name_at_two_services_do_not_wait_for_each_other(home: Env) -> None:
+    with (
+        serving(held_open(SSE_HEAD)) as slow,
+        serving(answer(OTHER)) as quick,
+        start("chat", "-c", "work", "a", env=home, base_url=slow.base_url) as waiting,
+    ):
+        slow.wait()
+        run = eugpt("chat", "-c", "work", "a", "--lock-wait", "0", env=home, base_url=quick.base_url)
+        assert (run.returncode, run.stdout) == (0, b"hello\n")
+        busy = eugpt("chat", "-c", "work", "a", "--lock-wait", "0", env=home, base_url=slow.base_url)
+        assert busy.returncode == 33
+        waiting.kill()
+        waiting.wait(60)
+
+
+def test_a_first_turn_keeps_others_out_also_once_its_id_is_known(home: Env, names: Path) -> None:
+    script = held_open(SSE_HEAD + CREATED + chunk(sse('{"type":"response.output_text.delta","delta":"hel"}')))
+    with serving(script) as server, start("chat", "-c", "work", "a", env=home, base_url=server.base_url) as first:
+        assert first.stdout
+        assert os.read(first.stdout.fileno(), 3) == b"hel"
+        assert listed(home) == [("work", UUID, server.base_url)]
+        for given in ("work", UUID):
+            busy = eugpt("ask", "-c", given, "b", "--lock-wait", "0", env=home, base_url=server.base_url)
+            assert (busy.returncode, len(server.received)) == (33, 1)
+        first.kill()
+        first.wait(60)
+
+
+def test_forgetting_keeps_the_history_that_another_name_needs(home: Env, names: Path) -> None:
+    history = names.parent / "history" / UUID
+    history.parent.mkdir()
+    history.write_text("x")
+    for service in ("https://a.test/v1", "https://b.test/v1"):
+        eugpt("conversation", "name", "work", UUID, "--base-url", service, env=home)
+    eugpt("conversation", "forget", "work", "--base-url", "https://a.test/v1", env=home)
+    assert history.exists()
+    eugpt("conversation", "forget", "work", "--base-url", "https://b.test/v1", env=home)
+    assert not history.exists()

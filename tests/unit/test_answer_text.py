@@ -1,0 +1,249 @@
+"""Which text an answer has: one row a rule, then a property over random responses told in every way."""
+
+import json
+from typing import Any
+
+import pytest
+
+from eugpt_cli.api.answer_text import AnswerText
+from eugpt_cli.api.delta_runs import delta_run
+from eugpt_cli.api.events import Event, decode
+from eugpt_cli.errors import EugptError, Failed, NotTheApi, Truncated
+
+Fields = dict[str, Any]
+
+
+def delta(text: Any, at: tuple[int, int] | None = None, number: int | None = None) -> Fields:
+    return _event("response.output_text.delta", at, number, delta=text)
+
+
+def done(text: Any, at: tuple[int, int] | None = None, number: int | None = None) -> Fields:
+    return _event("response.output_text.done", at, number, text=text)
+
+
+def part_done(text: Any, at: tuple[int, int] | None = None) -> Fields:
+    return _event("response.content_part.done", at, None, part={"type": "output_text", "text": text})
+
+
+def item_done(*texts: Any, item: int | None = None) -> Fields:
+    fields: Fields = {"type": "response.output_item.done", "item": message(*texts)}
+    return fields if item is None else {**fields, "output_index": item}
+
+
+def message(*texts: Any) -> Fields:
+    return {"type": "message", "content": [{"type": "output_text", "text": text} for text in texts]}
+
+
+def _event(kind: str, at: tuple[int, int] | None, number: int | None, **members: Any) -> Fields:
+    fields: Fields = {"type": kind, **members}
+    if at:
+        fields["output_index"], fields["content_index"] = at
+    return fields if number is None else {**fields, "sequence_number": number}
+
+
+def live(events: list[Fields], response: Fields) -> str:
+    """What is printed as it comes."""
+    answer = AnswerText(keep=False)
+    printed = "".join(answer.of(map(event_of, events)))
+    return printed + answer.rest(response)
+
+
+def whole(events: list[Fields], response: Fields) -> str:
+    """What is printed at the end."""
+    answer = AnswerText(keep=True)
+    for _ in answer.of(map(event_of, events)):
+        pass
+    return answer.whole(response)
+
+
+def event_of(fields: Fields) -> Event:
+    return decode(json.dumps(fields).encode())
+
+
+A, B = (0, 0), (0, 1)
+FLAT = {"output_text": "Hello"}
+OUTPUT = {"output": [message("Hel", "lo")]}
+HELLO: dict[str, tuple[list[Fields], Fields]] = {
+    "deltas": ([delta("Hel"), delta("lo")], {}),
+    "deltas and all witnesses": (
+        [delta("Hel", A), delta("lo", A), done("Hello", A), part_done("Hello", A), item_done("Hello", item=0)],
+        FLAT | {"output": [message("Hello")]},
+    ),
+    "the same without indexes": (
+        [delta("Hel"), delta("lo"), done("Hello"), part_done("Hello"), item_done("Hello")],
+        {},
+    ),
+    "done only": ([done("Hel", A), done("lo", B)], {}),
+    "done only, without indexes": ([done("Hel"), done("lo")], {}),
+    "a part by done only after one by deltas": ([delta("Hel", A), done("Hel", A), done("lo", B)], {}),
+    "the same without indexes ": ([delta("Hel"), done("Hel"), done("lo")], {}),
+    "parts only": ([part_done("Hel"), part_done("lo")], {}),
+    "an item only": ([item_done("Hel", "lo")], {}),
+    "items only": ([item_done("Hel"), item_done("lo")], {}),
+    "items only, with indexes": ([item_done("Hel", item=1), item_done("lo", item=3)], {}),
+    "done twice": ([delta("Hel"), delta("lo"), done("Hello"), done("Hello")], {}),
+    "done before its deltas": ([done("Hello", A), delta("Hel", A), delta("lo", A)], {}),
+    "done before its deltas, without indexes": ([done("Hello"), delta("Hel"), delta("lo")], {}),
+    "done before its last delta": ([delta("Hel", A), done("Hello", A), delta("lo", A)], {}),
+    "the last delta is lost": ([delta("Hel", A), done("Hello", A)], {}),
+    "the last delta is lost, the response has the text": ([delta("Hel")], FLAT),
+    "all deltas are lost": ([], FLAT),
+    "only the output": ([], OUTPUT),
+    "an empty output_text says nothing": ([delta("Hello")], {"output_text": "", "output": []}),
+    "an empty done says nothing": ([delta("Hello"), done(""), done(None)], {}),
+    "a repeated delta, number and all": ([delta("Hel", A, 1), delta("Hel", A, 1), delta("lo", A, 2)], {}),
+    "a gap, and the response has the text": ([delta("Hel", A, 1), delta("lo", A, 7)], FLAT),
+    "numbers that say nothing": ([delta("Hel", A, 0), delta("l", A, 0), delta("o", A, 0)], {}),
+    "numbers of a clock": ([delta("Hel", A, 10), delta("l", A, 17), delta("o", A, 21)], {}),
+    "indexes on some events only": ([delta("Hel"), delta("lo"), done("Hello", (1, 0)), item_done("Hello", item=1)], {}),
+    "indexes of odd types": ([{**delta("Hel"), "output_index": []}, {**delta("lo"), "output_index": "x"}], {}),
+    "reasoning before": (
+        [
+            {"type": "response.output_item.added", "output_index": 0, "item": {"type": "reasoning"}},
+            {"type": "response.output_item.done", "output_index": 0, "item": {"type": "reasoning", "content": []}},
+            {"type": "response.output_item.added", "output_index": 1, "item": {"type": "message"}},
+            delta("Hel"),
+            delta("lo"),
+            item_done("Hello", item=1),
+        ],
+        {},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", HELLO)
+def test_the_text_is_found(name: str) -> None:
+    events, response = HELLO[name]
+    assert (live(events, response), whole(events, response)) == ("Hello", "Hello")
+
+
+DAMAGED: dict[str, tuple[list[Fields], Fields]] = {
+    "a delta in the middle is lost": ([delta("He", A), delta("o", A), done("Hello", A)], {}),
+    "it is lost, and only the response knows": ([delta("He"), delta("o")], FLAT),
+    "a delta twice": ([delta("Hel", A), delta("Hel", A), delta("lo", A), done("Hello", A)], {}),
+    "deltas swapped": ([delta("lo", A), delta("Hel", A), done("Hello", A)], {}),
+    "the end is shorter": ([delta("Hello", A), done("Hell", A)], {}),
+    "two ends": ([done("Hello", A), part_done("Hello you", A)], {}),
+    "more after the end": ([done("Hello", A), delta("Hello", A), delta(" you", A)], {}),
+    "the item says otherwise": ([done("Hello", A), item_done("Hallo", item=0)], {}),
+    "the response says otherwise": ([delta("Hello")], {"output_text": "Hallo"}),
+    "white space in the middle": ([delta("Hel lo")], FLAT),
+    "a gap": ([delta("He", A, 1), delta("l", A, 2), delta("o", A, 4)], {}),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGED)
+def test_damage_is_found(name: str) -> None:
+    events, response = DAMAGED[name]
+    for read in (live, whole):
+        with pytest.raises(Truncated):
+            read(events, response)
+
+
+ANOTHER = {"type": "message", "content": [{"type": "text", "text": "x"}]}
+REFUSED = {"type": "message", "content": [{"type": "refusal", "refusal": "I will not"}]}
+OTHER: dict[str, tuple[list[Fields], Fields, type[EugptError]]] = {
+    "a delta is a number": ([delta("Hel"), delta(5)], FLAT, NotTheApi),
+    "a delta is null": ([delta(None)], FLAT, NotTheApi),
+    "a delta has none": ([{"type": "response.output_text.delta"}], FLAT, NotTheApi),
+    "done is an object": ([done({})], FLAT, NotTheApi),
+    "no text": ([], {}, NotTheApi),
+    "a part without text": ([delta("Hel", A), done(None, B)], {}, NotTheApi),
+    "a text of another type": (
+        [],
+        {"output": [{"type": "message", "content": [{"type": "text", "text": "x"}]}]},
+        NotTheApi,
+    ),
+    "a message that is a string": ([], {"output": [{"type": "message", "content": "x"}]}, NotTheApi),
+    "a refusal in the response": ([], {"output": [REFUSED]}, Failed),
+    "a refusal in an item": ([{"type": "response.output_item.done", "item": REFUSED}], {}, Failed),
+    "a refusal in deltas": ([{"type": "response.refusal.delta", "delta": "I will not"}], {"output": []}, Failed),
+    "a refusal at once": ([{"type": "response.refusal.done", "refusal": "I will not"}], {}, Failed),
+}
+
+
+@pytest.mark.parametrize("name", OTHER)
+def test_what_is_no_text(name: str) -> None:
+    events, response, fault = OTHER[name]
+    for read in (live, whole):
+        with pytest.raises(fault) as raised:
+            read(events, response)
+        assert fault is not Failed or "I will not" in raised.value.message
+
+
+def test_an_empty_answer_is_one() -> None:
+    for events, response in (([], {"output": []}), ([], {"output_text": ""}), ([done("")], {}), ([delta("")], {})):
+        assert (live(events, response), whole(events, response)) == ("", "")
+    tools = {"output": [{"type": "web_search_call", "status": "completed"}, {"type": "reasoning", "content": "x"}]}
+    assert (live([], tools), whole([], tools)) == ("", "")
+
+
+def test_white_space_at_either_end_makes_no_difference() -> None:
+    events = [delta("\n Hello", A), delta(" \n", A), done("Hello", A)]
+    assert (live(events, {}), whole(events, {})) == ("\n Hello \n", "Hello")
+    assert (live(events, FLAT), whole(events, FLAT)) == ("\n Hello \n", "Hello")
+
+
+def test_all_or_nothing_puts_parts_in_their_order() -> None:
+    events = [delta("lo", B), delta("Hel", A)]
+    assert whole(events, {}) == "Hello"
+    with pytest.raises(Truncated):
+        live(events, {})
+    with pytest.raises(Truncated):
+        live(events, FLAT)
+
+
+def test_halves_of_a_character_compare_like_the_whole() -> None:
+    halves = [delta("a\ud83d", A), delta("\ude00", A), done("a\U0001f600", A)]
+    assert whole(halves, {}) == "a\U0001f600"
+    assert live(halves, {"output_text": "a\U0001f600!"}).endswith("!")
+
+
+def test_what_came_is_known_before_the_end() -> None:
+    answer = AnswerText(keep=True)
+    assert list(answer.of(map(event_of, [delta("Hel", A), delta("lo", A)]))) == ["Hel", "lo"]
+    assert answer.so_far() == "Hello"
+    answer.document({"status": "incomplete", "output_text": "Hel"})
+    assert answer.so_far() == "Hel"
+
+
+RUN = [json.dumps(delta(text, A, n)).encode() for n, text in enumerate(["a", "b\\n", "é"], 1)]
+
+
+def test_a_run_of_deltas_is_what_its_events_are() -> None:
+    run = delta_run(b"\n".join(RUN), len(RUN))
+    assert run
+    answer = AnswerText(keep=True)
+    assert "".join(answer.of([run])) == "ab\\né"
+    assert "".join(answer.of([run])) == "", "the same numbers again"
+
+
+UNSOUND = [
+    b'{"type":"response.output_text.delta","delta":5}',
+    b'{"type":"response.output_text.delta"}',
+    b'{"type":"response.output_text.delta","delta":"x"',
+    b'{"type":"response.output_text.delta","delta":"x"},{}',
+    b'{"type":"response.output_text.delta","delta":"\xff"}',
+    b'{"type":"response.output_text.delta","delta":"\xed\xa0\x80"}',
+    b'\xef\xbb\xbf{"type":"response.output_text.delta","delta":"x"}',
+    b'{"type":"response.output_text.delta","delta":"x","type":"error"}',
+    b'{"type":"response.output_text.delta","delta":"x","typ\\u0065":"error"}',
+    b'[{"type":"response.output_text.delta","delta":"x"}]',
+    b"",
+    b"null",
+]
+
+
+@pytest.mark.parametrize("line", UNSOUND)
+def test_no_run_has_an_unsound_line(line: bytes) -> None:
+    for at in range(len(RUN) + 1):
+        lines = [*RUN[:at], line, *RUN[at:]]
+        assert delta_run(b"\n".join(lines), len(lines)) is None
+
+
+def test_lines_do_not_make_up_for_each_other() -> None:
+    """Together these are as many values as lines, and each line begins and ends like a delta."""
+    start = b'{"type":"response.output_text.delta","delta":"x"'
+    lines = [start + b"}," + start + b"}", start + b',"y":[{"z":1}', start + b"}]}"]
+    assert json.loads(b"[" + b",".join(lines) + b"]")
+    assert delta_run(b"\n".join(lines), len(lines)) is None
