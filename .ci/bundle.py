@@ -107,10 +107,19 @@ def licences(tree: Tree) -> list[tuple[str, str, str, list[str]]]:
         facts = email.message_from_bytes(tree[name])
         classifiers = [line for line in facts.get_all("Classifier", []) if line.startswith("License ::")]
         told = [facts["License-Expression"], facts["License"], *(line.split(" :: ")[-1] for line in classifiers)]
-        licence = next((" ".join(line.split()) for line in told if line and len(line) < 80), "see its licence text")
-        texts = [text.decode() for path, text in sorted(tree.items()) if path.startswith(folder) and LICENCE.search(path)]
-        found.append((re.sub(r"[-_.]+", "-", facts["Name"]).lower(), facts["Version"], licence, texts))
+        licence = next(
+            (" ".join(line.split()) for line in told if line and line != "UNKNOWN" and len(line) < 80),
+            "see its licence text",
+        )
+        texts = [
+            text.decode() for path, text in sorted(tree.items()) if path.startswith(folder) and LICENCE.search(path)
+        ]
+        found.append((canonical(facts["Name"]), facts["Version"], licence, texts))
     return found
+
+
+def canonical(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def version() -> str:
@@ -121,7 +130,7 @@ def version() -> str:
 def normal(path: Path) -> tuple[str, str]:
     """Name and version of a wheel, written as in the lock."""
     name, version = path.name.split("-")[:2]
-    return re.sub(r"[-_.]+", "-", name).lower(), version
+    return canonical(name), version
 
 
 def unpacked(path: Path) -> list[tuple[str, bytes]]:
