@@ -31,7 +31,10 @@ LAST_WRITE_SECONDS = 2.0  # that a run which ends at once waits for a row that i
 
 
 class BatchRun:
-    """The items over one client into rows; `share` tells the part of the input that has gone by, if known."""
+    """The items over one client into rows; `share` tells the part of the input that has gone by, if known.
+
+    `one_first`: the first request is on its way before another begins, so that a wrong password is tried once.
+    """
 
     def __init__(
         self,
@@ -41,20 +44,22 @@ class BatchRun:
         rows: Rows,
         items: Iterator[Item],
         share: Callable[[], float | None],
+        *,
+        one_first: bool = False,
     ) -> None:
         self._options = options
         self._console = console
         self._client = client
         self._rows = rows
         self._tell = console.error if options.verbose else None
-        self._limiter = Limiter(options.jobs, self._tell_pace)
+        self._limiter = Limiter(options.jobs, self._tell_pace, one_first=one_first)
         self._make_row = maker(options.full, str(console.secret), usage=options.max_tokens is not None)
         self._queue = ItemQueue(self._wanted(items))
         self._workers = Workers(self._queue, self._limiter, beat=self._beat, stopping=rows.release)
         self._synced = time.monotonic()
         self._complete = False  # all of the input has been read
         self.statistics = Statistics()
-        self._rules = StopRules(options, self.statistics, console.left)
+        self._rules = StopRules(options, console.left)
         self._progress = self._make_progress(State(self.statistics, lambda: self._limiter.limit, share))
 
     def run(self, silence: float, lock: Callable[[str], AbstractContextManager[None]]) -> EugptError | Stopped | None:
@@ -92,10 +97,10 @@ class BatchRun:
             stopped=self._workers.stopped,
             rows=self._rows,
             make_row=self._make_row,
-            statistics=self.statistics,
             lock=lock,
             admit=self._admit,
             ended=self._ended,
+            counted=self._counted,
             tell=self._tell,
         )
 
@@ -126,10 +131,14 @@ class BatchRun:
         return reason is None
 
     def _ended(self, fault: EugptError | None, outcome: Outcome) -> None:
-        """An item has ended; some ends are the end of all."""
+        """An item has been asked; some ends are the end of all."""
         if reason := self._rules.after(fault, outcome):
             self._workers.stop(reason)
-        elif fault and self._options.max_errors is not None and self.statistics.failed >= self._options.max_errors:
+        self._limiter.open()
+
+    def _counted(self, fault: EugptError | None, seconds: float, outcome: Outcome) -> None:
+        self.statistics.count(fault, seconds, outcome.usage)
+        if fault and self._options.max_errors is not None and self.statistics.failed >= self._options.max_errors:
             self._workers.stop()
 
     def _drain(self) -> None:

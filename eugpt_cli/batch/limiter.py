@@ -11,14 +11,16 @@ class Limiter:
     that it has seen, and only one that has seen them all can make it fall again.
     """
 
-    def __init__(self, most: int, changed: Callable[[int], None] = lambda limit: None) -> None:
+    def __init__(self, most: int, changed: Callable[[int], None], *, one_first: bool = False) -> None:
+        """`one_first`: no other request begins before the way of the first is known to be open."""
         self._most = most
+        self._one_first = one_first
         self._changed = changed
         self._condition = Condition()
         self._stopped = False
         self._falls = 0
         self._successes = 0
-        self.limit = most
+        self.limit = 1 if one_first else most
         self.active = 0
 
     def enter(self) -> int | None:
@@ -30,6 +32,14 @@ class Limiter:
                 return None
             self.active += 1
             return self._falls
+
+    def open(self) -> None:
+        """The first request has found its way."""
+        if self._one_first:
+            with self._condition:
+                self._one_first = False
+                self.limit = self._most
+                self._condition.notify_all()
 
     def leave(self) -> None:
         with self._condition:

@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
 from eugpt_cli.errors import Busy, OutputError
+from eugpt_cli.system.files import remove_leftovers
 from eugpt_cli.system.streams import reason
 
 PIECE = 1 << 20
@@ -31,6 +32,7 @@ class RowFile:
         self.path = os.path.realpath(path)
         self._fd = _locked(self.path)
         self._dirty = False
+        remove_leftovers(self.path)
 
     def size(self) -> int:
         return os.fstat(self._fd).st_size

@@ -1,17 +1,16 @@
 """When a batch ends before its input does: where going on is hopeless, and at the limits that the caller sets."""
 
-import copy
 from collections.abc import Callable
 from threading import Lock
 
 from eugpt_cli.api.outcome import Outcome
 from eugpt_cli.api.retry import fits
-from eugpt_cli.batch.statistics import Statistics, tokens_of
+from eugpt_cli.batch.statistics import tokens_of
 from eugpt_cli.errors import Budget, ConfigError, EugptError, ExitCode, LocalError, StatusError, Unreachable, UsageError
 from eugpt_cli.settings.records import BatchOptions
 
 FEWEST = 10  # items that fail alike from the start before the run stops
-ALIKE = range(40, 70)  # exits that tell of the request and of the connection; 5x is the service's, and passes
+ALIKE = frozenset("46")  # exits that tell of the request and of the connection; 5x is the service's, and passes
 HINTS = {
     ExitCode.BAD_REQUEST: "check one item: eugpt batch --dry-run prints the requests, --curl commands to try",
     ExitCode.FORBIDDEN: "check what the key may use: the project, the organisation's plan",
@@ -24,25 +23,24 @@ RESUME = "the same command with -o FILE --resume continues"
 class StopRules:
     """Asked by the workers before each item and after it; `left` is the time until --max-time."""
 
-    def __init__(self, options: BatchOptions, statistics: Statistics, left: Callable[[], float | None]) -> None:
+    def __init__(self, options: BatchOptions, left: Callable[[], float | None]) -> None:
         self._options = options
-        self._statistics = statistics
         self._left = left
         self._lock = Lock()
         self._admitted = 0
+        self._spent = 0  # tokens
         self._alike = 0  # items that have failed like the first, and nothing else has happened
         self._first: ExitCode | None = None
 
     def before(self) -> EugptError | None:
         """Why no other item may be asked; one more is counted."""
         options = self._options
-        spent = self._statistics.total_tokens
         with self._lock:
             if options.max_items is not None and self._admitted >= options.max_items:
                 return Budget(f"stopped by --max-items {options.max_items}; more items are left", hint=RESUME)
-            if options.max_tokens is not None and spent >= options.max_tokens:
+            if options.max_tokens is not None and self._spent >= options.max_tokens:
                 return Budget(
-                    f"stopped by --max-tokens {options.max_tokens} after {spent} tokens; more items are left",
+                    f"stopped by --max-tokens {options.max_tokens} after {self._spent} tokens; more items are left",
                     hint=RESUME,
                 )
             self._admitted += 1
@@ -50,9 +48,12 @@ class StopRules:
 
     def after(self, fault: EugptError | None, outcome: Outcome) -> EugptError | None:
         """Why an item that ended so is the last one."""
+        tokens = tokens_of(outcome.usage)
+        with self._lock:
+            self._spent += tokens or 0
         if fault is None:
             self._first = ExitCode.OK
-            return self._no_usage() if tokens_of(outcome.usage) is None else None
+            return self._no_usage() if tokens is None else None
         if isinstance(fault, UsageError | LocalError):  # nothing was sent
             return None
         return fault if self._is_hopeless(fault) else self._as_all(fault)
@@ -73,14 +74,17 @@ class StopRules:
 
     def _as_all(self, fault: EugptError) -> EugptError | None:
         with self._lock:
-            self._first = self._first or (fault.exit if fault.exit.number in ALIKE else ExitCode.OK)
+            self._first = self._first or (fault.exit if str(fault.exit.number)[0] in ALIKE else ExitCode.OK)
             if fault.exit is not self._first:
                 self._first = ExitCode.OK
                 return None
             self._alike += 1
             if self._alike < max(self._options.jobs, FEWEST):
                 return None
-        reason = copy.copy(fault)
-        reason.message = f"all of the first {self._alike} items failed like this: {fault.message}"
-        reason.hint = fault.hint or HINTS.get(fault.exit, HINT)
+        reason = EugptError(
+            f"all of the first {self._alike} items failed like this: {fault.message}",
+            hint=fault.hint or HINTS.get(fault.exit, HINT),
+            http_status=fault.http_status,
+        )
+        reason.exit = fault.exit
         return reason

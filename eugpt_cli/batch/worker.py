@@ -15,9 +15,8 @@ from eugpt_cli.api.retry import RetryPolicy
 from eugpt_cli.batch.items import Item
 from eugpt_cli.batch.limiter import Limiter
 from eugpt_cli.batch.rows import AnswerRecorder, MakeRow, Rows
-from eugpt_cli.batch.statistics import Statistics
 from eugpt_cli.errors import Busy, ConfigError, EugptError, LocalError, StatusError, Truncated
-from eugpt_cli.http.transport import Client
+from eugpt_cli.http.transport import Client, Response
 from eugpt_cli.text.escapes import brief
 
 LONGEST_NAME = 60  # of an item in a line on standard error
@@ -28,7 +27,7 @@ class WorkerContext:
     """What the workers share.
 
     `lock` keeps other processes out of a conversation; `admit` says whether one more item may be asked, `ended` is
-    called for each that has been; `tell` is given a line for each retry.
+    called for each that has been, and `counted` for each that has its row; `tell` is given a line for each retry.
     """
 
     client: Client
@@ -38,10 +37,10 @@ class WorkerContext:
     stopped: Event
     rows: Rows
     make_row: MakeRow
-    statistics: Statistics
     lock: Callable[[str], AbstractContextManager[None]]
     admit: Callable[[], bool]
     ended: Callable[[EugptError | None, Outcome], None]
+    counted: Callable[[EugptError | None, float, Outcome], None]
     tell: Callable[[str], None] | None
 
 
@@ -72,6 +71,7 @@ class Worker(Observer):
                         return
                     outcome.started = time.monotonic()
                     fault = self._ask(item.request, outcome)
+                    self._context.ended(fault, outcome)  # before others begin
             except Busy as busy:
                 fault = busy
             except ConfigError as error:
@@ -79,16 +79,13 @@ class Worker(Observer):
                 raise
             finally:
                 self._end()
-        seconds = self._write(item, fault)
-        self._context.statistics.count(fault, seconds, outcome.usage)
-        self._context.ended(fault, outcome)
+        self._write(item, fault)
 
-    def _write(self, item: Item, fault: EugptError | None) -> float:
-        """The row; returns how long the item has taken, in seconds."""
-        outcome = self._outcome
+    def _write(self, item: Item, fault: EugptError | None) -> None:
+        context, outcome = self._context, self._outcome
         seconds = time.monotonic() - outcome.started
-        self._context.rows.write(item, self._context.make_row(item, outcome, self._answer, fault, seconds))
-        return seconds
+        context.rows.write(item, context.make_row(item, outcome, self._answer, fault, seconds))
+        context.counted(fault, seconds, outcome)
 
     def sending(self, request: Request, is_sent: Callable[[], bool]) -> None:
         if self._item and self._item.is_turn and self._outcome.attempts == 1:
@@ -97,8 +94,12 @@ class Worker(Observer):
     def _unfinished(self, item: Item, outcome: Outcome) -> bytes:
         return unfinished(self._context.make_row, item, outcome, "the run ended before the answer was complete")
 
+    def answered(self, response: Response) -> None:
+        self._context.limiter.open()
+
     def again(self, fault: EugptError, pause: float) -> None:
         self._fault = fault
+        self._context.limiter.open()
         self._feel(fault)
         if self._context.tell and self._item:
             name = brief(str(self._item.line if self._item.custom_id is None else self._item.custom_id), LONGEST_NAME)

@@ -72,7 +72,9 @@ def _go(
     from eugpt_cli.http.transport import Client
 
     client = Client(route, secret, connect_timeout=options.connect_timeout, keep=options.jobs)
-    batch = BatchRun(options, console, client, rows, identified(mine, rows), source.share)
+    has_password = bool(route.proxy and route.proxy.authorization)
+    mine = identified(mine, rows)
+    batch = BatchRun(options, console, client, rows, mine, source.share, one_first=has_password)
     end = batch.run(options.timeout or turn.DOCUMENT_SILENCE, lambda name: names.lock(name, Wait(options.lock_wait)))
     seconds = time.monotonic() - started
     if not (isinstance(end, Stopped) and end.signum == SIGPIPE):

@@ -3,6 +3,7 @@
 import codecs
 import contextlib
 import os
+import re
 import stat
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 
@@ -131,6 +132,16 @@ def replace(path: str, data: bytes, mode: int = 0o600) -> None:
         new.commit()
     finally:
         new.discard()
+
+
+def remove_leftovers(path: str) -> None:
+    """Removes what a killed Replacement of `path` left beside it; only for who knows that no other is under way."""
+    folder, name = os.path.split(os.path.realpath(path))
+    left = re.compile(re.escape(f".{name[:200]}.") + r"[0-9a-f]{12}\.tmp")
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if left.fullmatch(entry.name):
+                os.unlink(entry.path)
 
 
 class Replacement:
