@@ -27,8 +27,8 @@ _eugpt_option() {
     case $2 in
     -i | --instructions) kind=@file ;;
     -c | --conversation) kind=conversation ;;
-    --lock-wait | -p | --project | --file-id | --label | --base-url | --connect-timeout | --timeout | --max-time | --retries | --extract) kind=none ;;
-    -f | --file | -o | --output | --meta | --log | --api-key-file | --ca-file) kind=file ;;
+    --lock-wait | -p | --project | --file-id | --label | --base-url | --connect-timeout | --timeout | --max-time | --retries | --extract | --check | --again) kind=none ;;
+    -f | --file | -o | --output | --meta | --log | --api-key-file | --ca-file | --schema) kind=file ;;
     --profile) kind=profile ;;
     --errors) kind=words choices='text json' ;;
     esac
@@ -68,8 +68,8 @@ _eugpt_option() {
     case $2 in
     -i | --instructions) kind=@file ;;
     -c | --conversation) kind=conversation ;;
-    --lock-wait | -p | --project | --file-id | -j | --jobs | --max-errors | --max-items | --max-tokens | --shard | --base-url | --connect-timeout | --timeout | --max-time | --retries) kind=none ;;
-    -f | --file | -o | --output | --summary | --api-key-file | --ca-file) kind=file ;;
+    --lock-wait | -p | --project | --file-id | -j | --jobs | --max-errors | --max-items | --max-tokens | --shard | --extract | --check | --again | --base-url | --connect-timeout | --timeout | --max-time | --retries) kind=none ;;
+    -f | --file | -o | --output | --schema | --summary | --api-key-file | --ca-file) kind=file ;;
     --profile) kind=profile ;;
     --errors) kind=words choices='text json' ;;
     esac
@@ -179,11 +179,11 @@ _eugpt_argument() {
 _eugpt_options() {
   case $1 in
   '') choices='--version -h --help' ;;
-  ask) choices='-i --instructions -c --conversation --lock-wait -p --project -f --file --file-id -I --no-stdin -o --output --meta --log --label --base-url --api-key-file --profile --ca-file --connect-timeout --timeout --max-time --retries --retry-unsafe --errors -q --quiet -v --verbose --dry-run --curl --json --extract --partial -h --help' ;;
-  stream) choices='-i --instructions -c --conversation --lock-wait -p --project -f --file --file-id -I --no-stdin -o --output --meta --log --label --base-url --api-key-file --profile --ca-file --connect-timeout --timeout --max-time --retries --retry-unsafe --errors -q --quiet -v --verbose --dry-run --curl -h --help' ;;
-  chat) choices='-i --instructions -c --conversation --lock-wait -p --project -f --file --file-id -I --no-stdin -o --output --meta --log --label --base-url --api-key-file --profile --ca-file --connect-timeout --timeout --max-time --retries --retry-unsafe --errors -q --quiet -v --verbose --dry-run --curl --each-line --plain --no-history -h --help' ;;
-  raw-events) choices='-i --instructions -c --conversation --lock-wait -p --project -f --file --file-id -I --no-stdin -o --output --meta --log --label --base-url --api-key-file --profile --ca-file --connect-timeout --timeout --max-time --retries --retry-unsafe --errors -q --quiet -v --verbose --dry-run --curl --sse --type --trailer -h --help' ;;
-  batch) choices='-i --instructions -c --conversation --lock-wait -p --project -f --file --file-id -I --no-stdin --lines --files -j --jobs -o --output --resume --ordered --full --prune --max-errors --max-items --max-tokens --shard --summary --base-url --api-key-file --profile --ca-file --connect-timeout --timeout --max-time --retries --retry-unsafe --errors -q --quiet -v --verbose --dry-run --curl -h --help' ;;
+  ask) choices='-i --instructions -c --conversation --lock-wait -p --project -f --file --file-id -I --no-stdin --require-input -o --output --meta --log --label --base-url --api-key-file --profile --ca-file --connect-timeout --timeout --max-time --retries --retry-unsafe --errors -q --quiet -v --verbose --dry-run --curl --json --extract --schema --check --again --partial -h --help' ;;
+  stream) choices='-i --instructions -c --conversation --lock-wait -p --project -f --file --file-id -I --no-stdin --require-input -o --output --meta --log --label --base-url --api-key-file --profile --ca-file --connect-timeout --timeout --max-time --retries --retry-unsafe --errors -q --quiet -v --verbose --dry-run --curl -h --help' ;;
+  chat) choices='-i --instructions -c --conversation --lock-wait -p --project -f --file --file-id -I --no-stdin --require-input -o --output --meta --log --label --base-url --api-key-file --profile --ca-file --connect-timeout --timeout --max-time --retries --retry-unsafe --errors -q --quiet -v --verbose --dry-run --curl --each-line --plain --no-history -h --help' ;;
+  raw-events) choices='-i --instructions -c --conversation --lock-wait -p --project -f --file --file-id -I --no-stdin --require-input -o --output --meta --log --label --base-url --api-key-file --profile --ca-file --connect-timeout --timeout --max-time --retries --retry-unsafe --errors -q --quiet -v --verbose --dry-run --curl --sse --type --trailer -h --help' ;;
+  batch) choices='-i --instructions -c --conversation --lock-wait -p --project -f --file --file-id -I --no-stdin --lines --files -j --jobs -o --output --resume --ordered --full --prune --max-errors --max-items --max-tokens --shard --extract --schema --check --again --summary --base-url --api-key-file --profile --ca-file --connect-timeout --timeout --max-time --retries --retry-unsafe --errors -q --quiet -v --verbose --dry-run --curl -h --help' ;;
   conversation) choices='--base-url --profile --json -q --quiet --errors -h --help' ;;
   serve) choices='--port --host --default-stream --key --keys --state --project --web --file --daily-tokens --monthly-tokens --scenario --record --upstream --replay -v --verbose --errors -h --help' ;;
   config) choices='--profile --json --path --errors -h --help' ;;

@@ -2,11 +2,11 @@
 
 import errno
 import importlib
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from itertools import pairwise, takewhile
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NoReturn
 
 import typer
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
@@ -19,22 +19,11 @@ from eugpt_cli.system.alarm import LAST_WORDS_SECONDS
 from eugpt_cli.system.console import Console
 from eugpt_cli.text.redaction import redact
 
-LIMITS = {errno.EMFILE: "open files", errno.ENFILE: "open files", errno.ENOMEM: "memory"}
-
-
-class Mistake(NamedTuple):
-    """What is wrong by these words of Typer's, in these commands, and what to do about it."""
-
-    words: str
-    says: str
-    paths: Container[str]
-
-
-PROMPTED = {f"eugpt {row.name}" for row in COMMANDS if any(argument.name == "prompt" for argument in row.arguments)}
-MISTAKES = (
-    Mistake("unexpected extra", "a prompt of several words is quoted", PROMPTED),
-    Mistake("No such option: --model ", "the service chooses the model, --meta tells which", PROMPTED),
-    Mistake("No such option", "options stand after the command", {"eugpt"}),
+LIMITS = {errno.EMFILE: "too many open files", errno.ENFILE: "too many open files", errno.ENOMEM: "out of memory"}
+START = (
+    'eugpt ask "What is the capital of Austria?"   print one answer',
+    "eugpt help ask                                print the options of a command",
+    "eugpt serve -- eugpt ask Hello                try it without an account",
 )
 
 
@@ -71,12 +60,21 @@ def _worded(argv: Sequence[str], console: Console) -> int:
 
 def _run(argv: list[str], console: Console) -> int:
     try:
+        argv = _helped(argv, console)
         result = typer.main.get_group(app())(
             argv, prog_name="eugpt", standalone_mode=False, complete_var="", obj=console
         )
     except typer.TyperException as error:
-        raise _usage(error) from None
+        raise _usage(error, argv) from None
     return result if isinstance(result, int) else 0
+
+
+def _helped(argv: list[str], console: Console) -> list[str]:
+    """`eugpt` alone on a terminal, and `eugpt help [COMMAND]`, as the --help that they mean."""
+    if argv[:1] == ["help"]:
+        named = [word for word in argv[1:2] if not word.startswith("-")]
+        return [*named, "--help"]
+    return argv or (["--help"] if console.is_terminal(1) else [])
 
 
 def app() -> typer.Typer:
@@ -84,8 +82,8 @@ def app() -> typer.Typer:
     return typer.Typer(
         name="eugpt",
         cls=_Commands,
-        help="A Unix-style client for the EU GPT API. Exit 0 means a complete answer, and nothing else does.",
-        epilog="eugpt COMMAND --help tells its options, and eugpt man everything.",
+        help="Sends prompts to the EU GPT API and prints the answers. Exit 0 means that the answer is complete.",
+        epilog=_examples(START),
         add_completion=False,
         add_help_option=False,
         rich_markup_mode=None,
@@ -109,11 +107,17 @@ def _command(row: Command, console: Console) -> TyperCommand:
     return TyperCommand(
         row.name,
         help=row.help,
+        epilog=_examples(row.examples),
         callback=partial(_call, row, console),
         params=[*map(_argument, row.arguments), *map(_option, row.options), _help()],
         add_help_option=False,
         rich_markup_mode=None,
     )
+
+
+def _examples(lines: Sequence[str]) -> str | None:
+    """The end of a help page; the first line keeps Typer from wrapping it."""
+    return "\b\n" + "\n".join(("Examples:", *(f"  {line}" for line in lines))) if lines else None
 
 
 # Typer 0.29 wants a type for each parameter and loads pydantic to convert to it, which takes longer than all else that
@@ -162,11 +166,11 @@ def _argument(row: Argument) -> TyperArgument:
 
 
 def _help() -> TyperOption:
-    return _telling("-h", "--help", says="Show this message and exit.", tell=typer.Context.get_help)
+    return _telling("-h", "--help", says="print this help and exit", tell=typer.Context.get_help)
 
 
 def _version() -> TyperOption:
-    return _telling("--version", says="Tell the version and exit.", tell=lambda context: f"eugpt {__version__}")
+    return _telling("--version", says="print the version and exit", tell=lambda context: f"eugpt {__version__}")
 
 
 def _telling(*flags: str, says: str, tell: Callable[[typer.Context], str]) -> TyperOption:
@@ -203,12 +207,19 @@ def _call(command: Command, console: Console, /, **params: Any) -> int:
     return int(module.run(resolving.Options(values, profile, command.name), console))
 
 
-def _usage(error: typer.TyperException) -> UsageError:
+def _usage(error: typer.TyperException, argv: Sequence[str]) -> UsageError:
+    from eugpt_cli.mistakes import Refusal, worded
+
     context = getattr(error, "ctx", None)
-    path = context.command_path if context else "eugpt"
+    named = argv[:1] if any(argv[:1] == [row.name] for row in COMMANDS) else []
+    path = context.command_path if context else " ".join(("eugpt", *named))
     message = " ".join(error.format_message().split()).rstrip(".")
-    more = "".join(f"; {mistake.says}" for mistake in MISTAKES if mistake.words in message and path in mistake.paths)
-    return UsageError(message[:1].lower() + message[1:], hint=f"{path} --help{more}")
+    return worded(Refusal(argv, path, message, getattr(error, "option_name", None) if _is_unknown(error) else None))
+
+
+def _is_unknown(error: typer.TyperException) -> bool:
+    """Whether there is no such option; an option without its value is another mistake."""
+    return type(error).__name__ == "NoSuchOption"
 
 
 def _fail(error: EugptError, argv: Sequence[str], console: Console) -> int:
@@ -243,7 +254,7 @@ def _defect(error: Exception, console: Console) -> EugptError:
         return ConfigError(message, hint=hint)
     number = errno.ENOMEM if isinstance(error, MemoryError) else getattr(error, "errno", None)
     if number in LIMITS:
-        return ConfigError(f"this machine allows too little for this: no more {LIMITS[number]}", hint="ulimit -a")
+        return ConfigError(LIMITS[number], hint="ulimit -a shows the limits of this shell")
     return Internal(
         f"{type(error).__name__}: {redact(str(error), console.secret)}",
         hint="this is a defect in eugpt; EUGPT_DEBUG=1 shows where",

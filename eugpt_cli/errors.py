@@ -64,7 +64,7 @@ class ExitCode(Enum):
     )
     FAILED = (80, "failed", "a terminal error or response.failed that names no status above", "look")
     INCOMPLETE = (81, "incomplete", "response.incomplete, or a response whose status is incomplete", "look")
-    REJECTED = (82, "rejected", "the answer failed the caller's own check (--extract found nothing)", "look")
+    REJECTED = (82, "rejected", "the answer failed the caller's own check (--extract, --schema, --check)", "look")
     PARTIAL = (90, "partial", "batch: some items failed", "--resume")
     BUDGET = (91, "budget", "batch: stopped at the caller's own limit (--max-items, --max-tokens)", "--resume")
     SIGHUP = (129, "sighup", "ended by SIGHUP", "")

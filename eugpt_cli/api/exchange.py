@@ -117,7 +117,7 @@ def _attempt(
 
 def annotate(fault: EugptError, outcome: Outcome) -> None:
     """Fills in what the fault itself does not know of its request."""
-    fault.attempts = outcome.attempts
+    fault.attempts = outcome.all_attempts
     fault.request_id = outcome.request_id
     fault.conversation_id = outcome.conversation_id
     fault.stored = outcome.stored

@@ -1,7 +1,7 @@
 """The facts of one run, as they become known."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -27,10 +27,28 @@ class Outcome:
     started: float = field(default_factory=time.monotonic)
     answered_at: float | None = None
     first_at: float | None = None
+    tries: int = 1
+    earlier_attempts: int = 0  # of the tries before this one, whose answers were rejected
+    earlier_usage: Any = None
     at: float = field(default_factory=time.time)  # when it started, in seconds since 1970
     body: bytes | None = None  # of the request, as the last attempt sent it
     answer: "ByteDigest | None" = None  # what was written of the answer, where somebody wants to know
     conversation_told: Callable[[], None] = lambda: None  # called once the service has named the conversation
+
+    @property
+    def all_attempts(self) -> int:
+        return self.earlier_attempts + self.attempts
+
+    @property
+    def all_usage(self) -> Any:
+        return added(self.earlier_usage, self.usage)
+
+    def next_try(self) -> None:
+        """The answer was rejected and is asked for again, with as many retries as the first time."""
+        self.earlier_attempts, self.earlier_usage = self.all_attempts, self.all_usage
+        self.tries += 1
+        self.attempts = 0
+        self.usage = None
 
     def learn_conversation(self, told: str | None) -> None:
         """The service has named the conversation, or has not; the first name counts."""
@@ -45,3 +63,16 @@ class Outcome:
         self.events = 0
         self.tools = []
         self.attempts += 1
+
+
+def added(usage: Any, more: Any) -> Any:
+    """Two usages as one: numbers are added up, member by member, and of anything else the later counts."""
+    if isinstance(usage, Mapping) and isinstance(more, Mapping):
+        return {name: added(usage.get(name), more.get(name)) for name in {**usage, **more}}
+    if _is_number(usage) and _is_number(more):
+        return usage + more
+    return usage if more is None else more
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

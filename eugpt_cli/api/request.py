@@ -71,6 +71,16 @@ def build(
     return Request(target, orjson.dumps(body), stream, conversation_id)
 
 
+def amended(request: Request, text: str) -> Request:
+    """The same request with more at the end of its input: after a blank line, or as one more item of the user's."""
+    body = orjson.loads(request.body)
+    if isinstance(body["input"], str):
+        body["input"] = f"{body['input']}\n\n{text}"
+    else:
+        body["input"].append({"type": "message", "role": "user", "content": [{"type": "input_text", "text": text}]})
+    return request._replace(body=orjson.dumps(body))
+
+
 def curl(request: Request, ca_file: str | None = None, max_time: float | None = None) -> str:
     """A command for a POSIX shell that sends the same; the key stays a variable."""
     body = request.body.decode()  # one line: all its line ends are escaped

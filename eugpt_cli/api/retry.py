@@ -1,5 +1,7 @@
 """Whether a fault is worth another attempt, how long to wait for it, and the fault that an HTTP status means."""
 
+import math
+import time
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
@@ -9,7 +11,7 @@ from eugpt_cli.errors import AnswerError, EugptError, LostError, NotTheApi, OutO
 HINTS = {
     401: "check the key in EUGPT_API_KEY; keys are made in Settings → API Keys",
     404: "check the base URL, and the conversation or project id",
-    429: "the token limit is reached; wait for it to reset",
+    429: "the token limit is reached; the service does not say when it resets",
 }
 FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 8.0
@@ -85,6 +87,17 @@ def retry_after(value: str | None, now: float) -> float | None:
         return None
 
 
+def reset_hint(seconds: float, now: float) -> str:
+    """When a quota resets, as a time and a distance."""
+    minutes = math.ceil(seconds / 60)
+    distance = f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min"
+    try:
+        moment = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(now + seconds))
+    except (OverflowError, ValueError, OSError):
+        return "the token limit is reached"
+    return f"the token limit resets at {moment}, in {distance if minutes > 1 else f'{math.ceil(seconds)} s'}"
+
+
 def status_fault(
     status: int, reason: str, media_type: str, headers: Mapping[str, str], body: bytes, now: float
 ) -> StatusError | NotTheApi:
@@ -96,16 +109,17 @@ def status_fault(
             hint="check the base URL",
         )
     told = envelope(_json(body)) if "json" in media_type or body[:1] in b"{[" else envelope(None)
+    wait = retry_after(headers.get("retry-after"), now)
     plain = body.decode("utf-8", "replace") if media_type == "text/plain" else ""
     return StatusError(
         told.message or plain.strip() or reason or _phrase(status),
         status=status,
         http_status=status,
-        hint=HINTS.get(status),
+        hint=reset_hint(wait, now) if status == 429 and wait is not None else HINTS.get(status),
         type=told.type,
         code=told.code,
         detail=told.detail,
-        retry_after=retry_after(headers.get("retry-after"), now),
+        retry_after=wait,
     )
 
 

@@ -51,6 +51,8 @@ def _tell(options: ChatOptions, console: Console, conversation_id: str | None) -
     if is_id(conversation_id):
         if console.is_terminal(2):
             console.note(f"conversation {conversation_id}")
+        elif not options.conversation:
+            console.note(f"eugpt: note: new conversation {conversation_id}; continue it with -c {conversation_id}")
     elif options.conversation or console.is_terminal(2):
         console.note("eugpt: note: the service named no conversation: this one cannot be gone on with")
 

@@ -8,7 +8,7 @@ from eugpt_cli.output.writers import NdjsonWriter, SseWriter
 from eugpt_cli.run import turn
 from eugpt_cli.settings.records import RawEventsOptions
 from eugpt_cli.system.console import Console
-from eugpt_cli.text.escapes import dump
+from eugpt_cli.text.escapes import dump, one_line
 from eugpt_cli.text.redaction import Sink
 
 
@@ -16,12 +16,27 @@ def run(options: RawEventsOptions, console: Console) -> int:
     if options.sse and (options.type or options.trailer):
         raise UsageError("--sse passes the bytes through untouched; it goes with neither --type nor --trailer")
 
+    lines: list[NdjsonWriter] = []
+
     def writer(sink: Sink) -> Writer:
-        return SseWriter(turn.raw(sink)) if options.sse else NdjsonWriter(turn.raw(sink), tuple(options.type))
+        if options.sse:
+            return SseWriter(turn.raw(sink))
+        lines[:] = [NdjsonWriter(turn.raw(sink), tuple(options.type))]
+        return lines[0]
 
     def end(sink: Sink, outcome: Outcome, fault: EugptError | None) -> None:
+        if not fault and (options.verbose or console.is_terminal(2)):
+            _note_no_match(lines, options, console)
         if options.trailer:
             sink.write(f"{dump(trailer(outcome, fault))}\n".encode())
 
     turn.run(options, console, writer, stream=True, at_end=end)
     return 0
+
+
+def _note_no_match(lines: list[NdjsonWriter], options: RawEventsOptions, console: Console) -> None:
+    """Says which types there were where --type has matched none."""
+    for writer in lines:
+        if writer.seen and not writer.matched:
+            types = ", ".join(sorted(map(one_line, writer.seen)))
+            console.note(f"eugpt: note: no event matched --type {' '.join(map(one_line, options.type))}; seen: {types}")

@@ -193,7 +193,7 @@ class Conversations:
             path = os.path.join(files.ensure_folder(os.path.join(self.folder, "locks")), key.lower())
             held = acquire(path, wait)
         except (OSError, ConfigError) as error:
-            why = error.message if isinstance(error, ConfigError) else reason(error)
+            why = error.message if isinstance(error, ConfigError) else f"{error.filename}: {reason(error)}"
             if starts:
                 raise ConfigError(f"the name of a new conversation cannot be kept: {why}") from None
             if self._detail:

@@ -37,7 +37,7 @@ def target_of(base: str) -> Target:
         parts = urlsplit(base)
         host, port = parts.hostname or "", parts.port
     except ValueError:
-        raise ConfigError("the base URL cannot be read", hint="it looks like https://chat.eugpt.ai/v1") from None
+        raise _unreadable(base) from None
     if parts.username is not None or parts.password is not None:
         raise ConfigError("the base URL holds credentials", hint="put the key into EUGPT_API_KEY")
     if parts.scheme not in ("http", "https") or not host or parts.query or parts.fragment:
@@ -49,7 +49,19 @@ def target_of(base: str) -> Target:
     if port == 0:
         raise ConfigError("the base URL names port 0")
     path = parts.path.rstrip("/") or "/v1"
+    if path.endswith("/responses"):
+        raise ConfigError(
+            "the base URL ends in /responses, which eugpt adds itself",
+            hint=f"use {base.rstrip('/').removesuffix('/responses')}",
+        )
     return Target(parts.scheme, host, port or (443 if parts.scheme == "https" else 80), f"{path}/responses")
+
+
+def _unreadable(base: str) -> ConfigError:
+    host = base.partition("://")[2].partition("/")[0]
+    if host.count(":") > 1 and "[" not in host:
+        return ConfigError("the base URL has an IPv6 address without brackets", hint=f"write https://[{host}]/v1")
+    return ConfigError("the base URL cannot be read", hint="it looks like https://chat.eugpt.ai/v1")
 
 
 class Proxy(NamedTuple):

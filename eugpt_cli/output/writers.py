@@ -11,7 +11,7 @@ from orjson import loads
 from eugpt_cli.api.answer_text import AnswerText
 from eugpt_cli.api.delta_runs import DeltaRun
 from eugpt_cli.api.events import Event, one_line
-from eugpt_cli.errors import NotTheApi, Rejected
+from eugpt_cli.errors import NotTheApi
 
 Write = Callable[[bytes], None]
 
@@ -89,49 +89,6 @@ def encode(text: str) -> bytes:
         return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()
 
 
-FENCE = re.compile(r"([ \t]*)(`{3,}|~{3,})[ \t]*([^\s`]*)[^`]*")
-
-
-def fenced_blocks(text: str) -> Iterator[tuple[str, str]]:
-    """Language and content of each (CommonMark, section 4.5), but of any indentation: they stand in lists, too."""
-    indent = fence = language = ""
-    block: list[str] = []
-    for line in text.split("\n"):
-        word = line.strip()
-        if not fence:
-            if found := FENCE.fullmatch(line):
-                indent, fence, language = found.groups()
-                block = []
-        elif len(word) >= len(fence) and not word.strip(fence[0]):
-            yield language, "\n".join(block)
-            fence = ""
-        else:
-            block.append(line.removeprefix(indent))
-
-
-class ExtractWriter(TextWriter):
-    """Only the first fenced block of the answer, of that language if one is named."""
-
-    def __init__(self, write: Write, visible: Callable[[str], str] | None, language: str | None) -> None:
-        super().__init__(self._take, None, live=False)
-        self._out = TextWriter(write, visible, live=False)
-        self._language = language
-        self._text = b""
-
-    def _take(self, data: bytes) -> None:
-        self._text += data
-
-    def finish(self, response: Mapping[str, Any]) -> None:
-        super().finish(response)
-        for language, write_events in fenced_blocks(self._text.decode()):
-            if self._language is None or language.lower() == self._language.lower():
-                self._out.document({"output_text": write_events}, b"")
-                self._out.finish({})
-                return
-        what = f"{self._language} block" if self._language else "fenced block"
-        raise Rejected(f"the answer holds no {what}")
-
-
 class DocumentWriter:
     """`ask --json`: the document, byte for byte."""
 
@@ -189,11 +146,13 @@ def member(raw: bytes, name: str) -> bytes:
 
 
 class NdjsonWriter:
-    """Every event's data as one line, as it came."""
+    """Every event's data as one line, as it came; `seen` are the types of events until one `matched`."""
 
     def __init__(self, write: Write, types: tuple[str, ...]) -> None:
         self._write = write
         self._types = types
+        self.seen: dict[str, None] = {}
+        self.matched = not types
 
     def write_events(self, chunk: bytes, events: Sequence[Event | DeltaRun]) -> None:
         lines: list[bytes] = []
@@ -204,6 +163,9 @@ class NdjsonWriter:
         finally:  # an event that is no line does not hide those before it
             if lines:
                 self._write(b"".join(lines))
+        if not self.matched:
+            self.matched = bool(lines)
+            self.seen.update(dict.fromkeys(event.type for event in events))
 
     def document(self, document: Mapping[str, Any], raw: bytes) -> None:
         self._write(one_line(raw.removeprefix(BOM_UTF8).strip()))

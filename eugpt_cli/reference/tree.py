@@ -101,7 +101,8 @@ def filler(thing: Option | Argument) -> Filler:
         words = tuple(word.split("|"))
     if words:
         return Filler("words", words)
-    return Filler("profile" if thing.name == "profile" else FILLERS.get(word, ""))
+    kind = "profile" if thing.name == "profile" else FILLERS.get(word, "")
+    return Filler() if kind == "command" and isinstance(thing, Option) else Filler(kind)  # that one is a shell's line
 
 
 def _groups(commands: tuple[Command, ...]) -> tuple[Group, ...]:

@@ -15,19 +15,20 @@ from eugpt_cli.errors import EugptError
 from eugpt_cli.http.route import route_to, target_of
 from eugpt_cli.output.activity import Verbose
 from eugpt_cli.output.destinations import destination
-from eugpt_cli.output.writers import TextWriter, Write
+from eugpt_cli.output.writers import TextWriter, Write, encode
 from eugpt_cli.run.prompt import Draft, TurnOptions, prepare
 from eugpt_cli.run.reporting import RunReport, reported
 from eugpt_cli.settings import key
 from eugpt_cli.settings.records import BatchOptions
 from eugpt_cli.system.console import Console
 from eugpt_cli.system.locks import Wait
-from eugpt_cli.text.escapes import visible, visible_bytes
+from eugpt_cli.text.escapes import escaped, visible, visible_bytes
 from eugpt_cli.text.redaction import RedactingSink, Sink
 
 if TYPE_CHECKING:
     from eugpt_cli.api.exchange import DeliveryPolicy
     from eugpt_cli.http.transport import Client
+    from eugpt_cli.run.checks import Checks
 
 STREAM_SILENCE = 120.0
 DOCUMENT_SILENCE = 600.0
@@ -44,21 +45,29 @@ def run(
     stream: bool,
     starts: bool = False,
     at_end: AtEnd | None = None,
+    checks: "Checks | None" = None,
+    partial: bool = False,
 ) -> None:
     """Reads the input, sends one request, writes the answer. Raises whatever went wrong, after `at_end`.
 
-    `starts`: a new name begins a conversation.
+    `starts`: a new name begins a conversation. `partial`: what is not complete, or is rejected by the checks, is
+    written all the same.
     """
     if options.dry_run or options.curl:
         thread = open_thread(options, console, starts=starts)
-        show(prepare(options, console, stream=stream)(conversation_id=thread.id), options, console)
+        draft = prepare(options, console, stream=stream, checks=checks)
+        if checks:
+            checks.confirm()
+        show(draft(conversation_id=thread.id), options, console)
         return
     with reported(options, console) as report:
         outcome = report.outcome
         try:
             thread = open_thread(options, console, starts=starts)
-            draft = prepare(options, console, stream=stream)
+            draft = prepare(options, console, stream=stream, checks=checks)
             line = TurnSender(options, console, thread)
+            if checks:
+                checks.confirm()
         except EugptError as fault:
             if at_end:
                 with opened(options.output, console, console.secret or "", report) as sink:
@@ -66,11 +75,35 @@ def run(
                     raise
             raise
         with line, opened(options.output, console, line.secret, report) as sink:
-            late = line.deliver(draft, sink, make_writer, outcome)
+            late = _delivered(line, draft, sink, make_writer, outcome, checks, partial)
             if at_end:
                 at_end(sink, outcome, late)
             if late:
                 raise late
+
+
+def _delivered(
+    line: "TurnSender",
+    draft: Draft,
+    sink: Sink,
+    make_writer: MakeWriter,
+    outcome: Outcome,
+    checks: "Checks | None",
+    partial: bool,
+) -> EugptError | None:
+    if checks is None:
+        return line.deliver(draft, sink, make_writer, outcome)
+    from eugpt_cli.run import checked_turn
+
+    make_fit = shown(sink) or str
+    return checked_turn.deliver(
+        lambda draft, collect: line.deliver(draft, sink, collect, outcome),
+        draft,
+        checks,
+        outcome,
+        lambda text: sink.write(encode(make_fit(text))),
+        partial=partial,
+    )
 
 
 @contextmanager
@@ -87,6 +120,8 @@ def opened(path: str | None, console: Console, secret: str, report: RunReport | 
 
 def show(request: Request, options: TurnOptions | BatchOptions, console: Console) -> None:
     """What would be sent, as --dry-run or --curl have it."""
+    if console.is_terminal(1):  # the same JSON, but no character of a file commands the terminal
+        request = request._replace(body=escaped(request.body.decode()).encode())
     console.out(curl(request, options.ca_file, options.max_time) if options.curl else request.body.decode())
 
 

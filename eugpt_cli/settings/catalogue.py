@@ -19,6 +19,7 @@ class Command(NamedTuple):
     """One subcommand; the module `commands.NAME` runs it.
 
     Its options are `resolved` before it runs; doctor, which reports what is wrong with them, gets them as given.
+    `examples` end its --help: a command line each, perhaps with what it does after three spaces.
     """
 
     name: str
@@ -26,58 +27,118 @@ class Command(NamedTuple):
     arguments: tuple[Argument, ...] = ()
     options: tuple[Option, ...] = ()
     resolved: bool = True
+    examples: tuple[str, ...] = ()
 
     @property
     def module(self) -> str:
         return self.name.replace("-", "_")
 
 
-PROMPT = Argument("prompt", "[PROMPT]", "what to ask; - is standard input")
+PROMPT = Argument("prompt", "[PROMPT]", "the prompt; - reads it from standard input")
 COMMANDS = (
-    Command("ask", "One answer, all or nothing.", (PROMPT,), options.SHARED + options.ASK),
-    Command("stream", "Text as it arrives.", (PROMPT,), options.SHARED),
+    Command(
+        "ask",
+        "Print one answer, once it is complete.",
+        (PROMPT,),
+        options.SHARED + options.ASK,
+        examples=(
+            'eugpt ask "What is the capital of Austria?"',
+            'git diff | eugpt ask -i "Be brief." "Write a commit message."',
+            "eugpt ask -f report.md -o summary.txt Summarise",
+        ),
+    ),
+    Command(
+        "stream",
+        "Print the answer as it arrives.",
+        (PROMPT,),
+        options.SHARED,
+        examples=('eugpt stream "Explain GDPR in three sentences."', "eugpt stream -f a.md -f b.md 'What differs?'"),
+    ),
     Command(
         "chat",
-        "A turn in a conversation that the service keeps.",
-        (Argument("prompt", "[MESSAGE]", "what to say; - is standard input"),),
+        "Continue a conversation that the service stores.",
+        (Argument("prompt", "[MESSAGE]", "the message; - reads it from standard input"),),
         options.SHARED + options.CHAT,
+        examples=(
+            "eugpt chat                              start a session; Ctrl-D ends it",
+            'eugpt chat -c trip "I leave Friday."    start or continue conversation trip',
+            "eugpt chat -c trip                      continue it in a session",
+        ),
     ),
-    Command("raw-events", "Every event as one NDJSON line.", (PROMPT,), options.SHARED + options.RAW_EVENTS),
+    Command(
+        "raw-events",
+        "Print every event as one line of JSON.",
+        (PROMPT,),
+        options.SHARED + options.RAW_EVENTS,
+        examples=("eugpt raw-events Hello | jq -r .type", "eugpt raw-events --type '*.delta' Hello | jq -r .delta"),
+    ),
     Command(
         "batch",
-        "Many requests, NDJSON in, NDJSON out: concurrent, resumable.",
-        (Argument("paths", "[FILE]...", "- is stdin; more than one with --files", repeatable=True),),
+        "Send many requests at once, and resume after a failure.",
+        (
+            Argument(
+                "paths",
+                "[FILE]...",
+                "input, one JSON object per line; several with --files; - is stdin",
+                repeatable=True,
+            ),
+        ),
         options.BATCH,
+        examples=(
+            "eugpt batch --lines prompts.txt | jq -r .output_text",
+            "eugpt batch items.ndjson -o rows.ndjson --resume",
+            "eugpt batch --files *.md -i 'Summarise.' -o rows.ndjson --resume",
+        ),
     ),
     Command(
         "conversation",
-        "Local names for conversations.",
+        "List, set and forget the names of conversations.",
         (
             Argument("action", "list|name|forget", "what to do"),
-            Argument("words", "[NAME [UUID]]", "name takes both, forget the NAME", repeatable=True),
+            Argument("words", "[NAME [UUID]]", "name needs both, forget needs NAME", repeatable=True),
         ),
         options.CONVERSATION,
+        examples=("eugpt conversation list", "eugpt conversation forget trip"),
     ),
     Command(
         "serve",
-        "A local server for the same API: no account needed.",
+        "Run a local server for the same API, without an account.",
         (
             Argument(
                 "command",
                 "[-- COMMAND...]",
-                "run this with EUGPT_BASE_URL and EUGPT_API_KEY set; its end is ours",
+                "run COMMAND with EUGPT_BASE_URL and EUGPT_API_KEY set; exit with its status",
                 repeatable=True,
             ),
         ),
         options.SERVE,
+        examples=(
+            "eugpt serve -- eugpt ask 'What is 6 * 7?'      ask it one question",
+            "eugpt serve -- bash                           try all of eugpt in a shell",
+            "eugpt serve --scenario faults.toml -- ./job   test a script against failures",
+        ),
     ),
-    Command("config", "Every setting, its value and where it comes from.", (), options.CONFIG),
-    Command("doctor", "Checks settings, key, network and service, step by step.", (), options.DOCTOR, resolved=False),
+    Command(
+        "config",
+        "Print every setting, its value and where it comes from.",
+        (),
+        options.CONFIG,
+        examples=("eugpt config", "eugpt config --path"),
+    ),
+    Command(
+        "doctor",
+        "Check settings, key, network and service, step by step.",
+        (),
+        options.DOCTOR,
+        resolved=False,
+        examples=("eugpt doctor", "eugpt doctor --json | jq '.checks[] | select(.mark != \"ok\")'"),
+    ),
     Command(
         "exit-codes",
-        "The table of exit codes, or one of them.",
+        "Print the table of exit codes, or one row of it.",
         (Argument("code", "[CODE]", "number or name"),),
         options.EXIT_CODES,
+        examples=("eugpt exit-codes 62", "eugpt exit-codes --json"),
     ),
-    Command("man", "This program's manual.", (), (options.ERRORS,)),
+    Command("man", "Show the manual.", (), (options.ERRORS,), examples=("eugpt man",)),
 )

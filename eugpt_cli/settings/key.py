@@ -5,8 +5,18 @@ from typing import Any, NamedTuple
 
 from eugpt_cli.errors import ConfigError
 from eugpt_cli.system import files
+from eugpt_cli.system.streams import reason
 
 UNMASKED = '"\\'  # no key holds these (RFC 6750, section 2.1), and JSON spells them otherwise than the masks do
+QUOTES = "\"'`“”‘’"
+NAMES = {
+    " ": "space",
+    "\t": "tab",
+    "\r": "carriage return (from a file with Windows line ends?)",
+    "\n": "line break",
+    '"': "quote",
+    "\\": "backslash",
+}
 
 
 class Key(NamedTuple):
@@ -33,11 +43,25 @@ def find(api_key_file: str | None, environ: Mapping[str, str], profile: Mapping[
             hint="export EUGPT_API_KEY=eugpt_…, or try it without an account: eugpt serve -- eugpt ask hello",
         )
     value = found.read()
-    if not value or any(not "!" <= character <= "~" or character in UNMASKED for character in value):
-        raise ConfigError(
-            f"the API key of {found.name} is empty or holds a space, quote, backslash, control or non-ASCII character"
-        )
+    if problem := _problem(value):
+        raise ConfigError(f"the API key in {found.name} {problem}")
     return Key(value, found)
+
+
+def _problem(value: str) -> str | None:
+    """What keeps the value from being a key, and where, without a character of the key itself."""
+    if not value:
+        return "is empty"
+    if value[:7].rstrip().lower() == "bearer":
+        return "begins with the word Bearer; give the key alone"
+    if value[0] in QUOTES or value[-1] in QUOTES:
+        return "is in quotes; give the key without them"
+    for position, character in enumerate(value, 1):
+        if not "!" <= character <= "~" or character in UNMASKED:
+            name = NAMES.get(character) or ("control character" if character < " " or character == "\x7f" else None)
+            where = "at its end" if position == len(value) else f"at character {position} of {len(value)}"
+            return f"has a {name or 'non-ASCII character'} {where}"
+    return None
 
 
 def source(api_key_file: str | None, environ: Mapping[str, str], profile: Mapping[str, Any]) -> KeySource | None:
@@ -59,29 +83,24 @@ def _sources(api_key_file: str | None, environ: Mapping[str, str], profile: Mapp
     if profile.get("api_key_file"):
         yield _file("api_key_file of the profile", files.expand(str(profile["api_key_file"]), environ))
     if profile.get("api_key_command"):
-        yield KeySource("api_key_command of the profile", lambda: _output(profile["api_key_command"]))
+        yield KeySource("api_key_command of the profile", lambda: _output(profile["api_key_command"], environ))
 
 
 def _file(name: str, path: str) -> KeySource:
     return KeySource(name, lambda: files.read_key(path), path)
 
 
-def _output(command: Any) -> str:
+def _output(command: Any, environ: Mapping[str, str]) -> str:
     """The first line that the command prints; a string goes to the shell, a list of words does not."""
-    import subprocess
+    from eugpt_cli.system import subprocesses
 
     if not command or not isinstance(command, str | list):
         raise ConfigError("api_key_command is a command line or a list of words")
+    words = ["/bin/sh", "-c", command] if isinstance(command, str) else [str(word) for word in command]
     try:
-        done = subprocess.run(
-            command if isinstance(command, str) else [str(word) for word in command],
-            shell=isinstance(command, str),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            check=False,
-        )
+        status, said = subprocesses.capture(words, environ)
     except OSError as error:
-        raise ConfigError(f"api_key_command cannot be run: {(error.strerror or str(error)).lower()}") from None
-    if done.returncode:
-        raise ConfigError(f"api_key_command failed with {done.returncode}")
-    return done.stdout.partition(b"\n")[0].removesuffix(b"\r").decode("latin-1")
+        raise ConfigError(f"api_key_command cannot be run: {reason(error)}") from None
+    if status:
+        raise ConfigError(f"api_key_command failed with {status}")
+    return said.partition(b"\n")[0].removesuffix(b"\r").decode("latin-1")

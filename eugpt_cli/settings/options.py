@@ -110,12 +110,7 @@ SERVICE = (
         default=2,
         in_profile=True,
     ),
-    Option(
-        "retry_unsafe",
-        ("--retry-unsafe",),
-        "retry also where a turn may then be stored twice",
-        kind="flag",
-    ),
+    Option("retry_unsafe", ("--retry-unsafe",), "retry also where a turn may then be stored twice", kind="flag"),
 )
 CONTENT = (
     Option(
@@ -161,6 +156,7 @@ JOURNAL = (
 )
 SHARED = (
     *CONTENT,
+    Option("require_input", ("--require-input",), "fail if standard input or a file is empty", kind="flag"),
     Option("output", ("-o", "--output"), "write the answer to this file, all or nothing", metavar="PATH"),
     Option(
         "meta",
@@ -176,9 +172,17 @@ SHARED = (
     Option("dry_run", ("--dry-run",), "print the request body and exit", kind="flag"),
     Option("curl", ("--curl",), "print an equivalent curl command and exit", kind="flag"),
 )
+CHECKS = (
+    Option(
+        "extract", ("--extract",), "print only the JSON value or the first fenced block", "text", "json|code[:LANG]"
+    ),
+    Option("schema", ("--schema",), "accept only JSON that is valid against this JSON Schema", metavar="FILE"),
+    Option("check", ("--check",), "accept only what this shell command accepts as its input", metavar="COMMAND"),
+    Option("again", ("--again",), "ask again after a rejected answer, at most N times", "number", "N", default=0),
+)
 ASK = (
     Option("json", ("--json",), "print the whole response document", kind="flag"),
-    Option("extract", ("--extract",), "print only the first fenced block: code or code:LANG", metavar="code[:LANG]"),
+    *CHECKS,
     Option("partial", ("--partial",), "print what has arrived also on failure", kind="flag"),
 )
 CHAT = (
@@ -220,6 +224,7 @@ BATCH = (
         "only the K-th of N shares of the items, by a hash of their ids; auto asks Slurm or Kubernetes",
         metavar="K/N|auto",
     ),
+    *CHECKS,
     Option("summary", ("--summary",), "write counts, tokens and times to this file, also on failure", metavar="PATH"),
     *SERVICE,
     *NOTES,

@@ -14,6 +14,13 @@ class NotesOptions(Options):
     verbose: bool
 
 
+class ChecksOptions(Options):
+    extract: str | None
+    schema: str | None
+    check: str | None
+    again: int
+
+
 class RouteOptions(Options):
     base_url: str
     api_key_file: str | None
@@ -40,16 +47,16 @@ class ServiceOptions(RouteOptions):
 
 
 class SharedOptions(JournalOptions, NotesOptions, ContentOptions, ServiceOptions):
+    require_input: bool
     output: str | None
     meta: str | None
     dry_run: bool
     curl: bool
 
 
-class AskOptions(SharedOptions):
+class AskOptions(ChecksOptions, SharedOptions):
     prompt: str | None
     json: bool
-    extract: str | None
     partial: bool
 
 
@@ -71,7 +78,7 @@ class RawEventsOptions(SharedOptions):
     trailer: bool
 
 
-class BatchOptions(NotesOptions, ContentOptions, ServiceOptions):
+class BatchOptions(NotesOptions, ChecksOptions, ContentOptions, ServiceOptions):
     paths: list[str]
     lines: bool
     files: bool

@@ -103,7 +103,7 @@ class Options:
                 raise AttributeError(name) from None
 
 
-def uuid(value: str, flag: str) -> str:
+def uuid(value: str, flag: str, hint: str | None = None) -> str:
     if not UUID.fullmatch(value):
-        raise UsageError(f"{flag} wants a UUID, not {value!r}")
+        raise UsageError(f"{flag} wants a UUID, not {value!r}", hint=hint)
     return value

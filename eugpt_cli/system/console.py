@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from eugpt_cli.system.interrupts import Interrupts
+from eugpt_cli.system.interrupts import Interrupts, run_at_end
 from eugpt_cli.system.streams import DUMB, StandardStreams, Transient
 
 
@@ -39,4 +39,5 @@ class Console(StandardStreams, Interrupts):
 
     def leave(self, code: int) -> None:
         """Ends the process now; nothing of ours is buffered."""
+        run_at_end()
         os._exit(code)

@@ -15,6 +15,17 @@ BOM = b"\xef\xbb\xbf"
 READ_SIZE = 1 << 20
 KEY_LIMIT = 8192
 LINE_LIMIT = 256 * 1024 * 1024
+UPLOAD = "upload it in the web app and name it with --file-id UUID"
+KINDS = {
+    b"%PDF": f"it is a PDF; {UPLOAD}, or send its text: pdftotext {{}} - | eugpt ask PROMPT",
+    b"PK\x03\x04": f"it is an archive or an Office document; {UPLOAD}",
+    b"\x89PNG": f"it is an image; {UPLOAD}",
+    b"\xff\xd8\xff": f"it is an image; {UPLOAD}",
+    b"GIF8": f"it is an image; {UPLOAD}",
+    b"\xff\xfe": "it is UTF-16; convert it: iconv -f UTF-16 -t UTF-8 {}",
+    b"\xfe\xff": "it is UTF-16; convert it: iconv -f UTF-16 -t UTF-8 {}",
+}
+OTHER_ENCODING = "text in another encoding can be converted: iconv -f ISO-8859-1 -t UTF-8 {}"
 
 
 def to_disk(fd: int) -> None:
@@ -53,8 +64,20 @@ def _decode(decoder: codecs.IncrementalDecoder, piece: bytes, source: str, offse
 
 
 def read_text(path: str) -> str:
-    """Reads a text file. Raises InputError."""
-    return text(read_chunks(path), path)
+    """Reads a text file. Raises InputError, whose hint says what to do with a file of another kind."""
+    try:
+        return text(read_chunks(path), path)
+    except InputError as error:
+        with contextlib.suppress(OSError, ValueError), open(path, "rb") as file:
+            error.hint = _hint(path, file.read(8))
+        raise
+
+
+def _hint(path: str, start: bytes) -> str:
+    import shlex
+
+    hint = next((hint for magic, hint in KINDS.items() if start.startswith(magic)), OTHER_ENCODING)
+    return hint.format(shlex.quote(path))
 
 
 def read_chunks(path: str) -> Iterator[bytes]:

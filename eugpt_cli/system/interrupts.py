@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from types import FrameType
@@ -11,6 +12,7 @@ from eugpt_cli.errors import Stopped
 from eugpt_cli.system.alarm import Alarm
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_at_end: dict[Callable[[], None], None] = {}
 
 
 class Interrupts(Alarm):
@@ -48,11 +50,8 @@ class Interrupts(Alarm):
 
         A thread that is started in here never receives one.
         """
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, {*SIGNALS, signal.SIGALRM})
-        try:
+        with _blocked((*SIGNALS, signal.SIGALRM)):
             yield
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     def pending_signal(self) -> Stopped | None:
         """The first signal since `signals` was entered, also if its exception was lost on the way."""
@@ -75,6 +74,7 @@ class Interrupts(Alarm):
     def die(self, signum: int) -> None:
         """Ends the process by the signal itself, so that shells and their loops see it."""
         self.stop()
+        run_at_end()
         with suppress(OSError):  # SIGKILL has no handler that could be taken away
             signal.signal(signum, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signum})
@@ -82,7 +82,49 @@ class Interrupts(Alarm):
         os._exit(128 + signum)
 
 
+def at_end(action: Callable[[], None]) -> None:
+    """Calls it, once, when the process ends by itself or by a signal that it handles."""
+    _at_end[action] = None
+
+
+def run_at_end() -> None:
+    for action in _at_end:
+        action()
+
+
+@contextmanager
+def signals_held() -> Iterator[None]:
+    """What a signal raises is raised only after it. Unlike a blocked one, it is not blocked in a process begun here."""
+    received: list[int] = []
+    if threading.current_thread() is not threading.main_thread():  # nothing is raised in the others
+        yield
+        return
+    watched = (*SIGNALS, signal.SIGALRM)
+    with _blocked(watched):
+        handlers = {signum: handler for signum in watched if callable(handler := signal.getsignal(signum))}
+        for signum in handlers:
+            signal.signal(signum, lambda number, frame: received.append(number))
+    try:
+        yield
+    finally:
+        with _blocked(watched):
+            for signum, handler in handlers.items():
+                signal.signal(signum, handler)
+        for number in received:
+            signal.raise_signal(number)
+
+
+@contextmanager
+def _blocked(signals: Sequence[int]) -> Iterator[None]:
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _kill(interrupts: Interrupts, signum: int) -> None:
+    run_at_end()
     signal.signal(signum, signal.SIG_DFL)
     os.kill(os.getpid(), signum)
 

@@ -32,6 +32,10 @@ FILES = {
     "app.log": "INFO up\nERROR pump 1 lost\nERROR pump 1 lost\nERROR pump 2 lost\n",
     "diff": "- old line\n+ new line\n",
     "names.txt": "Ada\nBob\n",
+    "prompts.txt": "What is 1 + 1?\nWhat is 2 + 2?\n",
+    "report.md": REPORT,
+    "faults.toml": "[[request]]\nstatus = 503\n",
+    "job": "#!/bin/sh\neugpt ask Hello\n",
     "items.ndjson": '{"custom_id": "a", "input": "What is 1 + 1?"}\n{"custom_id": "b", "input": "What is 2 + 2?"}\n',
     "cut.toml": '[[request]]\ntext = "This answer is going to break off in the middle."\ncut_after_events = 6\n',
 }
@@ -133,6 +137,27 @@ def test_each_line_of_an_example_runs(script: str, folder: Path, service: dict[s
     brief = folder / "brief.txt"
     assert run.stdout or brief.read_text(), run
     assert not {"broken", "later"} & set(run.stdout.split()), "the case for success"
+
+
+# What the examples of help pages need besides files; a session has its own tests.
+HELPERS = "git() { cat diff; }; chmod +x job; export XDG_STATE_HOME=$PWD/state; eugpt chat -q -c trip Hi >/dev/null\n"
+SESSIONS = ("eugpt chat", "eugpt chat -c trip", "eugpt serve -- bash")
+
+
+def help_examples() -> list[str]:
+    """The command lines that end the help pages, without what they say beside them."""
+    commands = re.findall(r"^  ([a-z][a-z-]+)  ", eugpt("--help").stdout.decode(), re.MULTILINE)
+    pages = [eugpt(*words, "--help").stdout.decode() for words in [[], *([name] for name in commands)]]
+    lines = [line for page in pages for line in page.partition("  Examples:\n")[2].splitlines()]
+    return sorted({line.strip().partition("   ")[0] for line in lines} - {*SESSIONS})
+
+
+def test_each_example_of_a_help_page_runs(folder: Path, service: dict[str, str]) -> None:
+    examples = help_examples()
+    assert len(examples) > 20
+    for example in examples:
+        run = bash(HELPERS + example, folder, service)
+        assert run.returncode == 0, (example, run)
 
 
 def test_the_manual_names_each_member_of_errors_and_meta(tmp_path: Path) -> None:

@@ -253,7 +253,7 @@ def test_the_content_of_a_key_file(tmp_path: Path, content: bytes, sent: str | N
         assert (run.returncode, server.received[0].headers["authorization"]) == (0, f"Bearer {sent}")
     else:
         assert (run.returncode, run.stdout, server.received) == (30, b"", [])
-        assert run.stderr.startswith(b"eugpt: config: the API key of ")
+        assert run.stderr.startswith(b"eugpt: config: the API key in ")
         assert content.strip()[:8] not in run.stderr or not content.strip()
 
 

@@ -72,9 +72,9 @@ def test_help_and_usage_errors_load_the_tables_and_typer(arguments: list[str]) -
     assert "typer" in modules
     assert not roots(modules) & (HEAVY | {"email", "urllib.request"})
     words = {
-        "__main__", "api", "api.outcome", "cli", "errors", "output", "output.report", "settings", "settings.catalogue",
-        "settings.options", "system", "system.alarm", "system.console", "system.interrupts",
-        "system.streams", "text", "text.escapes", "text.redaction",
+        "__main__", "api", "api.outcome", "cli", "errors", "mistakes", "output", "output.report", "settings",
+        "settings.catalogue", "settings.options", "system", "system.alarm", "system.console", "system.interrupts",
+        "system.streams", "text", "text.escapes", "text.redaction", "text.suggestions",
     }  # fmt: skip
     assert ours(modules) <= {f"eugpt_cli.{name}" for name in words}
 

@@ -11,7 +11,7 @@ HOUSE = Path(eugpt_cli.__file__).parent
 FLOORS = [
     {"__main__"},
     {"cli", "reference"},
-    {"commands"},
+    {"commands", "mistakes"},
     {"chat", "batch", "local"},
     {"run"},
     {"conversation"},
@@ -27,6 +27,7 @@ ALONE = {"local"}
 DOORS = {
     "httpx": {"http/transport"},
     "typer": {"cli"},
+    "jsonschema_rs": {"run/schema"},
     "aiohttp": {"local"},
     "pydantic": {"local"},
     "prompt_toolkit": {"chat/keyboard"},

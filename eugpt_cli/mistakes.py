@@ -1,0 +1,159 @@
+"""What to say to a mistyped command line: the line that is printed, and the hint with what to type instead.
+
+Loaded only once a command line was refused. A flag or a command that other programs have is looked up in a table;
+anything else gets the nearest name that there is.
+"""
+
+import shlex
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from eugpt_cli.errors import UsageError
+from eugpt_cli.settings.catalogue import COMMANDS, Command
+from eugpt_cli.text.suggestions import did_you_mean
+
+KEY = "keys are made in Settings → API Keys; export EUGPT_API_KEY=eugpt_…, then run: eugpt doctor"
+NO_SETTING = "the service has no such setting; -i TEXT says how to answer"
+# Flags of other programs, without their values, and what eugpt has instead.
+FLAGS = {
+    "--model": "the service chooses the model; --meta FILE records which one",
+    "-m": "the service chooses the model; --meta FILE records which one",
+    "--system": "the system prompt is -i TEXT, or -i @FILE",
+    "--system-prompt": "the system prompt is -i TEXT, or -i @FILE",
+    "-s": "the system prompt is -i TEXT, or -i @FILE",
+    "--temperature": NO_SETTING,
+    "--top-p": NO_SETTING,
+    "--seed": NO_SETTING,
+    "--max-tokens": NO_SETTING,
+    "--max-output-tokens": NO_SETTING,
+    "--stream": "to print text as it arrives, run: eugpt stream",
+    "--no-stream": "to print only a complete answer, run: eugpt ask",
+    "--api-key": "a key is never an argument, as others could read it; set EUGPT_API_KEY or use --api-key-file PATH",
+    "--key": "a key is never an argument, as others could read it; set EUGPT_API_KEY or use --api-key-file PATH",
+    "-k": "a key is never an argument; certificates are always checked, and --ca-file PATH trusts a private authority",
+    "--insecure": "certificates are always checked; --ca-file PATH trusts a private authority",
+    "--cacert": "to trust a private authority, use --ca-file PATH",
+    "--proxy": "set HTTPS_PROXY=http://HOST:PORT",
+    "--url": "the address of the service is --base-url URL",
+    "--endpoint": "the address of the service is --base-url URL",
+    "--attach": "to send a text file, use -f PATH",
+    "--attachment": "to send a text file, use -f PATH",
+    "-a": "to send a text file, use -f PATH",
+    "chat --resume": "to continue a conversation, use -c NAME",
+    "--continue": "to continue a conversation, use -c NAME",
+    "--response-format": "to get JSON that fits a schema, run: eugpt ask --schema FILE",
+    "--json-schema": "to get JSON that fits a schema, run: eugpt ask --schema FILE",
+    "--format": "eugpt ask --json prints the whole response, eugpt raw-events every event",
+    "--output-format": "eugpt ask --json prints the whole response, eugpt raw-events every event",
+    "--debug": "to see requests and retries, use -v",
+    "--version": "to print the version, run: eugpt --version",
+    "-V": "to print the version, run: eugpt --version",
+    "-t": "the longest silence of the service is --timeout SECONDS",
+}
+# First words that other programs have as commands.
+WORDS = {
+    **dict.fromkeys(("login", "logout", "auth", "init", "setup", "configure", "key", "keys"), KEY),
+    **dict.fromkeys(("models", "model"), "the service chooses the model; --meta FILE records which one"),
+    **dict.fromkeys(("completion", "completions"), "see `Installing it for good` in README"),
+    **dict.fromkeys(("update", "upgrade"), "upgrade with what installed it, such as: pipx upgrade eugpt-cli"),
+    "version": "eugpt --version",
+    "manual": "eugpt man",
+    **dict.fromkeys(("test", "ping", "status", "check"), "eugpt doctor"),
+    **dict.fromkeys(("settings", "env"), "eugpt config"),
+    **dict.fromkeys(("run", "prompt", "query", "complete", "generate", "send"), "eugpt ask PROMPT"),
+    **dict.fromkeys(("repl", "shell", "session"), "eugpt chat"),
+    "server": "eugpt serve",
+    "events": "eugpt raw-events PROMPT",
+    "history": "eugpt conversation list",
+    "jobs": "eugpt batch FILE",
+}
+
+
+class Refusal(NamedTuple):
+    """A command line that was refused: `path` is `eugpt` or `eugpt COMMAND`, `option` the unknown one, if it is that.
+
+    `message` is the parser's.
+    """
+
+    argv: Sequence[str]
+    path: str
+    message: str
+    option: str | None = None
+
+    @property
+    def command(self) -> Command | None:
+        return next((command for command in COMMANDS if self.path == f"eugpt {command.name}"), None)
+
+
+def worded(refusal: Refusal) -> UsageError:
+    """The error for a refused command line."""
+    if refusal.option is not None:
+        return _unknown_option(refusal, refusal.option)
+    if refusal.path == "eugpt" and refusal.message.startswith("No such command"):
+        return _unknown_command(list(refusal.argv))
+    message = refusal.message[:1].lower() + refusal.message[1:]
+    if refusal.message.startswith("Got unexpected extra argument"):
+        extra = refusal.message.partition("(")[2].removeprefix("s) (").rpartition(")")[0] or "argument"
+        return UsageError(f"too many arguments: {extra.removeprefix('s) (')}", hint=_extra(refusal))
+    return UsageError(message, hint=f"{refusal.path} --help")
+
+
+def _extra(refusal: Refusal) -> str:
+    command = refusal.command
+    if not command or all(argument.name != "prompt" for argument in command.arguments):
+        return f"{refusal.path} --help"
+    words = refusal.argv[1:]
+    if any(word == "-f" or word.startswith("--file") for word in words):
+        return "repeat -f for each file: -f a.txt -f b.txt; put a prompt of several words in quotes"
+    example = shlex.quote(" ".join(words)) if not any(word.startswith("-") for word in words) else "'several words'"
+    return f"put the prompt in quotes: {refusal.path} {example}"
+
+
+def _unknown_option(refusal: Refusal, option: str) -> UsageError:
+    dashed = next((word for word in refusal.argv if word.startswith(option) and _is_prompt(word)), None)
+    if dashed:
+        return UsageError(
+            f"no such option: {option}",
+            hint=f"to send a prompt that begins with a dash, put -- before it: {refusal.path} -- {shlex.quote(dashed)}",
+        )
+    command = refusal.command
+    if not command:
+        known = {flag for row in COMMANDS for each in row.options for flag in each.flags}
+        placed = f"put options after the command: eugpt COMMAND {option}" if option in known else "eugpt --help"
+        return UsageError(f"no such option before the command: {option}", hint=placed)
+    flags = ["--version", *(flag for each in command.options for flag in each.flags)]
+    known_elsewhere = FLAGS.get(f"{command.name} {option}") or FLAGS.get(option)
+    others = [row.name for row in COMMANDS if any(option in each.flags for each in row.options)]
+    if others and not known_elsewhere:
+        return UsageError(f"{command.name} has no option {option}", hint=f"{option} is an option of {_listed(others)}")
+    near = did_you_mean(option, flags) if not known_elsewhere and len(option) > len("-x") else ""
+    return UsageError(f"no such option: {option}{near}", hint=known_elsewhere or f"{refusal.path} --help")
+
+
+def _is_prompt(word: str) -> bool:
+    """Whether a word with a dash is text: it has a space, or no letter where a flag has one."""
+    return any(character.isspace() for character in word) or not word.lstrip("-")[:1].isalpha()
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join(f"eugpt {name}" for name in names[:2])
+
+
+def _unknown_command(argv: list[str]) -> UsageError:
+    word = argv[0]
+    near = "" if word in WORDS else did_you_mean(word, [command.name for command in COMMANDS])
+    hint = WORDS.get(word) or ("eugpt --help" if "--help" in argv else _as_prompt(argv))
+    return UsageError(f"no such command: {word}{near}", hint=hint)
+
+
+def _as_prompt(argv: list[str]) -> str:
+    """The words as a prompt, with what follows them from the first flag on."""
+    words = list(_leading_words(argv))
+    return f"to send it as a prompt: eugpt ask {shlex.join([' '.join(words), *argv[len(words) :]])}"
+
+
+def _leading_words(argv: list[str]) -> Iterator[str]:
+    for word in argv:
+        if word.startswith("-"):
+            return
+        yield word

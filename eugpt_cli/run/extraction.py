@@ -1,0 +1,169 @@
+"""What --extract takes out of an answer: the first fenced block, or the one JSON value.
+
+Fences are CommonMark's (section 4.5), but of any indentation, since they stand in lists too, and only closed ones
+count.
+
+JSON is that of I-JSON (RFC 7493), so that whoever reads it after us reads the same value: no member twice, no NaN or
+Infinity, no half of a surrogate pair, no number beyond a double's range, and at most LEVELS arrays and objects inside
+each other. It is printed as it was written, but for the white space between its tokens.
+"""
+
+import math
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from eugpt_cli.errors import Rejected, UsageError
+
+LEVELS = 128
+JSON_KIND, CODE_KIND = "json", "code"
+FENCE = re.compile(r"([ \t]*)(`{3,}(?=[^`]*$)|~{3,})[ \t]*(\S*).*", re.DOTALL)
+STRING = r'"[^"\\]*(?:\\.[^"\\]*)*"'
+STRING_OR_SPACE = re.compile(rf"({STRING})|[ \t\r\n]+", re.DOTALL)
+STRING_OR_BRACKET = re.compile(rf"{STRING}|([\[{{])|([\]}}])", re.DOTALL)
+BOM = "\ufeff"
+
+
+class NotJson(ValueError):
+    """A text is not the JSON that is wanted; its message says why."""
+
+
+Extract = Callable[[str], str]
+
+
+def extractor(wanted: str | None) -> Extract | None:
+    """The function for what --extract names, None for the whole answer. Raises UsageError.
+
+    It raises Rejected for an answer that holds nothing of the kind.
+    """
+    if wanted is None:
+        return None
+    kind, _, language = wanted.partition(":")
+    if wanted == JSON_KIND:
+        return json_value
+    if kind == CODE_KIND:
+        return lambda text: code_block(text, language or None)
+    raise UsageError(f"--extract takes json, code or code:LANG, not {wanted!r}")
+
+
+def code_block(text: str, language: str | None) -> str:
+    """The first fenced block, of that language if one is named. Raises Rejected."""
+    for named, block in fenced_blocks(text):
+        if language is None or named.lower() == language.lower():
+            return block
+    raise Rejected(f"the answer holds no {language or 'fenced'} block")
+
+
+def json_value(text: str) -> str:
+    """The one JSON value of an answer, on one line: bare, or in the only fenced block that holds JSON.
+
+    Raises Rejected.
+    """
+    blocks = [] if _is_like_json(text) else list(fenced_blocks(text))
+    holding = [block for named, block in blocks if named.lower() == JSON_KIND or _is_like_json(block)]
+    if len(holding) > 1:
+        raise Rejected(f"the answer holds {len(holding)} fenced blocks of JSON")
+    try:
+        return compact(holding[0] if holding else text)
+    except NotJson as fault:
+        raise Rejected(f"the answer {'holds' if holding else 'is'} no JSON value: {fault}") from None
+
+
+def fenced_blocks(text: str) -> Iterator[tuple[str, str]]:
+    """Language and content of each."""
+    indent = fence = language = ""
+    block: list[str] = []
+    for line in text.split("\n"):
+        word = line.strip()
+        if not fence:
+            if found := FENCE.fullmatch(line):
+                indent, fence, language = found.groups()
+                block = []
+        elif len(word) >= len(fence) and not word.strip(fence[0]):
+            yield language, "\n".join(block)
+            fence = ""
+        else:
+            block.append(_without(indent, line))
+
+
+def _without(indent: str, line: str) -> str:
+    """The line without as much of the fence's indentation as it has."""
+    if line.startswith(indent):
+        return line[len(indent) :]
+    return line[min(len(indent), len(line) - len(line.lstrip(" \t"))) :]
+
+
+def compact(text: str) -> str:
+    """A JSON text without the white space between its tokens and around it. Raises NotJson."""
+    import json
+
+    text = text.strip().removeprefix(BOM).strip()
+    if not text:
+        raise NotJson("it is empty")
+    _check_depth(text)
+    try:
+        json.loads(text, object_pairs_hook=_object, parse_int=_integer, parse_float=_number, parse_constant=_constant)
+    except json.JSONDecodeError as fault:
+        place = f" (line {fault.lineno}, column {fault.colno})"
+        raise NotJson(f"{fault.msg[:1].lower()}{fault.msg[1:]}{place}") from None
+    text = STRING_OR_SPACE.sub(lambda match: match[1] or "", text)
+    if "\\u" in text and not _is_loaded(text):
+        raise NotJson("a string holds half of a surrogate pair")
+    return text
+
+
+def _is_like_json(text: str) -> bool:
+    """Whether it parses with all that `compact` refuses only later."""
+    import json
+
+    try:
+        json.loads(text.strip().removeprefix(BOM).strip())
+    except (ValueError, RecursionError) as fault:
+        return isinstance(fault, RecursionError) or "integer string" in str(fault)
+    return True
+
+
+def _is_loaded(text: str) -> bool:
+    """Whether the parser that reads rows takes it too: it refuses lone surrogates."""
+    import orjson
+
+    try:
+        orjson.loads(text.encode())
+    except ValueError:
+        return False
+    return True
+
+
+def _check_depth(text: str) -> None:
+    if text.count("[") + text.count("{") <= LEVELS:
+        return
+    depth = 0
+    for match in STRING_OR_BRACKET.finditer(text):
+        depth += bool(match[1]) - bool(match[2])
+        if depth > LEVELS:
+            raise NotJson(f"it is nested more than {LEVELS} levels deep")
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        last = {name: number for number, (name, _) in enumerate(pairs)}
+        twice = next(name for number, (name, _) in enumerate(pairs) if last[name] != number)
+        raise NotJson(f"the member {twice!r} comes twice")
+    return members
+
+
+def _integer(text: str) -> int:
+    _number(text)
+    return int(text)
+
+
+def _number(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise NotJson(f"a number is out of range: {text[:20]}")
+    return number
+
+
+def _constant(name: str) -> Any:
+    raise NotJson(f"{name} is not JSON")
