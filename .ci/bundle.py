@@ -5,7 +5,9 @@ the same files, whichever machine collects them.
 """
 
 import email
+import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -71,7 +73,7 @@ def trees(tag: str, pythons: tuple[str, ...] = PYTHONS) -> dict[str, Tree]:
     versions = locked()
     with tempfile.TemporaryDirectory() as scratch, ThreadPoolExecutor() as pool:
         own = wheel(Path(scratch))
-        folders = [Path(scratch, python) for python in pythons]
+        folders = [Path(os.environ.get("EUGPT_WHEELS", scratch), tag, python) for python in pythons]
         complete = list(pool.map(download, folders, [tag] * len(folders)))
         found = {
             folder.name: sorted(folder.glob("*.whl")) for folder, whole in zip(folders, complete, strict=True) if whole
@@ -88,12 +90,19 @@ def trees(tag: str, pythons: tuple[str, ...] = PYTHONS) -> dict[str, Tree]:
 
 
 def download(folder: Path, tag: str) -> bool:
-    """The locked wheels for the Python that FOLDER is named after, into it; False where one of them does not exist."""
+    """The locked wheels for the Python that FOLDER is named after, into it; False where one of them does not exist.
+
+    EUGPT_WHEELS names a folder that keeps them, for several builds of one release.
+    """
+    if folder.exists():
+        return any(folder.iterdir())
     wanted = [word for name in platforms(tag) for word in ("--platform", name)]
     hashed = ("--no-deps", "--require-hashes", "--requirement", LOCK)
     try:
         pip("download", "--dest", folder, "--python-version", folder.name, *wanted, "--only-binary=:all:", *hashed)
     except subprocess.CalledProcessError:
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
         sys.stderr.write(f"left out: Python {folder.name} on {tag}, for which something has no wheel, see above\n")
         return False
     return True
