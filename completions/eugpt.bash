@@ -28,7 +28,7 @@ _eugpt_option() {
     -i | --instructions) kind=@file ;;
     -c | --conversation) kind=conversation ;;
     --lock-wait | -p | --project | --file-id | --label | --base-url | --connect-timeout | --timeout | --max-time | --retries | --extract | --check | --again) kind=none ;;
-    -f | --file | -o | --output | --meta | --log | --api-key-file | --ca-file | --schema) kind=file ;;
+    -f | --file | -o | --output | --meta | --log | --api-key-file | --ca-file | --client-cert | --client-key | --schema) kind=file ;;
     --profile) kind=profile ;;
     --errors) kind=words choices='text json' ;;
     esac
@@ -38,7 +38,7 @@ _eugpt_option() {
     -i | --instructions) kind=@file ;;
     -c | --conversation) kind=conversation ;;
     --lock-wait | -p | --project | --file-id | --label | --base-url | --connect-timeout | --timeout | --max-time | --retries) kind=none ;;
-    -f | --file | -o | --output | --meta | --log | --api-key-file | --ca-file) kind=file ;;
+    -f | --file | -o | --output | --meta | --log | --api-key-file | --ca-file | --client-cert | --client-key) kind=file ;;
     --profile) kind=profile ;;
     --errors) kind=words choices='text json' ;;
     esac
@@ -48,7 +48,7 @@ _eugpt_option() {
     -i | --instructions) kind=@file ;;
     -c | --conversation) kind=conversation ;;
     --lock-wait | -p | --project | --file-id | --label | --base-url | --connect-timeout | --timeout | --max-time | --retries) kind=none ;;
-    -f | --file | -o | --output | --meta | --log | --api-key-file | --ca-file) kind=file ;;
+    -f | --file | -o | --output | --meta | --log | --api-key-file | --ca-file | --client-cert | --client-key) kind=file ;;
     --profile) kind=profile ;;
     --errors) kind=words choices='text json' ;;
     esac
@@ -58,7 +58,7 @@ _eugpt_option() {
     -i | --instructions) kind=@file ;;
     -c | --conversation) kind=conversation ;;
     --lock-wait | -p | --project | --file-id | --label | --base-url | --connect-timeout | --timeout | --max-time | --retries) kind=none ;;
-    -f | --file | -o | --output | --meta | --log | --api-key-file | --ca-file) kind=file ;;
+    -f | --file | -o | --output | --meta | --log | --api-key-file | --ca-file | --client-cert | --client-key) kind=file ;;
     --profile) kind=profile ;;
     --errors) kind=words choices='text json' ;;
     --type) kind=words choices='response.created response.output_item.added response.content_part.added response.output_text.delta response.output_text.done response.output_item.done error response.completed response.failed response.incomplete' ;;
@@ -69,7 +69,7 @@ _eugpt_option() {
     -i | --instructions) kind=@file ;;
     -c | --conversation) kind=conversation ;;
     --lock-wait | -p | --project | --file-id | -j | --jobs | --max-errors | --max-items | --max-tokens | --shard | --extract | --check | --again | --base-url | --connect-timeout | --timeout | --max-time | --retries) kind=none ;;
-    -f | --file | -o | --output | --schema | --summary | --api-key-file | --ca-file) kind=file ;;
+    -f | --file | -o | --output | --schema | --summary | --api-key-file | --ca-file | --client-cert | --client-key) kind=file ;;
     --profile) kind=profile ;;
     --errors) kind=words choices='text json' ;;
     esac
@@ -101,7 +101,7 @@ _eugpt_option() {
   doctor)
     case $2 in
     --base-url | --connect-timeout | --timeout) kind=none ;;
-    --api-key-file | --ca-file) kind=file ;;
+    --api-key-file | --ca-file | --client-cert | --client-key) kind=file ;;
     --profile) kind=profile ;;
     --errors) kind=words choices='text json' ;;
     esac
@@ -179,15 +179,15 @@ _eugpt_argument() {
 _eugpt_options() {
   case $1 in
   '') choices='--version -h --help' ;;
-  ask) choices='-i --instructions -c --conversation --lock-wait -p --project -f --file --file-id -I --no-stdin --require-input -o --output --meta --log --label --base-url --api-key-file --profile --ca-file --connect-timeout --timeout --max-time --retries --retry-unsafe --errors -q --quiet -v --verbose --dry-run --curl --json --extract --schema --check --again --partial -h --help' ;;
-  stream) choices='-i --instructions -c --conversation --lock-wait -p --project -f --file --file-id -I --no-stdin --require-input -o --output --meta --log --label --base-url --api-key-file --profile --ca-file --connect-timeout --timeout --max-time --retries --retry-unsafe --errors -q --quiet -v --verbose --dry-run --curl -h --help' ;;
-  chat) choices='-i --instructions -c --conversation --lock-wait -p --project -f --file --file-id -I --no-stdin --require-input -o --output --meta --log --label --base-url --api-key-file --profile --ca-file --connect-timeout --timeout --max-time --retries --retry-unsafe --errors -q --quiet -v --verbose --dry-run --curl --each-line --plain --no-history -h --help' ;;
-  raw-events) choices='-i --instructions -c --conversation --lock-wait -p --project -f --file --file-id -I --no-stdin --require-input -o --output --meta --log --label --base-url --api-key-file --profile --ca-file --connect-timeout --timeout --max-time --retries --retry-unsafe --errors -q --quiet -v --verbose --dry-run --curl --sse --type --trailer -h --help' ;;
-  batch) choices='-i --instructions -c --conversation --lock-wait -p --project -f --file --file-id -I --no-stdin --lines --files -j --jobs -o --output --resume --ordered --full --prune --max-errors --max-items --max-tokens --shard --extract --schema --check --again --summary --base-url --api-key-file --profile --ca-file --connect-timeout --timeout --max-time --retries --retry-unsafe --errors -q --quiet -v --verbose --dry-run --curl -h --help' ;;
+  ask) choices='-i --instructions -c --conversation --lock-wait -p --project -f --file --file-id -I --no-stdin --require-input -o --output --meta --log --label --base-url --api-key-file --profile --ca-file --client-cert --client-key --connect-timeout --timeout --max-time --retries --retry-unsafe --errors -q --quiet -v --verbose --dry-run --curl --json --extract --schema --check --again --partial -h --help' ;;
+  stream) choices='-i --instructions -c --conversation --lock-wait -p --project -f --file --file-id -I --no-stdin --require-input -o --output --meta --log --label --base-url --api-key-file --profile --ca-file --client-cert --client-key --connect-timeout --timeout --max-time --retries --retry-unsafe --errors -q --quiet -v --verbose --dry-run --curl -h --help' ;;
+  chat) choices='-i --instructions -c --conversation --lock-wait -p --project -f --file --file-id -I --no-stdin --require-input -o --output --meta --log --label --base-url --api-key-file --profile --ca-file --client-cert --client-key --connect-timeout --timeout --max-time --retries --retry-unsafe --errors -q --quiet -v --verbose --dry-run --curl --each-line --plain --no-history -h --help' ;;
+  raw-events) choices='-i --instructions -c --conversation --lock-wait -p --project -f --file --file-id -I --no-stdin --require-input -o --output --meta --log --label --base-url --api-key-file --profile --ca-file --client-cert --client-key --connect-timeout --timeout --max-time --retries --retry-unsafe --errors -q --quiet -v --verbose --dry-run --curl --sse --type --trailer -h --help' ;;
+  batch) choices='-i --instructions -c --conversation --lock-wait -p --project -f --file --file-id -I --no-stdin --lines --files -j --jobs -o --output --resume --ordered --full --prune --max-errors --max-items --max-tokens --shard --extract --schema --check --again --summary --base-url --api-key-file --profile --ca-file --client-cert --client-key --connect-timeout --timeout --max-time --retries --retry-unsafe --errors -q --quiet -v --verbose --dry-run --curl -h --help' ;;
   conversation) choices='--base-url --profile --json -q --quiet --errors -h --help' ;;
   serve) choices='--port --host --default-stream --key --keys --state --project --web --file --daily-tokens --monthly-tokens --scenario --record --upstream --replay -v --verbose --errors -h --help' ;;
   config) choices='--profile --json --path --errors -h --help' ;;
-  doctor) choices='--base-url --api-key-file --profile --ca-file --connect-timeout --timeout --json --errors -h --help' ;;
+  doctor) choices='--base-url --api-key-file --profile --ca-file --client-cert --client-key --connect-timeout --timeout --json --errors -h --help' ;;
   exit-codes) choices='--json --errors -h --help' ;;
   man) choices='--errors -h --help' ;;
   esac

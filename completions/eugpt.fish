@@ -71,6 +71,8 @@ complete -c eugpt -n '__eugpt_in ask stream chat raw-events batch conversation c
 complete -c eugpt -n '__eugpt_in ask stream chat raw-events batch conversation doctor' -l base-url -x -d 'where the service is'
 complete -c eugpt -n '__eugpt_in ask stream chat raw-events batch doctor' -l api-key-file -r -F -d 'read the key from a file'
 complete -c eugpt -n '__eugpt_in ask stream chat raw-events batch doctor' -l ca-file -r -F -d 'trust these certificates instead of the system\'s'
+complete -c eugpt -n '__eugpt_in ask stream chat raw-events batch doctor' -l client-cert -r -F -d 'present this client certificate (PEM, with its key or --client-key)'
+complete -c eugpt -n '__eugpt_in ask stream chat raw-events batch doctor' -l client-key -r -F -d 'the key of the client certificate (PEM, without a passphrase)'
 complete -c eugpt -n '__eugpt_in ask stream chat raw-events batch doctor' -l connect-timeout -x -d 'longest wait for a connection'
 complete -c eugpt -n '__eugpt_in ask stream chat raw-events batch doctor' -l timeout -x -d 'longest silence of the service (stream 120, otherwise 600)'
 complete -c eugpt -n '__eugpt_in ask stream chat raw-events batch conversation' -s q -l quiet -d 'no notes on stderr'

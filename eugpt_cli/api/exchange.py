@@ -28,8 +28,9 @@ from eugpt_cli.api.retry import RetryPolicy, may_be_stored, retry_delay, status_
 from eugpt_cli.api.sse import Decoder, FrameRun, TooLong
 from eugpt_cli.api.writer import Writer
 from eugpt_cli.errors import EugptError, LocalError, LostError, NotTheApi, Stopped, Truncated, exit_of
-from eugpt_cli.http.connection import SilenceTimer
-from eugpt_cli.http.transport import Client, Response
+from eugpt_cli.http.client import Client
+from eugpt_cli.http.response import Response
+from eugpt_cli.http.silence import SilenceTimer
 
 BODY_LIMIT = 256 * 1024 * 1024
 ERROR_BODY_LIMIT = 64 * 1024
@@ -96,7 +97,7 @@ def _attempt(
         ) as response:
             outcome.answered_at = time.monotonic()
             outcome.http_status = response.status
-            outcome.request_id = response.headers.get("x-request-id")
+            outcome.request_id = response.fields.get("x-request-id")
             policy.observer.answered(response)
             _read(response, silence, writer, outcome, policy.observer)
         return None
@@ -130,13 +131,13 @@ def _read(response: Response, silence: SilenceTimer, writer: Writer, outcome: Ou
     kind = response.media_type
     if not 200 <= response.status < 300:
         body = _error_body(response)
-        raise status_fault(response.status, response.reason, kind, response.headers, body, time.time())
+        raise status_fault(response.status, response.reason, kind, response.fields, body, time.time())
     if not kind:
         kind, response = _sniffed(response)
     if kind == SSE:
         _stream(response, silence, writer, outcome, observer)
     elif kind == JSON or kind.endswith("+json"):
-        _document(response, writer, outcome)
+        _document(response, silence, writer, outcome)
     elif next(response.chunks, None) is None:
         raise Truncated("the answer is empty")
     else:
@@ -149,7 +150,7 @@ def _sniffed(response: Response) -> tuple[str, Response]:
     while not (word := begin.lstrip(BLANK)) and (chunk := next(response.chunks, b"")):
         begin += chunk
     kind = SSE if word and any(field.startswith(word[: len(field)]) for field in SSE_FIELDS) else JSON
-    return kind, Response(response.status, response.reason, response.headers, chain([begin], response.chunks))
+    return kind, response._replace(chunks=chain([begin], response.chunks))
 
 
 def _stream(response: Response, silence: SilenceTimer, writer: Writer, outcome: Outcome, observer: Observer) -> None:
@@ -206,8 +207,8 @@ def _decoded(runs: list[FrameRun]) -> Iterator[Event | DeltaRun]:
                 yield decode(data, run.event)
 
 
-def _document(response: Response, writer: Writer, outcome: Outcome) -> None:
-    raw = _whole_body(response)
+def _document(response: Response, silence: SilenceTimer, writer: Writer, outcome: Outcome) -> None:
+    raw = _whole_body(response, silence)
     if not raw.strip():
         raise Truncated("the answer is empty")
     try:
@@ -228,10 +229,12 @@ def _document(response: Response, writer: Writer, outcome: Outcome) -> None:
     writer.finish(document)
 
 
-def _whole_body(response: Response) -> bytes:
+def _whole_body(response: Response, silence: SilenceTimer) -> bytes:
+    """A document that comes slowly is not silent: its bytes count."""
     parts: list[bytes] = []
     size = 0
     for chunk in response.chunks:
+        silence.beat()
         parts.append(chunk)
         size += len(chunk)
         if size > BODY_LIMIT:

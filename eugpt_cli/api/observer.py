@@ -7,7 +7,7 @@ from eugpt_cli.api.request import Request
 from eugpt_cli.errors import EugptError
 
 if TYPE_CHECKING:
-    from eugpt_cli.http.transport import Response
+    from eugpt_cli.http.response import Response
 
 
 class Observer:

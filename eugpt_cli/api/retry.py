@@ -2,11 +2,12 @@
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import NamedTuple
 
 from eugpt_cli.api.events import envelope, parse
 from eugpt_cli.errors import AnswerError, EugptError, LostError, NotTheApi, OutOfTime, StatusError, Unreachable
+from eugpt_cli.http.response import Fields
 
 HINTS = {
     401: "check the key in EUGPT_API_KEY; keys are made in Settings → API Keys",
@@ -99,7 +100,7 @@ def reset_hint(seconds: float, now: float) -> str:
 
 
 def status_fault(
-    status: int, reason: str, media_type: str, headers: Mapping[str, str], body: bytes, now: float
+    status: int, reason: str, media_type: str, fields: Fields, body: bytes, now: float
 ) -> StatusError | NotTheApi:
     """An HTTP answer that is no success, in the words of its envelope or of its status."""
     if not 400 <= status < 600:
@@ -109,7 +110,7 @@ def status_fault(
             hint="check the base URL",
         )
     told = envelope(_json(body)) if "json" in media_type or body[:1] in b"{[" else envelope(None)
-    wait = retry_after(headers.get("retry-after"), now)
+    wait = retry_after(fields.get("retry-after"), now)
     plain = body.decode("utf-8", "replace") if media_type == "text/plain" else ""
     return StatusError(
         told.message or plain.strip() or reason or _phrase(status),

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING
 
 from eugpt_cli.api.outcome import Outcome
 from eugpt_cli.api.retry import RetryPolicy
@@ -16,9 +17,12 @@ from eugpt_cli.batch.stopping import RESUME, StopRules
 from eugpt_cli.batch.worker import Worker, WorkerContext, unfinished
 from eugpt_cli.batch.workers import Workers
 from eugpt_cli.errors import EugptError, Partial, Stopped
-from eugpt_cli.http.transport import Client
+from eugpt_cli.http.client import Client
 from eugpt_cli.settings.records import BatchOptions
 from eugpt_cli.system.console import Console
+
+if TYPE_CHECKING:
+    from eugpt_cli.run.checks import Checks
 
 INPUT_HINTS = (  # where no item that failed could be read
     ("lines", "each line is a prompt in UTF-8"),
@@ -45,15 +49,19 @@ class BatchRun:
         items: Iterator[Item],
         share: Callable[[], float | None],
         *,
+        checks: "Checks | None" = None,
         one_first: bool = False,
     ) -> None:
         self._options = options
         self._console = console
         self._client = client
+        self._checks = checks
         self._rows = rows
         self._tell = console.error if options.verbose else None
         self._limiter = Limiter(options.jobs, self._tell_pace, one_first=one_first)
-        self._make_row = maker(options.full, str(console.secret), usage=options.max_tokens is not None)
+        with_value = bool(checks and checks.is_json)
+        with_usage = options.max_tokens is not None
+        self._make_row = maker(options.full, str(console.secret), usage=with_usage, value=with_value)
         self._queue = ItemQueue(self._wanted(items))
         self._workers = Workers(self._queue, self._limiter, beat=self._beat, stopping=rows.release)
         self._synced = time.monotonic()
@@ -98,6 +106,7 @@ class BatchRun:
             rows=self._rows,
             make_row=self._make_row,
             lock=lock,
+            checks=self._checks,
             admit=self._admit,
             ended=self._ended,
             counted=self._counted,
@@ -137,7 +146,7 @@ class BatchRun:
         self._limiter.open()
 
     def _counted(self, fault: EugptError | None, seconds: float, outcome: Outcome) -> None:
-        self.statistics.count(fault, seconds, outcome.usage)
+        self.statistics.count(fault, seconds, outcome.all_usage)
         if fault and self._options.max_errors is not None and self.statistics.failed >= self._options.max_errors:
             self._workers.stop()
 

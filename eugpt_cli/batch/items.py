@@ -55,20 +55,23 @@ class Item:
 class Defaults:
     """What the command line gives to every item: fields that an item may set otherwise, and files for its text.
 
-    `resolve` makes an id of what an item calls its conversation.
+    `resolve` makes an id of what an item calls its conversation, `instruct` the instructions of an item's own.
     """
 
     target: Target
     fields: Mapping[str, Any]
     files: Sequence[tuple[str, str]]
     resolve: Callable[[str], str]
+    instruct: Callable[[str], str | None] = str
 
     def request(self, item: Mapping[str, Any]) -> Request:
         """Raises UsageError, InputError or ConfigError for an item that makes no request."""
         own = {name: _string(item, name) for name in OWN if item.get(name) is not None}
         if "conversation_id" in own:
             own["conversation_id"] = self.resolve(own["conversation_id"])
-        return build(self.target, self._input(item.get("input")), stream=False, **{**self.fields, **own})
+        instructions = {"instructions": self.instruct(own["instructions"])} if "instructions" in own else {}
+        fields = {**self.fields, **own, **instructions}
+        return build(self.target, self._input(item.get("input")), stream=False, **fields)
 
     def _input(self, given: Any) -> Any:
         if isinstance(given, list) and given:

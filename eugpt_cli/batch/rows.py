@@ -60,6 +60,8 @@ class AnswerRecorder:
     def __init__(self) -> None:
         self._answer = AnswerText(keep=True)
         self.text = ""
+        self.accepted: str | None = None  # what the checks made of the text
+        self.is_refused = False
         self.response: Mapping[str, Any] | None = None
 
     def write_events(self, chunk: bytes, events: Sequence[Event | DeltaRun]) -> None:
@@ -81,8 +83,11 @@ class AnswerRecorder:
         """Only a complete answer is one."""
 
 
-def maker(full: bool, secret: str, *, usage: bool = False) -> MakeRow:
-    """The function that makes rows, never with the key: with the response document if `full`, with its `usage`."""
+def maker(full: bool, secret: str, *, usage: bool = False, value: bool = False) -> MakeRow:
+    """The function that makes rows, never with the key.
+
+    They have the response document if `full`, its `usage`, and the `value` where answers are checked to be JSON.
+    """
     shown = secret.encode()
     masked = MASK.encode()
 
@@ -90,17 +95,21 @@ def maker(full: bool, secret: str, *, usage: bool = False) -> MakeRow:
         fields: dict[str, Any] = {
             "custom_id": item.custom_id,
             "ok": fault is None,
-            "output_text": None if fault else answer.text,
+            "output_text": None if fault else answer.text if answer.accepted is None else answer.accepted,
             "response_id": outcome.response_id,
             "model": outcome.model,
             "conversation_id": outcome.conversation_id or (item.request and item.request.conversation_id),
             "error": error_fields(fault) if fault else None,
-            "attempts": outcome.attempts,
+            "attempts": outcome.all_attempts,
             "seconds": round(seconds, 3),
             **_identity(item, fault),
         }
+        if value:
+            fields["value"] = answer.accepted and orjson.Fragment(answer.accepted)
+        if answer.is_refused:
+            fields["rejected_text"] = answer.text
         if usage:
-            fields["usage"] = outcome.usage
+            fields["usage"] = outcome.all_usage
         if full:
             fields["response"] = answer.response
         fields["line"] = item.line  # the last, where the ledger changes it
@@ -128,4 +137,5 @@ def _line(fields: Mapping[str, Any]) -> bytes:
     except TypeError:  # half a surrogate pair, or a number of more than 64 bits
         import json
 
-        return encode(json.dumps(fields, ensure_ascii=False) + "\n")
+        parsed = lambda fragment: json.loads(fragment.contents)  # noqa: E731
+        return encode(json.dumps(fields, ensure_ascii=False, default=parsed) + "\n")

@@ -48,7 +48,7 @@ class StopRules:
 
     def after(self, fault: EugptError | None, outcome: Outcome) -> EugptError | None:
         """Why an item that ended so is the last one."""
-        tokens = tokens_of(outcome.usage)
+        tokens = tokens_of(outcome.all_usage)
         with self._lock:
             self._spent += tokens or 0
         if fault is None:

@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from threading import Event
+from typing import TYPE_CHECKING
 
 from eugpt_cli.api.exchange import DeliveryPolicy, annotate, deliver
 from eugpt_cli.api.observer import Observer
@@ -15,9 +16,13 @@ from eugpt_cli.api.retry import RetryPolicy
 from eugpt_cli.batch.items import Item
 from eugpt_cli.batch.limiter import Limiter
 from eugpt_cli.batch.rows import AnswerRecorder, MakeRow, Rows
-from eugpt_cli.errors import Busy, ConfigError, EugptError, LocalError, StatusError, Truncated
-from eugpt_cli.http.transport import Client, Response
+from eugpt_cli.errors import Busy, ConfigError, EugptError, LocalError, Rejected, StatusError, Truncated
+from eugpt_cli.http.client import Client
+from eugpt_cli.http.response import Response
 from eugpt_cli.text.escapes import brief
+
+if TYPE_CHECKING:
+    from eugpt_cli.run.checks import Checks
 
 LONGEST_NAME = 60  # of an item in a line on standard error
 
@@ -39,6 +44,7 @@ class WorkerContext:
     make_row: MakeRow
     lock: Callable[[str], AbstractContextManager[None]]
     admit: Callable[[], bool]
+    checks: "Checks | None"
     ended: Callable[[EugptError | None, Outcome], None]
     counted: Callable[[EugptError | None, float, Outcome], None]
     tell: Callable[[str], None] | None
@@ -110,6 +116,33 @@ class Worker(Observer):
         return self._context.lock(request.conversation_id) if request.conversation_id else nullcontext()
 
     def _ask(self, request: Request, outcome: Outcome) -> EugptError | None:
+        """Until an answer is accepted, as often as --again has it; a turn of a conversation once."""
+        checks, this = self._context.checks, request
+        for left in range(checks.again if checks and not request.conversation_id else 0, -1, -1):
+            fault = self._deliver(this, outcome) or self._refusal(checks, outcome)
+            if not checks or not isinstance(fault, Rejected) or not left or self._context.stopped.is_set():
+                return fault
+            this = checks.asked_again(request, self._answer.text, fault)
+            outcome.next_try()
+        return None
+
+    def _refusal(self, checks: "Checks | None", outcome: Outcome) -> Rejected | None:
+        """What the checks say against the answer."""
+        answer, item = self._answer, self._item
+        if not checks or not item:
+            return None
+        try:
+            answer.accepted = checks.accept(answer.text, item.custom_id)
+        except (Rejected, ConfigError) as fault:
+            answer.is_refused = True
+            outcome.stored = item.is_turn
+            annotate(fault, outcome)
+            if isinstance(fault, ConfigError):
+                raise
+            return fault
+        return None
+
+    def _deliver(self, request: Request, outcome: Outcome) -> EugptError | None:
         try:
             deliver(request, self._policy, self._fresh, outcome, stored=request.conversation_id is not None)
         except LocalError:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from functools import lru_cache, partial
 from signal import SIGPIPE
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
@@ -31,6 +31,9 @@ from eugpt_cli.system.console import Console
 from eugpt_cli.system.locks import Wait
 from eugpt_cli.text.escapes import visible
 
+if TYPE_CHECKING:
+    from eugpt_cli.run.checks import Checks
+
 MOST_JOBS = 1000
 
 
@@ -42,13 +45,16 @@ def run(options: BatchOptions, console: Console) -> int:
     share = shard(options.shard, console.environ)
     source = _source(options, console)
     names = turn.conversations(options, console)
-    mine = filter(share.takes, _items(source, options, console, names))
+    checks = turn.checks_for(options, console)
+    mine = filter(share.takes, _items(source, options, console, names, checks))
+    if checks:
+        checks.confirm()
     if options.dry_run or options.curl:
         return _show(identified(mine, RowStream(console.write, lambda: None, ordered=False)), options, console)
     _check_outputs(options)
     summary = destination(options.summary, console) if options.summary else None
     try:
-        end, facts = _go(options, console, source, mine, names)
+        end, facts = _go(options, console, source, mine, names, checks)
         if summary:
             summary.write(orjson.dumps(facts, option=orjson.OPT_APPEND_NEWLINE))
             summary.commit()
@@ -61,20 +67,27 @@ def run(options: BatchOptions, console: Console) -> int:
 
 
 def _go(
-    options: BatchOptions, console: Console, source: _InputLines, mine: Iterator[Item], names: Conversations
+    options: BatchOptions,
+    console: Console,
+    source: _InputLines,
+    mine: Iterator[Item],
+    names: Conversations,
+    checks: Checks | None,
 ) -> tuple[EugptError | Stopped | None, dict[str, Any]]:
     """How it has ended, and the facts for --summary."""
     started = time.monotonic()
-    route = route_to(target_of(options.base_url), options.ca_file, console.environ)
+    route = route_to(target_of(options.base_url), options, console.environ)
     secret = turn.api_key(options, console)
+    if options.verbose:
+        console.error(f"* connecting {route.shown}")
     rows = _rows(options, console)
     from eugpt_cli.batch.batch_run import BatchRun
-    from eugpt_cli.http.transport import Client
+    from eugpt_cli.http.client import Client
 
     client = Client(route, secret, connect_timeout=options.connect_timeout, keep=options.jobs)
-    has_password = bool(route.proxy and route.proxy.authorization)
+    has_password = bool(route.proxy and route.proxy.user is not None)
     mine = identified(mine, rows)
-    batch = BatchRun(options, console, client, rows, mine, source.share, one_first=has_password)
+    batch = BatchRun(options, console, client, rows, mine, source.share, checks=checks, one_first=has_password)
     end = batch.run(options.timeout or turn.DOCUMENT_SILENCE, lambda name: names.lock(name, Wait(options.lock_wait)))
     seconds = time.monotonic() - started
     if not (isinstance(end, Stopped) and end.signum == SIGPIPE):
@@ -137,11 +150,15 @@ def _source(options: BatchOptions, console: Console) -> _InputLines:
     return _InputLines(files.lines(console.read_input(lambda: None)), console.input_size())
 
 
-def _items(source: _InputLines, options: BatchOptions, console: Console, names: Conversations) -> Iterator[Item]:
+def _items(
+    source: _InputLines, options: BatchOptions, console: Console, names: Conversations, checks: Checks | None
+) -> Iterator[Item]:
     inlined = [(name, _text(name, console)) for name in options.file]
     conversation = names.resolve(options.conversation) if options.conversation else None
-    fields = {**prompt.fields(options), "conversation_id": conversation}
-    defaults = Defaults(target_of(options.base_url), fields, inlined, lru_cache(names.resolve))
+    fields = {**prompt.fields(options, checks), "conversation_id": conversation}
+    defaults = Defaults(
+        target_of(options.base_url), fields, inlined, lru_cache(names.resolve), checks.instructions if checks else str
+    )
     read = items.from_files if options.files else items.from_lines if options.lines else items.from_json
     return read(source, defaults)
 

@@ -3,7 +3,7 @@
 from typing import Any, NamedTuple
 
 from eugpt_cli.errors import ConfigError
-from eugpt_cli.http.route import target_of
+from eugpt_cli.http.route import proxy_for, target_of
 from eugpt_cli.settings import key, resolving
 from eugpt_cli.settings.catalogue import COMMANDS
 from eugpt_cli.settings.options import PROFILE, Option
@@ -42,7 +42,7 @@ def run(options: ConfigOptions, console: Console) -> int:
 def _settings(options: ConfigOptions, console: Console) -> list[Setting]:
     profile = load(console.environ, options.profile)
     found = [_setting(option, profile, console) for option in _options()]
-    return [_chosen(options, profile, console), *found, _key(profile, console)]
+    return [_chosen(options, profile, console), *found, _proxy(found, console), _key(profile, console)]
 
 
 def _chosen(options: ConfigOptions, profile: Profile, console: Console) -> Setting:
@@ -65,6 +65,13 @@ def _setting(option: Option, profile: Profile, console: Console) -> Setting:
     if option.name == "base_url":
         target_of(value)  # one that holds credentials is not told
     return Setting(option.name, value, f"profile {profile.name}" if origin == "profile" else origin)
+
+
+def _proxy(found: list[Setting], console: Console) -> Setting:
+    """The proxy that the way to the service takes, without its credentials."""
+    base_url = next(setting.value for setting in found if setting.name == "base_url")
+    proxy = proxy_for(target_of(base_url), console.environ)
+    return Setting("proxy", proxy and proxy.shown, proxy.variable if proxy else "none")
 
 
 def _key(profile: Profile, console: Console) -> Setting:

@@ -1,22 +1,18 @@
-"""A route to a connected socket: look-up, TCP, the proxy's CONNECT and TLS, within one time. Nothing is sent yet."""
+"""An address to a connected socket, within one time: look-up, TCP, and TLS where it is wanted. Nothing is sent yet."""
 
-import contextlib
-import functools
+import errno
 import os
-import re
+import select
 import socket
-import ssl
 import threading
 import time
+from itertools import zip_longest
 from typing import Any
 
 from eugpt_cli.errors import ConfigError, Unreachable
-from eugpt_cli.http.route import Proxy, Route, Target
+from eugpt_cli.http.route import Route
 
-HEAD_LIMIT = 16 * 1024
-PLAIN = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE")  # how OpenSSL tells of what is no TLS
-NO_TLS = "what answers there speaks no TLS; a service on this machine may have an http:// address"
-STATUS_LINE = re.compile(rb"HTTP/1\.\d +([1-9]\d\d)(?: |\r|$)")
+ATTEMPT_DELAY = 0.25  # seconds before the next address is tried beside this one (RFC 8305, section 8)
 
 
 class ConnectDeadline:
@@ -66,141 +62,81 @@ def dial(route: Route, seconds: float) -> socket.socket:
     target = route.target
     if target.scheme == "http":
         return connect(target.host, target.port, deadline)
-    context = tls_context(route.ca_file, route.ca_folder)
-    sock = tunnel(route.proxy, target, deadline) if route.proxy else connect(target.host, target.port, deadline)
-    return _secure(sock, context, target, deadline)
+    from eugpt_cli.http import tls
 
-
-def _secure(sock: socket.socket, context: ssl.SSLContext, target: Target, deadline: ConnectDeadline) -> socket.socket:
-    missing = f"no TLS connection to {target.host}:{target.port}"
-    try:
-        sock.settimeout(deadline.left(missing))
-        # bytes, because a str host makes Python load its idna codec
-        return context.wrap_socket(sock, server_hostname=target.host.encode())
-    except ssl.SSLCertVerificationError as error:
-        problem = Unreachable(
-            f"the certificate of {target.host} was rejected: {error.verify_message.lower()}",
-            final=True,
-            hint="--ca-file trusts a private authority",
-        )
-    except TimeoutError:
-        problem = deadline.over(missing)
-    except ssl.SSLError as error:
-        words = (error.reason or str(error)).replace("_", " ").lower()
-        problem = Unreachable(f"{missing}: {words}", hint=NO_TLS if error.reason in PLAIN else None)
-    except OSError as error:
-        problem = Unreachable(f"{missing}: {(error.strerror or str(error)).lower()}")
-    except BaseException:
-        sock.close()
-        raise
-    sock.close()
-    raise problem
-
-
-@functools.cache
-def tls_context(ca_file: str | None, ca_folder: str | None) -> ssl.SSLContext:
-    """Trusts the given certificates, otherwise the system's store. Raises ConfigError.
-
-    Of the system's store a hashed folder is preferred to a bundle, which costs tens of milliseconds to parse.
-    """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.set_alpn_protocols(["http/1.1"])
-    if ca_file or ca_folder:
-        try:
-            context.load_verify_locations(ca_file, ca_folder)
-        except (OSError, ValueError) as error:
-            words = getattr(error, "strerror", None) or str(error)
-            raise ConfigError(f"the certificates in {ca_file or ca_folder} cannot be used: {words.lower()}") from None
-        return context
-    folder = ssl.get_default_verify_paths().capath
-    if folder and _has_certificates(folder):
-        context.load_verify_locations(capath=folder)
-    else:
-        context.set_default_verify_paths()
-    return context
-
-
-def _has_certificates(folder: str) -> bool:
-    with contextlib.suppress(OSError), os.scandir(folder) as entries:
-        return any(entry.name.endswith(".0") for entry in entries)
-    return False
-
-
-def tunnel(proxy: Proxy, target: Target, deadline: ConnectDeadline) -> socket.socket:
-    """A socket through a proxy's CONNECT (RFC 9110, section 9.3.6). Raises Unreachable."""
-    sock = connect(proxy.host, proxy.port, deadline, "the proxy ")
-    name = f"[{target.host}]" if ":" in target.host else target.host
-    lines = [f"CONNECT {name}:{target.port} HTTP/1.1", f"Host: {name}:{target.port}"]
-    if proxy.authorization:
-        lines.append(f"Proxy-Authorization: {proxy.authorization}")
-    missing = f"no answer of the proxy {proxy.host}:{proxy.port}"
-    try:
-        sock.settimeout(deadline.left(missing))
-        sock.sendall("\r\n".join([*lines, "", ""]).encode())
-        _check_answer(_head(sock, deadline, missing), proxy)
-        return sock
-    except TimeoutError:
-        sock.close()
-        raise deadline.over(missing) from None
-    except OSError as error:
-        sock.close()
-        raise Unreachable(f"{missing}: {(error.strerror or str(error)).lower()}") from None
-    except BaseException:
-        sock.close()
-        raise
-
-
-def _head(sock: socket.socket, deadline: ConnectDeadline, missing: str) -> bytes:
-    head = b""
-    while b"\r\n\r\n" not in head and len(head) < HEAD_LIMIT:
-        sock.settimeout(deadline.left(missing))
-        data = sock.recv(4096)
-        if not data:
-            break
-        head += data
-    return head
-
-
-def _check_answer(answer: bytes, proxy: Proxy) -> None:
-    head, end, body = answer.partition(b"\r\n\r\n")
-    found = STATUS_LINE.match(head)
-    status = found[1].decode() if found else ""
-    if not status or not end or (body and status.startswith("2")):
-        raise Unreachable(f"the proxy {proxy.host}:{proxy.port} did not answer as a proxy")
-    if status == "407":
-        raise Unreachable(
-            f"the proxy {proxy.host}:{proxy.port} wants credentials (407)",
-            hint="put them into the proxy's URL: http://USER:PASSWORD@HOST:PORT",
-        )
-    if not status.startswith("2"):
-        raise Unreachable(f"the proxy {proxy.host}:{proxy.port} refused the connection ({status})")
+    context = tls.tls_context(route.trust)
+    plain = connect(target.host, target.port, deadline)
+    secured: socket.socket = tls.secure(plain, context, target.host, target.port, deadline)
+    return secured
 
 
 def connect(host: str, port: int, deadline: ConnectDeadline, who: str = "") -> socket.socket:
-    """A socket to the first address that takes it. Raises Unreachable."""
+    """A socket to the first address that takes it, tried as RFC 8305 has it. Raises Unreachable.
+
+    All addresses come at once from getaddrinfo, which has sorted them; only their families are interleaved here.
+    """
     missing = f"no connection to {who}{host}:{port}"
-    addresses = resolve(host, port, deadline, who)
+    waiting = _interleaved(resolve(host, port, deadline, who))
+    under_way: dict[int, socket.socket] = {}
     problem = Unreachable(f"{missing}: no address")
-    for n, (family, kind, proto, _, address) in enumerate(addresses):
-        try:
-            sock = socket.socket(family, kind, proto)
-        except OSError as error:  # a kernel without IPv6 may yet have the next address
-            problem = Unreachable(f"{missing}: {(error.strerror or str(error)).lower()}")
-            continue
-        try:
-            sock.settimeout(deadline.left(missing) / (len(addresses) - n))
-            sock.connect(address)
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            return sock
-        except TimeoutError:
-            problem = deadline.over(missing)
-        except OSError as error:
-            problem = Unreachable(f"{missing}: {(error.strerror or str(error)).lower()}")
-        except BaseException:
+    try:
+        while waiting or under_way:
+            if waiting:
+                try:
+                    sock = _begun(waiting.pop(0))
+                    under_way[sock.fileno()] = sock
+                except OSError as error:  # a kernel without IPv6 may yet have the next address
+                    problem = _no_connection(missing, error.errno or 0)
+                    continue
+            for number in _settled(under_way, deadline.left(missing), more=bool(waiting)):
+                sock = under_way.pop(number)
+                code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+                if not code:
+                    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                    return sock
+                sock.close()
+                problem = _no_connection(missing, code)
+    finally:
+        for sock in under_way.values():
             sock.close()
-            raise
-        sock.close()
     raise problem
+
+
+def _interleaved(rows: list[Any]) -> list[Any]:
+    """The rows of getaddrinfo, their families by turns, beginning with that of the first one."""
+    first = [row for row in rows if row[0] == rows[0][0]]
+    others = [row for row in rows if row[0] != rows[0][0]]
+    return [row for pair in zip_longest(first, others) for row in pair if row]
+
+
+def _begun(row: Any) -> socket.socket:
+    """A socket that is on its way to the address."""
+    family, kind, proto, _, address = row
+    sock = socket.socket(family, kind, proto)
+    try:
+        sock.setblocking(False)
+        sock.connect(address)
+    except BlockingIOError:
+        pass
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def _settled(under_way: dict[int, socket.socket], left: float, *, more: bool) -> list[int]:
+    """Those that have arrived or failed; an empty list when it is the next address's turn, or there is no time left."""
+    poll = select.poll()
+    for number in under_way:
+        poll.register(number, select.POLLOUT)
+    return [number for number, _ in poll.poll(1000 * (min(left, ATTEMPT_DELAY) if more else left))]
+
+
+def _no_connection(missing: str, code: int) -> Unreachable:
+    """Raises ConfigError for what is this machine's own limit."""
+    if code in (errno.EMFILE, errno.ENFILE):
+        raise ConfigError("too many open files", hint="ulimit -n raises the limit, -j lowers the need")
+    return Unreachable(f"{missing}: {os.strerror(code).lower()}")
 
 
 def resolve(host: str, port: int, deadline: ConnectDeadline, who: str = "") -> list[Any]:

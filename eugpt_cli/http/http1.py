@@ -1,47 +1,79 @@
-"""HTTP/1.1 without I/O, after RFC 9112: a request to bytes; bytes in, the head of the answer and its body out."""
+"""HTTP/1.1 without I/O, after RFC 9112: a request to bytes; bytes in, the head of the answer and its body out.
 
-import re
+llhttp (httptools) reads the grammar. Three things are done here: heads are cut out whole, so that each has a limit and
+those of interim answers end before the next one begins; framings that llhttp takes for "until the connection ends" are
+refused; and what comes after an answer is noticed, so that it never becomes the answer to the next request.
+"""
+
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from eugpt_cli.errors import Internal, NotTheApi, Truncated
+from httptools import HttpParserError, HttpResponseParser
 
-Headers = list[tuple[bytes, bytes]]
+from eugpt_cli.errors import Internal, NotTheApi, Truncated
+from eugpt_cli.http.response import Fields
 
 BEGIN = b"HTTP/"
-HEAD_LIMIT = 100 * 1024  # bytes
-SIZE_LIMIT = 4 * 1024  # bytes of the line before a chunk, its extensions included
-LENGTH_DIGITS = 20
-BLANK = re.compile(rb"\n\r?\n")
-LINE_END = re.compile(rb"\r?\n")
-FOLD = re.compile(rb"\r?\n[ \t]+")
-STATUS = re.compile(rb"HTTP/1\.(\d) ([1-9]\d\d)(?: ([^\0\n\r\f\v]*))?")
-FIELD = re.compile(rb"([-!#$%&'*+.^_`|~0-9a-zA-Z]+):([^\0\n\r\f\v]*)")
-SIZE = re.compile(rb"\r\n([0-9A-Fa-f]{1,20})(?:;[^\n]*|[ \t]*)\r\n")
+VERSIONS = ("1.0", "1.1")
+HEAD_LIMIT = 100 * 1024  # bytes; also of what stands between two pieces of a body: chunk extensions, trailers
+LINE_END = b"\r\n"  # one after an answer is nothing: llhttp skips it too
 SWITCHING = 101
 EMPTY = frozenset({204, 304})  # statuses without a body
+TOKEN = frozenset(b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
+CONTROLS = frozenset(range(32)) - {9} | {127}
 
 
-def request(method: bytes, path: bytes, headers: Iterable[tuple[bytes, bytes]], body: bytes) -> bytes:
+def request(method: bytes, path: bytes, fields: Iterable[tuple[bytes, bytes]], body: bytes) -> bytes:
     """The whole request. Raises Internal for a line that would not stay one."""
-    lines = [b"%b: %b" % field for field in headers]
-    if not all(map(FIELD.fullmatch, lines)) or not path.isascii() or len(path.split()) != 1:
+    fields = list(fields)
+    if not path.isascii() or len(path.split()) != 1 or not all(_is_field(*field) for field in fields):
         raise Internal("the request could not be made: a header or the path holds what it must not")
+    lines = [b"%b: %b" % field for field in fields]
     return b"\r\n".join([b"%b %b HTTP/1.1" % (method, path), *lines, b"", body])
 
 
+def _is_field(name: bytes, value: bytes) -> bool:
+    return bool(name) and TOKEN.issuperset(name) and CONTROLS.isdisjoint(value)
+
+
 class Head(NamedTuple):
-    """The status line and the header fields, their names as they came; `minor` of the version 1.x."""
+    """The status line and the header fields; `minor` of the version 1.x."""
 
     minor: int
     status: int
     reason: bytes
-    headers: Headers
+    fields: Fields
 
-    def values(self, name: bytes) -> list[bytes]:
-        """Those of all fields of that name (lower case), taken apart at commas."""
-        lists = [value.split(b",") for field, value in self.headers if field.lower() == name]
-        return [value.strip(b" \t") for values in lists for value in values]
+
+class _Followed(Exception):
+    """Something begins after the answer."""
+
+
+class _Message:
+    """What llhttp reports of one message. It does not know its parser: no cycle is left for the garbage collector."""
+
+    def __init__(self) -> None:
+        self.reason: bytes | None = None
+        self.fields: list[tuple[bytes, bytes]] = []
+        self.parts: list[bytes] = []
+        self.ended = False
+        self.followed = False
+        self.on_body = self.parts.append
+
+    def on_message_begin(self) -> None:
+        if self.ended:
+            self.followed = True
+            raise _Followed
+
+    def on_status(self, reason: bytes) -> None:
+        self.reason = reason
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if not self.ended:
+            self.fields.append((name, value.strip(b" \t")))
+
+    def on_message_complete(self) -> None:
+        self.ended = True
 
 
 class ResponseParser:
@@ -53,72 +85,127 @@ class ResponseParser:
     """
 
     def __init__(self) -> None:
-        self._head: Head | None = None
+        self.begun = False  # whether anything has come
+        self._closed = False
         self._data = b""  # what has come, and has not been looked at
         self._start = bytearray()  # an unfinished head
-        self._closed = False
-        self._body: _Chunked | _Sized | _Open = _Sized(0)
+        self._head: Head | None = None
+        self._is_framed = False
+        self._between = 0  # bytes since the last piece of the body
+        self._fault: NotTheApi | None = None
+        self._begin()
+
+    def _begin(self) -> None:
+        self._message = _Message()
+        self._parser = HttpResponseParser(self._message)
+        self._parser.set_dangerous_leniencies(lenient_chunked_length=True, lenient_spaces_after_chunk_size=True)
 
     def receive(self, data: bytes) -> None:
-        self._data += data
+        self._data = self._data + data if self._data else data
         self._closed = not data
+        self.begun = self.begun or bool(data)
 
     def head(self) -> Head | None:
-        """The final one; those of an interim answer (1xx) are passed over."""
+        """The final one; those of interim answers (1xx) are passed over."""
         while self._head is None and (block := self._block()) is not None:
-            head = _parsed(block)
-            if head.status == SWITCHING:
-                raise _no_http("it switches to another protocol")
+            head = self._parsed(block)
             if head.status >= 200:
-                self._body = _framing(head)
+                self._is_framed = _is_framed(head)
                 self._head = head
+            else:
+                self._begin()
         if self._head is None and self._closed:
             raise _cut()
         return self._head
 
     def _block(self) -> bytes | None:
-        """The bytes up to the next blank line."""
-        seen = max(0, len(self._start) - 2)
+        """The bytes up to the next blank line, and with it."""
+        seen = max(0, len(self._start) - 3)
         self._start += self._data
         self._data = b""
         if self._start[: len(BEGIN)] != BEGIN[: len(self._start)]:
             raise NotTheApi("the answer is not HTTP", hint="check the base URL")
-        if end := BLANK.search(self._start, seen):
-            block = bytes(self._start[: end.start()]).removesuffix(b"\r")
-            self._data = bytes(self._start[end.end() :])
+        ends = [at + len(blank) for blank in (b"\n\r\n", b"\n\n") if (at := self._start.find(blank, seen)) >= 0]
+        if ends:
+            block = bytes(self._start[: min(ends)])
+            self._data = bytes(self._start[min(ends) :])
             self._start.clear()
             return block
         if len(self._start) > HEAD_LIMIT:
             raise _no_http("its head does not end")
         return None
 
+    def _parsed(self, block: bytes) -> Head:
+        try:
+            self._parser.feed_data(block)
+        except HttpParserError as error:
+            if self._parser.get_status_code() == SWITCHING:
+                raise _no_http("it switches to another protocol") from None
+            if self._message.reason is None:
+                raise _no_status(block) from None
+            raise _no_http(_words(error)) from None
+        version = self._parser.get_http_version()
+        message = self._message
+        if version not in VERSIONS or not CONTROLS.isdisjoint(message.reason or b""):
+            raise _no_status(block)
+        return Head(int(version[2:]), self._parser.get_status_code(), message.reason or b"", Fields(message.fields))
+
     def body(self) -> bytes:
         """What has come of the body, as one piece; b"" for nothing. What is wrong is raised after all that is good."""
         data, self._data = self._data, b""
-        piece = self._body.take(data)
-        if self._closed and not piece and not self._body.close():
-            raise _cut()
-        return piece
+        if data and not self._fault:
+            self._feed(data)
+        parts = self._message.parts
+        if parts:
+            piece = parts[0] if len(parts) == 1 else b"".join(parts)
+            parts.clear()
+            self._between = 0
+            return piece
+        if self._fault:
+            raise self._fault
+        if self._closed and not self.ended:
+            if self._is_framed:
+                raise _cut()
+            self._message.ended = True
+        return b""
+
+    def _feed(self, data: bytes) -> None:
+        message = self._message
+        if message.ended:
+            message.followed = message.followed or bool(data.strip(LINE_END))
+            return
+        self._between += len(data)
+        try:
+            self._parser.feed_data(data)
+        except HttpParserError as error:
+            if message.ended:
+                message.followed = True
+            else:
+                self._fault = _no_http(_words(error))
+        else:
+            if self._between > HEAD_LIMIT and not message.parts and not message.ended:
+                self._fault = _no_http("the end of a chunk's line or of its trailers does not come")
 
     @property
     def ended(self) -> bool:
         """Whether the body is complete."""
-        return self._head is not None and self._body.ended
+        return self._head is not None and self._message.ended
 
     def is_final(self) -> bool:
-        """Whether the rest of the request can change nothing: it is refused, or the connection has ended."""
-        head = self.head()
-        return head is not None and (self._closed or head.status >= 300)
+        """Whether the final head is there."""
+        return self.head() is not None
 
     @property
     def may_be_followed(self) -> bool:
         """Whether there can be another answer on this connection: it stays open, and nothing is left on it."""
         head = self._head
-        if not head or not head.minor or not self._body.clean or self._data or self._closed:
+        if not head or not head.minor or not self.ended or not self._is_framed or self._closed:
             return False
-        if head.values(b"transfer-encoding") and head.values(b"content-length"):
+        if self._message.followed or self._message.parts or self._data.strip(LINE_END) or self._fault:
             return False
-        return b"close" not in map(bytes.lower, head.values(b"connection"))
+        if "transfer-encoding" in head.fields and "content-length" in head.fields:
+            return False
+        return "close" not in head.fields.tokens("connection")
 
 
 def _cut() -> Truncated:
@@ -129,113 +216,20 @@ def _no_http(words: str) -> NotTheApi:
     return NotTheApi(f"the answer is not HTTP as it should be: {words}")
 
 
-def _parsed(block: bytes) -> Head:
-    start, _, rest = block.partition(b"\n")
-    status = STATUS.fullmatch(start.removesuffix(b"\r"))
-    if not status:
-        raise _no_http(f"its status line is {start.decode('utf-8', 'replace')}")
-    headers: Headers = []
-    for line in LINE_END.split(FOLD.sub(b" ", rest)) if rest else ():
-        field = FIELD.fullmatch(line)
-        if not field:
-            raise _no_http("a header line cannot be read")
-        headers.append((field[1], field[2].strip(b" \t")))
-    return Head(int(status[1]), int(status[2]), status[3] or b"", headers)
+def _no_status(block: bytes) -> NotTheApi:
+    line = block.partition(b"\n")[0].removesuffix(b"\r")
+    return _no_http(f"its status line is {line.decode('utf-8', 'replace')}")
 
 
-class _Chunked:
-    """Section 7.1. The line end of a chunk is read together with the line of the next one. Trailers are not read."""
-
-    def __init__(self) -> None:
-        self.ended = False
-        self._rest = b"\r\n"
-        self._left = 0
-
-    @property
-    def clean(self) -> bool:
-        return self.ended and self._rest == b"\r\n"
-
-    def take(self, data: bytes) -> bytes:
-        data = self._rest + data
-        parts: list[bytes] = []
-        at = 0
-        while not self.ended:
-            if not self._left:
-                size = SIZE.match(data, at)
-                if not size:
-                    break
-                at = size.end()
-                self._left = int(size[1], 16)
-                self.ended = not self._left
-            part = data[at : at + self._left]
-            if not part:
-                break
-            parts.append(part)
-            at += len(part)
-            self._left -= len(part)
-        self._rest = data[at:]
-        if not parts and not self.ended:
-            self._check(self._rest)
-        return b"".join(parts)
-
-    def _check(self, rest: bytes) -> None:
-        """Raises NotTheApi unless it may yet become the line before a chunk."""
-        if rest[:2] != b"\r\n"[: len(rest)] or b"\n" in rest[2:] or len(rest) > SIZE_LIMIT:
-            raise _no_http("the size of a chunk cannot be read")
-
-    def close(self) -> bool:
-        return self.ended
+def _words(error: HttpParserError) -> str:
+    """llhttp's own reason: a constant, which quotes nothing of the answer."""
+    words = str(error.args[0]) if error.args else ""
+    return words[:1].lower() + words[1:]
 
 
-class _Sized:
-    """A body of so many bytes."""
-
-    def __init__(self, length: int) -> None:
-        self._left = length
-        self._is_followed = False
-
-    @property
-    def ended(self) -> bool:
-        return not self._left
-
-    @property
-    def clean(self) -> bool:
-        return self.ended and not self._is_followed
-
-    def take(self, data: bytes) -> bytes:
-        part = data[: self._left]
-        self._left -= len(part)
-        self._is_followed = self._is_followed or len(part) < len(data)
-        return part
-
-    def close(self) -> bool:
-        return self.ended
-
-
-class _Open:
-    """A body that ends with the connection."""
-
-    ended = False
-    clean = False
-
-    def take(self, data: bytes) -> bytes:
-        return data
-
-    def close(self) -> bool:
-        self.ended = True
-        return True
-
-
-def _framing(head: Head) -> _Chunked | _Sized | _Open:
-    """How the body is framed (section 6.3)."""
-    codings = [coding.lower() for coding in head.values(b"transfer-encoding")]
-    lengths = set(head.values(b"content-length"))
-    if codings not in ([], [b"chunked"]):
+def _is_framed(head: Head) -> bool:
+    """Whether the body says where it ends (section 6.3). Raises NotTheApi for a transfer coding that is not chunked."""
+    codings = head.fields.tokens("transfer-encoding")
+    if codings not in ([], ["chunked"]):
         raise _no_http("its transfer coding is not chunked")
-    if len(lengths) > 1 or any(not n.isdigit() or len(n) > LENGTH_DIGITS for n in lengths):
-        raise _no_http("its length cannot be read")
-    if head.status in EMPTY:
-        return _Sized(0)
-    if codings:
-        return _Chunked()
-    return _Sized(int(lengths.pop())) if lengths else _Open()
+    return bool(codings) or "content-length" in head.fields or head.status in EMPTY

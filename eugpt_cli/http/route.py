@@ -1,12 +1,14 @@
-"""Where requests go: a base URL to a target, and the way there, with its proxy and the certificates to trust."""
+"""Where requests go: a base URL to a target; the way there, its proxy, whom to trust on it, and who we are."""
 
 import re
-from binascii import b2a_base64
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 from urllib.parse import unquote, urlsplit
 
 from eugpt_cli.errors import ConfigError
+
+IPV4 = r"(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.(?!$)|$)){4}"
+LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
 
 
 class Target(NamedTuple):
@@ -23,10 +25,15 @@ class Target(NamedTuple):
         return self.url.removesuffix("/responses")
 
     @property
-    def url(self) -> str:
+    def authority(self) -> str:
+        """Host and, unless it is the scheme's own, port."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         standard = {"https": 443, "http": 80}[self.scheme]
-        return f"{self.scheme}://{host}{'' if self.port == standard else f':{self.port}'}{self.path}"
+        return host if self.port == standard else f"{host}:{self.port}"
+
+    @property
+    def url(self) -> str:
+        return f"{self.scheme}://{self.authority}{self.path}"
 
 
 def target_of(base: str) -> Target:
@@ -40,7 +47,7 @@ def target_of(base: str) -> Target:
         raise _unreadable(base) from None
     if parts.username is not None or parts.password is not None:
         raise ConfigError("the base URL holds credentials", hint="put the key into EUGPT_API_KEY")
-    if parts.scheme not in ("http", "https") or not host or parts.query or parts.fragment:
+    if parts.scheme not in ("http", "https") or not _is_host(host) or parts.query or parts.fragment:
         raise ConfigError(
             f"the base URL {base} cannot be used", hint="it looks like https://chat.eugpt.ai/v1, with its scheme"
         )
@@ -64,55 +71,119 @@ def _unreadable(base: str) -> ConfigError:
     return ConfigError("the base URL cannot be read", hint="it looks like https://chat.eugpt.ai/v1")
 
 
-class Proxy(NamedTuple):
-    """An HTTP proxy that is asked to CONNECT; `authorization` is the value of its header."""
+PROXY_PORTS = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
 
+
+class Proxy(NamedTuple):
+    """What stands between, and the variable that names it; the user and the password as they are, not quoted."""
+
+    scheme: str
     host: str
     port: int
-    authorization: str | None = None
+    variable: str
+    user: str | None = None
+    password: str = ""
+
+    @property
+    def authority(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+    @property
+    def shown(self) -> str:
+        """Without its credentials."""
+        return f"{self.scheme}://{self.authority}"
+
+
+class Trust(NamedTuple):
+    """Whose certificates are trusted: those of `file` alone, otherwise the store, of which a half may be replaced."""
+
+    file: str | None = None
+    bundle: str | None = None
+    folder: str | None = None
+
+    @property
+    def shown(self) -> str:
+        return self.file or " and ".join(filter(None, (self.bundle, self.folder))) or "the system"
+
+
+class ClientCertificate(NamedTuple):
+    """Who we are: a PEM file, and where it does not hold the key that of the key."""
+
+    path: str
+    key: str | None = None
 
 
 class Route(NamedTuple):
-    """The way to a target: through which proxy, and whose certificates to trust (neither: the system's)."""
+    """The way to a target: through which proxy, whom to trust, and as whom."""
 
     target: Target
     proxy: Proxy | None = None
-    ca_file: str | None = None
-    ca_folder: str | None = None
+    trust: Trust = Trust()
+    identity: ClientCertificate | None = None
+
+    @property
+    def is_direct(self) -> bool:
+        """Whether nothing stands between and nobody is introduced; plain http is always so: it is the loopback."""
+        return not self.proxy and not self.identity
+
+    @property
+    def shown(self) -> str:
+        way = f"through the proxy {self.proxy.shown} ({self.proxy.variable})" if self.proxy else "directly"
+        return f"{way}, as {self.identity.path}" if self.identity else way
 
 
-def route_to(target: Target, ca_file: str | None, environ: Mapping[str, str]) -> Route:
-    """The way that --ca-file and the variables of the environment describe. Raises ConfigError."""
-    if target.scheme == "http":  # loopback: the key does not leave the machine
+class Credentials(Protocol):
+    """What the options say of the way."""
+
+    @property
+    def ca_file(self) -> str | None: ...
+    @property
+    def client_cert(self) -> str | None: ...
+    @property
+    def client_key(self) -> str | None: ...
+
+
+def route_to(target: Target, options: Credentials, environ: Mapping[str, str]) -> Route:
+    """The way that the options and the variables of the environment describe. Raises ConfigError."""
+    if options.client_key and not options.client_cert:
+        raise ConfigError("a client key without its certificate", hint="--client-cert names the certificate")
+    if target.scheme == "http":
         return Route(target)
     found = proxy_for(target, environ)
-    if ca_file:
-        return Route(target, found, ca_file)
-    return Route(target, found, environ.get("SSL_CERT_FILE") or None, environ.get("SSL_CERT_DIR") or None)
+    identity = ClientCertificate(options.client_cert, options.client_key) if options.client_cert else None
+    if options.ca_file:
+        return Route(target, found, Trust(options.ca_file), identity)
+    bundle, folder = environ.get("SSL_CERT_FILE") or None, environ.get("SSL_CERT_DIR") or None
+    return Route(target, found, Trust(None, bundle, folder), identity)
 
 
 def proxy_for(target: Target, environ: Mapping[str, str]) -> Proxy | None:
-    """HTTPS_PROXY or ALL_PROXY (lower case first, as curl has it), unless NO_PROXY names the host."""
-    names = ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")
+    """The proxy of the environment, unless NO_PROXY names the host. Raises ConfigError.
+
+    There is none for plain http, which is the loopback: the key does not leave the machine.
+    """
+    names = ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")  # lower case first, as curl has it
     name = next((name for name in names if environ.get(name)), None)
-    if name is None or _is_excepted(target, environ.get("no_proxy") or environ.get("NO_PROXY") or ""):
+    if (
+        target.scheme == "http"
+        or name is None
+        or _is_excepted(target, environ.get("no_proxy") or environ.get("NO_PROXY") or "")
+    ):
         return None
     value = environ[name].strip()
     try:
         parts = urlsplit(value if "://" in value else f"http://{value}")
-        host, port = parts.hostname, 80 if parts.port is None else parts.port
+        host, port = parts.hostname, PROXY_PORTS.get(parts.scheme, 0) if parts.port is None else parts.port
     except ValueError:
         host = None
-    if not host or not port or parts.scheme != "http" or any(not "!" <= character <= "~" for character in value):
-        raise ConfigError(f"{name} cannot be used", hint="it looks like http://proxy.example.org:3128")
-    return Proxy(host, port, _basic(parts.username, parts.password))
-
-
-def _basic(user: str | None, password: str | None) -> str | None:
-    if user is None:
-        return None
-    pair = f"{unquote(user)}:{unquote(password or '')}"
-    return "Basic " + b2a_base64(pair.encode(), newline=False).decode()
+    if not host or not port or parts.scheme not in PROXY_PORTS or any(not "!" <= letter <= "~" for letter in value):
+        raise ConfigError(
+            f"{name} cannot be used",
+            hint="it looks like http://proxy.example.org:3128; https, socks5 and socks5h are the other schemes",
+        )
+    user = None if parts.username is None else unquote(parts.username)
+    return Proxy(parts.scheme, host, port, name, user, unquote(parts.password or ""))
 
 
 def _is_excepted(target: Target, exceptions: str) -> bool:
@@ -137,5 +208,13 @@ def _in_network(host: str, network: str) -> bool:
         return False
 
 
+def _is_host(host: str) -> bool:
+    """Whether it can be an address or a name: a name's labels are of letters, digits and inner hyphens."""
+    if ":" in host or re.fullmatch(IPV4, host):
+        return True
+    labels = host.removesuffix(".").split(".")
+    return all(re.fullmatch(LABEL, label) for label in labels) and not labels[-1].isdigit()
+
+
 def is_loopback(host: str) -> bool:
-    return host in ("localhost", "::1") or re.fullmatch(r"127(\.\d{1,3}){3}", host) is not None
+    return host in ("localhost", "::1") or (host.startswith("127.") and re.fullmatch(IPV4, host) is not None)

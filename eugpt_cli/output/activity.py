@@ -10,7 +10,7 @@ from eugpt_cli.text.escapes import brief, one_line
 from eugpt_cli.text.redaction import MASK
 
 if TYPE_CHECKING:
-    from eugpt_cli.http.transport import Response
+    from eugpt_cli.http.response import Response
 
 
 class Verbose(Observer):
@@ -27,7 +27,7 @@ class Verbose(Observer):
 
     def answered(self, response: "Response") -> None:
         self._tell(f"< HTTP {response.status} {one_line(response.reason)}".rstrip())
-        for name, value in response.headers.items():
+        for name, value in response.fields:
             self._tell(f"< {one_line(name)}: {one_line(value)}")
 
     def tool(self, name: str) -> None:

@@ -18,7 +18,7 @@ from eugpt_cli.errors import EugptError
 from eugpt_cli.text.escapes import one_line
 
 if TYPE_CHECKING:
-    from eugpt_cli.http.transport import Response
+    from eugpt_cli.http.response import Response
 
 SIGN_AFTER_SECONDS = 1.0
 STDERR = 2

@@ -1,6 +1,7 @@
 """One turn whose answer is checked: asked for again while it is rejected and tries are left, printed if accepted."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from eugpt_cli.api.answer_text import AnswerText
@@ -9,43 +10,54 @@ from eugpt_cli.api.request import Request
 from eugpt_cli.api.writer import Writer
 from eugpt_cli.errors import EugptError, Rejected
 from eugpt_cli.output.writers import TextWriter
-from eugpt_cli.run.checks import Checks, asked_again
+from eugpt_cli.run.checks import Checks, ended
 from eugpt_cli.run.prompt import Draft
 
 Send = Callable[[Draft, Callable[[Any], Writer]], EugptError | None]  # delivers one request, retries included
 
 
-def deliver(
-    send: Send, draft: Draft, checks: Checks, outcome: Outcome, show: Callable[[str], None], *, partial: bool
-) -> EugptError | None:
-    """Shows the accepted answer; returns what went wrong. With `partial` it shows also what is not accepted."""
-    this = draft
-    for left in range(checks.again, -1, -1):
-        collector = _Collector(partial)
-        fault = send(this, collector)
-        if fault is None:
-            fault = _checked(checks, collector.text, outcome, show)
-            if isinstance(fault, Rejected) and left:
-                checks.tell_again(fault)
-                this = _again(draft, collector.text, fault)
-                outcome.next_try()
-                continue
-        if fault and partial:
-            show(collector.text)
-        return fault
-    return None
+@dataclass(frozen=True)
+class CheckedTurn:
+    """`show` prints a text; with `partial` also one that is not accepted. `stored`: the turn is in a conversation."""
 
+    checks: Checks
+    outcome: Outcome
+    show: Callable[[str], None]
+    partial: bool
+    stored: bool
 
-def _checked(checks: Checks, answer: str, outcome: Outcome, show: Callable[[str], None]) -> EugptError | None:
-    try:
-        text = checks.accept(answer)
-    except EugptError as fault:
-        from eugpt_cli.api.exchange import annotate
+    def deliver(self, send: Send, draft: Draft) -> EugptError | None:
+        """Shows the accepted answer; returns what went wrong."""
+        this = draft
+        for left in range(self.checks.again, -1, -1):
+            collector = _Collector(self.partial)
+            fault = send(this, collector) or self._refusal(collector.text)
+            if not isinstance(fault, Rejected) or not left:
+                if fault and self.partial:
+                    self.show(collector.text)
+                return fault
+            self.checks.tell_again(fault)
+            this = self._again(draft, collector.text, fault)
+            self.outcome.next_try()
+        return None
 
-        annotate(fault, outcome)
-        return fault
-    show(text)
-    return None
+    def _refusal(self, answer: str) -> EugptError | None:
+        try:
+            text = self.checks.accept(answer)
+        except EugptError as fault:
+            from eugpt_cli.api.exchange import annotate
+
+            self.outcome.stored = self.stored
+            annotate(fault, self.outcome)
+            return fault
+        self.show(ended(text))
+        return None
+
+    def _again(self, draft: Draft, answer: str, fault: Rejected) -> Draft:
+        def drafted(**fields: Any) -> Request:
+            return self.checks.asked_again(draft(**fields), answer.removesuffix("\n"), fault)
+
+        return drafted
 
 
 class _Collector:
@@ -62,10 +74,3 @@ class _Collector:
     @property
     def text(self) -> str:
         return b"".join(self._parts).decode()
-
-
-def _again(draft: Draft, answer: str, fault: Rejected) -> Draft:
-    def drafted(**fields: Any) -> Request:
-        return asked_again(draft(**fields), answer.removesuffix("\n"), fault)
-
-    return drafted

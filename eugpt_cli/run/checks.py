@@ -69,17 +69,20 @@ class Checks:
             self._schema.confirm()
 
     def accept(self, answer: str, custom_id: str | int | None = None) -> str:
-        """What is to be printed of an answer, with a newline. Raises Rejected, or ConfigError for a broken check."""
+        """What is to be printed of an answer, but for a newline. Raises Rejected, or ConfigError for a broken check."""
         text = encode(redact(answer, self._console.secret)).decode()
         if self._extract:
             text = self._extract(text)
         if self._schema:
             self._schema.validate(text)
-        if not text.endswith("\n"):
-            text += "\n"
         if self._command is not None:
-            self._run(self._command, text, custom_id)
+            self._run(self._command, ended(text), custom_id)
         return text
+
+    @staticmethod
+    def asked_again(request: Request, answer: str, fault: Rejected) -> Request:
+        """The request once more, and after its input the answer that was rejected, and why."""
+        return amended(request, REJECTION.format(answer=encode(answer).decode(), reason=fault.message))
 
     def tell_again(self, fault: Rejected, item: str = "") -> None:
         """Says with -v why an answer is asked for once more."""
@@ -89,15 +92,20 @@ class Checks:
     def _run(self, command: str, text: str, custom_id: str | int | None) -> None:
         environ = subprocesses.without_key(self._console.environ, self._console.secret)
         try:
-            ended = subprocesses.check(command, _with_id(environ, custom_id), text.encode())
+            status, said = subprocesses.check(command, _with_id(environ, custom_id), text.encode())
         except OSError as error:
             raise ConfigError(f"the command of --check cannot be run: {reason(error)}") from None
-        lines = [one_line(line) for line in ended.said.decode("utf-8", "replace").splitlines() if line.strip()]
+        lines = [one_line(line) for line in said.decode("utf-8", "replace").splitlines() if line.strip()]
         if self._verbose:
             for line in lines:
                 self._console.error(f"* check: {line}")
-        if fault := _fault_of(ended.status, lines[-1] if lines else ""):
+        if fault := _fault_of(status, lines[-1] if lines else ""):
             raise fault
+
+
+def ended(text: str) -> str:
+    """The text with the newline that a file ends with."""
+    return text if text.endswith("\n") else f"{text}\n"
 
 
 def checks_of(options: ChecksOptions, console: Console, *, verbose: bool, stored: bool) -> Checks | None:
@@ -112,11 +120,6 @@ def checks_of(options: ChecksOptions, console: Console, *, verbose: bool, stored
     if options.again and stored:
         raise UsageError("--again and --conversation do not go together: a rejected answer is stored like any other")
     return Checks(options, console, verbose=verbose)
-
-
-def asked_again(request: Request, answer: str, fault: Rejected) -> Request:
-    """The request once more, and after its input the answer that was rejected, and why."""
-    return amended(request, REJECTION.format(answer=encode(answer).decode(), reason=fault.message))
 
 
 def _with_id(environ: Mapping[str, str], custom_id: str | int | None) -> dict[str, str]:

@@ -15,6 +15,7 @@ from eugpt_cli.api.outcome import Outcome
 from eugpt_cli.api.request import build
 from eugpt_cli.api.retry import RetryPolicy
 from eugpt_cli.http import dial
+from eugpt_cli.http.lanes import peer_of, tunnel_of
 from eugpt_cli.http.route import Route, route_to, target_of
 from eugpt_cli.output.writers import TextWriter
 from eugpt_cli.settings import resolving
@@ -25,7 +26,7 @@ from eugpt_cli.settings.records import DoctorOptions
 from eugpt_cli.system.console import Console
 
 if TYPE_CHECKING:
-    from eugpt_cli.http.transport import Response
+    from eugpt_cli.http.response import Response
 
 PROMPT = "Reply with the word ok."
 SILENCE = 120.0
@@ -50,7 +51,7 @@ class Dated(Observer):
     at = 0.0
 
     def answered(self, response: "Response") -> None:
-        self.date = response.headers.get("date")
+        self.date = response.fields.get("date")
         self.at = time.time()
 
 
@@ -120,9 +121,8 @@ def _files(visit: Visit) -> Finding:
 
 
 def _proxy(visit: Visit) -> Finding:
-    visit.route = route_to(visit.route.target, visit.options.ca_file, visit.console.environ)
-    proxy = visit.route.proxy
-    return Finding("ok", f"through {proxy.host}:{proxy.port}" if proxy else "none")
+    visit.route = route_to(visit.route.target, visit.options, visit.console.environ)
+    return Finding("ok", visit.route.shown)
 
 
 def _dns(visit: Visit) -> Finding:
@@ -142,7 +142,7 @@ def _tunnel(visit: Visit) -> Finding:
     target, proxy = visit.route.target, visit.route.proxy
     if not proxy:
         return Finding("skipped", "there is no proxy")
-    dial.tunnel(proxy, target, visit.deadline()).close()
+    tunnel_of(visit.route, visit.options.connect_timeout)
     return Finding("ok", f"the proxy connects to {target.host}:{target.port}")
 
 
@@ -150,18 +150,14 @@ def _tls(visit: Visit) -> Finding:
     route = visit.route
     if route.target.scheme == "http":
         return Finding("skipped", "plain http, which does not leave this machine")
-    sock = dial.dial(route, visit.options.connect_timeout)
-    with sock:
-        assert isinstance(sock, ssl.SSLSocket)
-        certificate: Mapping[str, Any] = sock.getpeercert() or {}
-        version = sock.version()
+    version, certificate = peer_of(route, visit.options.connect_timeout)
     issuer = {name: value for part in certificate.get("issuer", ()) for name, value in part}
     expires = ssl.cert_time_to_seconds(str(certificate["notAfter"]))
     facts = {
         "version": version,
         "issuer": issuer.get("organizationName") or issuer.get("commonName"),
         "expires": time.strftime("%Y-%m-%d", time.gmtime(expires)),
-        "trusted_by": route.ca_file or route.ca_folder or "the system",
+        "trusted_by": route.trust.shown,
     }
     says = "{version}, certificate of {issuer} until {expires}, trusted by {trusted_by}".format(**facts)
     return Finding("warning" if expires - time.time() < EXPIRES_SOON else "ok", says, facts=facts)
@@ -169,7 +165,7 @@ def _tls(visit: Visit) -> Finding:
 
 def _call(visit: Visit) -> Finding:
     from eugpt_cli.api.exchange import DeliveryPolicy, deliver
-    from eugpt_cli.http.transport import Client
+    from eugpt_cli.http.client import Client
 
     options, outcome = visit.options, Outcome()
     with Client(visit.route, visit.key.value, connect_timeout=options.connect_timeout) as client:

@@ -19,7 +19,7 @@ from eugpt_cli.output.writers import TextWriter, Write, encode
 from eugpt_cli.run.prompt import Draft, TurnOptions, prepare
 from eugpt_cli.run.reporting import RunReport, reported
 from eugpt_cli.settings import key
-from eugpt_cli.settings.records import BatchOptions
+from eugpt_cli.settings.records import AskOptions, BatchOptions
 from eugpt_cli.system.console import Console
 from eugpt_cli.system.locks import Wait
 from eugpt_cli.text.escapes import escaped, visible, visible_bytes
@@ -27,7 +27,7 @@ from eugpt_cli.text.redaction import RedactingSink, Sink
 
 if TYPE_CHECKING:
     from eugpt_cli.api.exchange import DeliveryPolicy
-    from eugpt_cli.http.transport import Client
+    from eugpt_cli.http.client import Client
     from eugpt_cli.run.checks import Checks
 
 STREAM_SILENCE = 120.0
@@ -82,6 +82,15 @@ def run(
                 raise late
 
 
+def checks_for(options: AskOptions | BatchOptions, console: Console) -> "Checks | None":
+    """What the options ask of an answer. Raises UsageError for what does not go together, ConfigError for a schema."""
+    if not (options.extract or options.schema or options.check or options.again):
+        return None
+    from eugpt_cli.run.checks import checks_of
+
+    return checks_of(options, console, verbose=options.verbose, stored=options.conversation is not None)
+
+
 def _delivered(
     line: "TurnSender",
     draft: Draft,
@@ -93,17 +102,15 @@ def _delivered(
 ) -> EugptError | None:
     if checks is None:
         return line.deliver(draft, sink, make_writer, outcome)
-    from eugpt_cli.run import checked_turn
+    from eugpt_cli.run.checked_turn import CheckedTurn
 
     make_fit = shown(sink) or str
-    return checked_turn.deliver(
-        lambda draft, collect: line.deliver(draft, sink, collect, outcome),
-        draft,
-        checks,
-        outcome,
-        lambda text: sink.write(encode(make_fit(text))),
-        partial=partial,
-    )
+
+    def put(text: str) -> None:
+        sink.write(encode(make_fit(text)))
+
+    turn = CheckedTurn(checks, outcome, put, partial, line.thread.stored)
+    return turn.deliver(lambda draft, collect: line.deliver(draft, sink, collect, outcome), draft)
 
 
 @contextmanager
@@ -122,7 +129,11 @@ def show(request: Request, options: TurnOptions | BatchOptions, console: Console
     """What would be sent, as --dry-run or --curl have it."""
     if console.is_terminal(1):  # the same JSON, but no character of a file commands the terminal
         request = request._replace(body=escaped(request.body.decode()).encode())
-    console.out(curl(request, options.ca_file, options.max_time) if options.curl else request.body.decode())
+    if not options.curl:
+        console.out(request.body.decode())
+        return
+    route = route_to(request.target, options, console.environ)
+    console.out(curl(request, route, console.environ, options.max_time))
 
 
 def shown(sink: Sink) -> Callable[[str], str] | None:
@@ -159,7 +170,7 @@ class TurnSender:
         self._options = options
         self._console = console
         self.thread = thread
-        self._route = route_to(target_of(options.base_url), options.ca_file, console.environ)
+        self._route = route_to(target_of(options.base_url), options, console.environ)
         self.secret = api_key(options, console)
         self._client: Client | None = None
 
@@ -192,14 +203,16 @@ class TurnSender:
             self._client.close()
 
     def _open(self) -> "Client":
-        """The client; the first time it connects while httpx is being imported."""
+        """The client; the first time it connects while the rest is being imported."""
         if self._client is None:
-            from eugpt_cli.http.dial import Preconnect
+            from eugpt_cli.http.lanes import preconnect
 
+            if self._options.verbose:
+                self._console.error(f"* connecting {self._route.shown}")
             seconds = self._options.connect_timeout
             with self._console.signals_blocked():
-                early = Preconnect(self._route, seconds)
-                from eugpt_cli.http.transport import Client
+                early = preconnect(self._route, seconds)
+                from eugpt_cli.http.client import Client
 
             self._client = Client(self._route, self.secret, connect_timeout=seconds, early=early)
         return self._client

@@ -2,38 +2,7 @@
 
 Records are named tuples: every start makes them, and a frozen dataclass takes eight times as long to define."""
 
-from typing import Any, NamedTuple
-
-
-class Option(NamedTuple):
-    """One option of one or more commands: `kind` is text, flag, seconds, wait, number, or one of the `choices`.
-
-    `wait`: seconds from 0. `in_profile`: a profile may set it, as may its `variable`.
-    """
-
-    name: str
-    flags: tuple[str, ...]
-    help: str
-    kind: str = "text"
-    metavar: str | None = None
-    repeatable: bool = False
-    variable: str | None = None
-    default: Any = None
-    choices: tuple[str, ...] = ()
-    in_profile: bool = False
-
-    @property
-    def value_name(self) -> str:
-        """The name of the value in a synopsis, empty for a flag."""
-        return self.metavar or {"seconds": "SECONDS", "number": "N"}.get(self.kind) or "|".join(self.choices)
-
-    @property
-    def default_words(self) -> str:
-        """The default in words, empty where there is none."""
-        if self.default is None:
-            return ""
-        return f"{self.default:g}" if isinstance(self.default, float) else str(self.default)
-
+from eugpt_cli.settings.option import Option as Option
 
 ERRORS = Option(
     "errors",
@@ -70,6 +39,22 @@ ROUTE = (
         "trust these certificates instead of the system's",
         metavar="PATH",
         variable="EUGPT_CA_FILE",
+        in_profile=True,
+    ),
+    Option(
+        "client_cert",
+        ("--client-cert",),
+        "present this client certificate (PEM, with its key or --client-key)",
+        metavar="PATH",
+        variable="EUGPT_CLIENT_CERT",
+        in_profile=True,
+    ),
+    Option(
+        "client_key",
+        ("--client-key",),
+        "the key of the client certificate (PEM, without a passphrase)",
+        metavar="PATH",
+        variable="EUGPT_CLIENT_KEY",
         in_profile=True,
     ),
     Option(

@@ -21,15 +21,6 @@ class ChecksOptions(Options):
     again: int
 
 
-class RouteOptions(Options):
-    base_url: str
-    api_key_file: str | None
-    profile: str | None
-    ca_file: str | None
-    connect_timeout: float
-    timeout: float | None
-
-
 class ContentOptions(Options):
     instructions: str | None
     conversation: str | None
@@ -38,6 +29,17 @@ class ContentOptions(Options):
     file: list[str]
     file_id: list[str]
     no_stdin: bool
+
+
+class RouteOptions(Options):
+    base_url: str
+    api_key_file: str | None
+    profile: str | None
+    ca_file: str | None
+    client_cert: str | None
+    client_key: str | None
+    connect_timeout: float
+    timeout: float | None
 
 
 class ServiceOptions(RouteOptions):

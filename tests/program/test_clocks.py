@@ -59,10 +59,10 @@ SILENT: dict[str, Script] = {
     "drip of comments": dripping(STARTED, chunks(b":\n")),
     "events without data": dripping(STARTED, chunks(b"event: ping\n\n")),
     "stalled document": held_open(http(DOCUMENT)[:-5]),
-    "drip of a document": dripping(http(b" " * 5000)[:-4999], [b" "]),
 }
 
 
+@pytest.mark.usefixtures("lane")
 @pytest.mark.parametrize("name", SILENT)
 def test_silence(name: str) -> None:
     with serving(SILENT[name]) as server:
@@ -79,6 +79,23 @@ def test_silence(name: str) -> None:
     assert len(server.received) in (2, 3)  # the time may be over before the third has asked
 
 
+@pytest.mark.usefixtures("lane")
+def test_a_document_that_comes_slowly_is_not_silent_but_has_an_end() -> None:
+    def slowly(connection: socket.socket) -> None:
+        connection.sendall(http(DOCUMENT)[:-24])
+        for byte in http(DOCUMENT)[-24:]:
+            time.sleep(0.25)
+            connection.sendall(bytes([byte]))
+
+    with serving(slowly) as server:
+        ask, stream = runs(server.base_url, "ask x --timeout 3", "stream x --timeout 3")
+    assert [(run.returncode, run.stdout) for run in (ask, stream)] == [(0, b"Hello\n")] * 2
+    with serving(dripping(http(b" " * 5000)[:-4999], [b" "])) as server:
+        [run] = runs(server.base_url, "ask x --timeout 3 --max-time 5")
+    assert (run.returncode, run.stderr.startswith(b"eugpt: timeout: --max-time")) == (61, True), run
+
+
+@pytest.mark.usefixtures("lane")
 def test_events_are_no_silence_but_have_an_end() -> None:
     with serving(dripping(STARTED, [chunk(sse(EVENTS[1]))])) as server:
         [run] = runs(server.base_url, "stream x --timeout 4 --max-time 6")
@@ -86,12 +103,14 @@ def test_events_are_no_silence_but_have_an_end() -> None:
     assert run.stdout.startswith(b"HelHel")
 
 
+@pytest.mark.usefixtures("lane")
 def test_a_stalled_error_body_does_not_hide_the_status() -> None:
     with serving(dripping(http(b'{"detail":"' + b"x" * 5000, status="400 X")[:-4999], [b"x"])) as server:
         [run] = runs(server.base_url, "ask x --timeout 3")
     assert (run.returncode, b"(HTTP 400)" in run.stderr) == (40, True)
 
 
+@pytest.mark.usefixtures("lane")
 def test_a_service_that_reads_nothing() -> None:
     over = threading.Event()
 

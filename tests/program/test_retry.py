@@ -103,6 +103,7 @@ def words(conversation: bool, unsafe: bool) -> list[str]:
     return [*(["-c", UUID] if conversation else []), *(["--retry-unsafe"] if unsafe else [])]
 
 
+@pytest.mark.usefixtures("lane")
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
 def test_row(row: Row) -> None:
     def cell(conversation: bool, unsafe: bool) -> None:
@@ -122,16 +123,16 @@ def test_row(row: Row) -> None:
     together(cell, CELLS)
 
 
-@pytest.mark.parametrize("name", ["refused", "no such host", "handshake cut", "proxy refuses", "proxy cut"])
+@pytest.mark.parametrize("name", ["refused", "no such host", "handshake cut", "proxy has no way", "proxy cut"])
 def test_what_was_not_sent_is_tried_again_everywhere(name: str) -> None:
     def cell(conversation: bool, unsafe: bool) -> None:
         options = [*words(conversation, unsafe), "--retries", "1", "--errors", "json"]
-        with serving(reset_after(b""), deaf=True) as broken, serving(status(403)) as refusing:
+        with serving(reset_after(b""), deaf=True) as broken, serving(status(502)) as refusing:
             base_url, proxy = {
                 "refused": ("http://127.0.0.1:1", None),
                 "no such host": ("https://service.invalid", None),
                 "handshake cut": (f"https://127.0.0.1:{broken.port}", None),
-                "proxy refuses": ("https://service.invalid", f"http://127.0.0.1:{refusing.port}"),
+                "proxy has no way": ("https://service.invalid", f"http://127.0.0.1:{refusing.port}"),
                 "proxy cut": ("https://service.invalid", f"http://127.0.0.1:{broken.port}"),
             }[name]
             run = eugpt("ask", "x", *options, base_url=base_url, env={"HTTPS_PROXY": proxy})
@@ -267,6 +268,7 @@ STORED: list[tuple[Script, bool]] = [
 ]
 
 
+@pytest.mark.usefixtures("lane")
 @pytest.mark.parametrize(("script", "may_be"), STORED, ids=lambda value: str(value)[:30])
 def test_a_turn_that_may_have_been_stored_is_told(script: Script, may_be: bool) -> None:
     with serving(script) as server:
@@ -285,6 +287,7 @@ def test_what_another_attempt_ends_with_does_not_hide_what_the_first_may_have_do
     assert b"words; the turn may have been stored in conversation" in run.stderr
 
 
+@pytest.mark.usefixtures("lane")
 def test_a_turn_in_a_conversation_is_posted_once_by_every_command() -> None:
     def posted(command: str) -> tuple[int, int]:
         with serving(status(502)) as server:

@@ -100,6 +100,7 @@ def everything(folder: Path) -> bytes:
     return b"".join(str(path.relative_to(folder)).encode() + b"\n" + path.read_bytes() for path in files)
 
 
+@pytest.mark.usefixtures("lane")
 @pytest.mark.parametrize("name", ECHOES)
 def test_an_echoed_key_is_nowhere(tmp_path: Path, name: str) -> None:
     told = b""
@@ -159,7 +160,7 @@ MISTAKES = [
     (["ask", "x"], {"EUGPT_API_KEY": f"{KEY}\x1b"}, 30),
     (["ask", "x"], {"EUGPT_API_KEY": f"{KEY}é"}, 30),
     (["ask", "x"], {"EUGPT_TIMEOUT": KEY}, 30),
-    (["ask", "x"], {"HTTPS_PROXY": f"socks5://{KEY}:{KEY}@127.0.0.1", "EUGPT_BASE_URL": "https://127.0.0.1:1"}, 30),
+    (["ask", "x"], {"HTTPS_PROXY": f"socks5://{KEY}:{KEY}@127.0.0.1", "EUGPT_BASE_URL": "https://127.0.0.1:1"}, 60),
     (["ask", f"my key is {KEY}", "--dry-run"], {}, 0),
     (["stream", f"my key is {KEY}", "--curl"], {}, 0),
 ]

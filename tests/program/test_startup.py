@@ -3,10 +3,13 @@
 import os
 import re
 import subprocess
+from collections.abc import Mapping
+from types import MappingProxyType
 
 import pytest
 
 from tests.fixtures import DOCUMENT
+from tests.support.authority import Authority
 from tests.support.program import EUGPT, KEY, PYTHON
 from tests.support.rawserver import http, serving
 
@@ -17,25 +20,25 @@ WAY = {
     "api": "answer_text delta_runs events exchange observer outcome parts request response_text retry sequence sse "
     "text_digest writer",
     "conversation": "names thread",
-    "http": "connection dial http1 route transport",
+    "http": "client connection dial direct http1 lanes response route seam silence",
     "output": "activity destinations report writers",
     "run": "prompt reporting turn",
-    "settings": "catalogue key options profile records resolving",
+    "settings": "catalogue key option options profile records resolving",
     "system": "alarm console files interrupts locks streams",
     "text": "escapes redaction suggestions",
     "commands": "",
 }
-NEVER = {"aiohttp", "click", "h11", "httpcore", "pydantic", "rich", "sqlite3"}
+NEVER = {"aiohttp", "click", "h11", "httpcore", "httpx", "pydantic", "rich", "sqlite3"}
 
 
-def loaded(*arguments: str, base_url: str = "") -> set[str]:
+def loaded(*arguments: str, base_url: str = "", env: Mapping[str, str] = MappingProxyType({})) -> set[str]:
     """Every module that the installed program loads on the way, by the interpreter's own account."""
     run = subprocess.run(
         [PYTHON, "-v", EUGPT, *arguments],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        env={"PATH": os.defpath, "EUGPT_API_KEY": KEY, "EUGPT_BASE_URL": base_url},
+        env={"PATH": os.defpath, "EUGPT_API_KEY": KEY, "EUGPT_BASE_URL": base_url, **env},
         timeout=60,
         check=False,
     )
@@ -73,8 +76,8 @@ def test_help_and_usage_errors_load_the_tables_and_typer(arguments: list[str]) -
     assert not roots(modules) & (HEAVY | {"email", "urllib.request"})
     words = {
         "__main__", "api", "api.outcome", "cli", "errors", "mistakes", "output", "output.report", "settings",
-        "settings.catalogue", "settings.options", "system", "system.alarm", "system.console", "system.interrupts",
-        "system.streams", "text", "text.escapes", "text.redaction", "text.suggestions",
+        "settings.catalogue", "settings.option", "settings.options", "system", "system.alarm", "system.console",
+        "system.interrupts", "system.streams", "text", "text.escapes", "text.redaction", "text.suggestions",
     }  # fmt: skip
     assert ours(modules) <= {f"eugpt_cli.{name}" for name in words}
 
@@ -84,12 +87,30 @@ def test_an_answer_loads_its_own_command_and_what_a_request_needs(command: str) 
     with serving(http(DOCUMENT)) as server:
         modules = loaded(command, "x", base_url=server.base_url)
     assert len(server.received) == 1
-    assert {"httpx", "orjson"} <= modules
-    assert roots(modules) & NEVER == set()
+    assert {"httptools", "orjson"} <= modules
+    assert roots(modules) & (NEVER | {"email", "ssl"}) == set()
+    assert "urllib.request" not in modules
     assert ours(modules) == {*modules_of(WAY), f"eugpt_cli.commands.{command.replace('-', '_')}"}
+
+
+@pytest.mark.parametrize(
+    "command", ["ask x", "stream x", "chat x", "raw-events x", "batch --files /etc/hostname", "doctor"]
+)
+def test_httpx_is_loaded_where_it_carries_the_request_and_nowhere_else(authority: Authority, command: str) -> None:
+    trusting = {"EUGPT_CA_FILE": authority.file}
+    with serving(http(DOCUMENT), tls=authority.server("127.0.0.1")) as server:
+        directly = loaded(*command.split(), base_url=server.base_url, env=trusting)
+        introduced = loaded(
+            *command.split(), base_url=server.base_url, env={**trusting, "EUGPT_CLIENT_CERT": authority.client}
+        )
+        no_proxy = {**trusting, "HTTPS_PROXY": "http://127.0.0.1:1", "NO_PROXY": "127.0.0.0/8"}
+        excepted = loaded(*command.split(), base_url=server.base_url, env=no_proxy)
+    assert len(server.received) == 3
+    assert not roots(directly | excepted) & {"httpx", "httpcore", "h11"}
+    assert {"httpx", "httpcore", "h11"} <= roots(introduced)
 
 
 def test_a_request_that_is_only_shown_loads_no_network() -> None:
     modules = loaded("ask", "--dry-run", "x")
     assert "orjson" in modules
-    assert not roots(modules) & (NEVER | {"httpx", "httpcore", "ssl"})
+    assert not roots(modules) & (NEVER | {"httptools", "ssl"})

@@ -10,6 +10,7 @@ from tests.support.program import KEY, eugpt
 from tests.support.rawserver import SSE_HEAD, Script, chunk, held_open, http, reset_after, serving, sse, stream
 
 
+@pytest.mark.usefixtures("lane")
 @pytest.mark.parametrize(
     ("command", "streams"), [("ask", False), ("stream", True), ("raw-events", True), ("chat", True)]
 )
@@ -84,6 +85,7 @@ ANSWERS: dict[str, Script] = {
 }
 
 
+@pytest.mark.usefixtures("lane")
 @pytest.mark.parametrize("command", ["ask", "stream", "chat"])
 @pytest.mark.parametrize("name", ANSWERS)
 def test_answer(name: str, command: str) -> None:
@@ -95,6 +97,7 @@ def test_answer(name: str, command: str) -> None:
     assert json.loads(raw.stdout.splitlines()[-1]).get("type") in ("response.completed", None)
 
 
+@pytest.mark.usefixtures("lane")
 def test_raw_events_are_unchanged() -> None:
     odd = '{ "type" : "response.odd", "n": 1.0e5, "u": "\u2028\\u00e9" }'
     with serving(stream(odd, *EVENTS)) as server:
@@ -160,6 +163,7 @@ def test_surrogates_split_over_deltas_are_joined() -> None:
     assert (run.returncode, run.stdout.decode()) == (0, "\U0001f600\n")
 
 
+@pytest.mark.usefixtures("lane")
 def test_an_event_of_8_mib() -> None:
     text = "x" * (8 << 20)
     with serving(stream(json.dumps({"type": "response.output_text.delta", "delta": text}), EVENTS[-1])) as server:
@@ -168,6 +172,7 @@ def test_an_event_of_8_mib() -> None:
     assert run.stdout.decode() == text + "\n"
 
 
+@pytest.mark.usefixtures("lane")
 def test_deltas_are_shown_before_the_end() -> None:
     def script(connection: socket.socket) -> None:
         connection.sendall(SSE_HEAD + chunk(sse(*EVENTS[:2])))

@@ -14,20 +14,35 @@ from tests.support.rawserver import Script
 
 
 class Authority:
-    """Its certificate is in `file`, and in `folder` under the hashed name that OpenSSL looks for."""
+    """Its certificate is in `file`, and in `folder` under the hashed name that OpenSSL looks for.
+
+    `client` is the certificate of a client and its key.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._ca = trustme.CA()
         self.file = str(folder / "ca.pem")
         self.folder = str(folder)
         self._ca.cert_pem.write_to_path(self.file)
+        self.client = str(folder / "client.crt+key")
+        self._ca.issue_cert("client@example.org").private_key_and_cert_chain_pem.write_to_path(self.client)
         subprocess.run(["openssl", "rehash", self.folder], check=True, capture_output=True)
 
-    def server(self, *names: str, **dates: Any) -> ssl.SSLContext:
+    def server(self, *names: str, wants_client: bool = False, **dates: Any) -> ssl.SSLContext:
         """What a server needs to show a certificate for these names, valid between `not_before` and `not_after`."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._ca.issue_cert(*names, **dates).configure_cert(context)
+        if wants_client:
+            context.verify_mode = ssl.CERT_REQUIRED
+            self._ca.configure_trust(context)
         return context
+
+    def issue(self, folder: Path, *names: str) -> tuple[str, str]:
+        """The files of a certificate for these names and of its key."""
+        issued, paths = self._ca.issue_cert(*names), (folder / f"{names[0]}.crt", folder / f"{names[0]}.key")
+        issued.cert_chain_pems[0].write_to_path(paths[0])
+        issued.private_key_pem.write_to_path(paths[1])
+        return str(paths[0]), str(paths[1])
 
 
 def tunnel(port: int) -> Script:

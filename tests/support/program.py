@@ -12,12 +12,16 @@ EUGPT = os.environ.get("EUGPT_TEST_PROGRAM") or str(Path(sys.executable).with_na
 PYTHON = str(Path(EUGPT).with_name("python3"))  # the interpreter beside it, which has its modules
 
 
+DEFAULTS: dict[str, str | None] = {}  # what the fixture `lane` adds to the environment of every run
+
+
 def environment(base_url: str | None = None, env: Mapping[str, str | None] | None = None) -> dict[str, str]:
     """What a run gets to see: a path, the key, the base URL and `env`, where None takes one away."""
     variables: dict[str, str | None] = {
         "PATH": os.defpath,
         "EUGPT_API_KEY": KEY,
         "EUGPT_BASE_URL": base_url,
+        **DEFAULTS,
         **(env or {}),
     }
     return {name: value for name, value in variables.items() if value is not None}

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+DEFAULT_TLS: list[ssl.SSLContext] = []  # what the fixture `lane` has every server speak
 Script = bytes | Callable[[socket.socket], None]
 
 
@@ -51,7 +52,7 @@ class RawServer:
 def serving(*scripts: Script, tls: ssl.SSLContext | None = None, deaf: bool = False) -> Iterator[RawServer]:
     """Connection n plays script n, the last one for all that follow."""
     listener = socket.create_server(("127.0.0.1", 0), backlog=128)
-    server = RawServer(listener.getsockname()[1], tls, deaf)
+    server = RawServer(listener.getsockname()[1], tls or (DEFAULT_TLS[-1] if DEFAULT_TLS else None), deaf)
     thread = threading.Thread(target=_accept, args=(listener, scripts, server), daemon=True)
     thread.start()
     try:
@@ -77,7 +78,7 @@ def _play(plain: socket.socket, script: Script, server: RawServer) -> None:
     try:
         with plain, server.tls.wrap_socket(plain, server_side=True) if server.tls else plain as connection:
             if not server.deaf:
-                server.received.append(_read_request(connection))
+                server.received.append(read_request(connection))
                 server.arrived.release()
             if isinstance(script, bytes):
                 connection.sendall(script)
@@ -87,7 +88,7 @@ def _play(plain: socket.socket, script: Script, server: RawServer) -> None:
         return
 
 
-def _read_request(connection: socket.socket) -> Received:
+def read_request(connection: socket.socket) -> Received:
     data = b""
     while b"\r\n\r\n" not in data:
         data += _some(connection)

@@ -25,7 +25,9 @@ FLOORS = [
 ]
 ALONE = {"local"}
 DOORS = {
-    "httpx": {"http/transport"},
+    "httpx": {"http/proxied"},
+    "httpcore": {"http/backend"},
+    "httptools": {"http/http1"},
     "typer": {"cli"},
     "jsonschema_rs": {"run/schema"},
     "aiohttp": {"local"},

@@ -1,7 +1,8 @@
 """The HTTP of the client: a table of answers, every cut of them, and h11 as a witness."""
 
+import re
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import h11
 import pytest
@@ -9,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eugpt_cli.errors import EugptError, Internal
-from eugpt_cli.http.http1 import HEAD_LIMIT, SIZE_LIMIT, Head, ResponseParser, request
+from eugpt_cli.http.http1 import HEAD_LIMIT, Head, ResponseParser, request
+from eugpt_cli.http.response import Fields
 
 OK = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
@@ -57,7 +59,7 @@ def witnessed(text: bytes) -> Seen:
     try:
         while not isinstance(event := peer.next_event(), h11.EndOfMessage):
             if isinstance(event, h11.Response):
-                fields = [(name, value.lower()) for name, value in event.headers.raw_items()]
+                fields = Fields([(name, value.lower()) for name, value in event.headers.raw_items()])
                 head = Head(int(event.http_version[2:]), event.status_code, bytes(event.reason), fields)
             elif isinstance(event, h11.Data):
                 body += event.data
@@ -73,34 +75,34 @@ def witnessed(text: bytes) -> Seen:
 ANSWERS: dict[bytes, tuple[bytes, str, bool]] = {
     CHUNKED + b"5\r\nhello\r\n0\r\n\r\n": (b"hello", "complete", True),
     CHUNKED + b"5;x=y\r\nhello\r\n00 \r\n\r\n": (b"hello", "complete", True),
-    CHUNKED + b"A\r\n0123456789\r\n1\r\n!\r\n0\r\nTrailer: x\r\n\r\n": (b"0123456789!", "complete", False),
+    CHUNKED + b"A\r\n0123456789\r\n1\r\n!\r\n0\r\nTrailer: x\r\n\r\n": (b"0123456789!", "complete", True),
     CHUNKED + b"5\r\nhello\r\n0\r\n\r\nHTTP/1.1 200 OK\r\n": (b"hello", "complete", False),
-    CHUNKED + b"5\r\nhello\r\n0\r\n": (b"hello", "complete", False),
+    CHUNKED + b"5\r\nhello\r\n0\r\n": (b"hello", "Truncated", False),
     CHUNKED + b"5\r\nhello\r\n": (b"hello", "Truncated", False),
     CHUNKED + b"5\r\nhel": (b"hel", "Truncated", False),
     CHUNKED + b"5": (b"", "Truncated", False),
     CHUNKED: (b"", "Truncated", False),
-    CHUNKED + b"5\r\nhello!\r\n": (b"hello", "the size of a chunk cannot be read", False),
-    CHUNKED + b"5\r\nhello\r\nzz\r\n": (b"hello", "the size of a chunk cannot be read", False),
-    CHUNKED + b"5\nhello": (b"", "the size of a chunk cannot be read", False),
-    CHUNKED + b"-1\r\n": (b"", "the size of a chunk cannot be read", False),
-    CHUNKED + b"5;" + b"x" * SIZE_LIMIT: (b"", "the size of a chunk cannot be read", False),
-    CHUNKED + b"5;" + b" " * 60_000: (b"", "the size of a chunk cannot be read", False),
+    CHUNKED + b"5\r\nhello!\r\n": (b"hello", "chunk", False),
+    CHUNKED + b"5\r\nhello\r\nzz\r\n": (b"hello", "chunk", False),
+    CHUNKED + b"5\nhello": (b"", "chunk", False),
+    CHUNKED + b"-1\r\n": (b"", "chunk", False),
+    CHUNKED + b"5;" + b"x" * HEAD_LIMIT: (b"", "does not come", False),
+    CHUNKED + b"5;" + b" " * 60_000: (b"", "chunk", False),
     OK + b"Content-Length: 5\r\n\r\nhello": (b"hello", "complete", True),
-    OK + b"content-length:5, 5\r\nContent-Length: 5\r\n\r\nhello": (b"hello", "complete", True),
+    OK + b"content-length:5, 5\r\nContent-Length: 5\r\n\r\nhello": (b"", "character in Content-Length", False),
     OK + b"Content-Length: 5\r\n\r\nhello!": (b"hello", "complete", False),
     OK + b"Content-Length: 0\r\n\r\n": (b"", "complete", True),
     OK + b"Content-Length: 5\r\nConnection: x, Close\r\n\r\nhello": (b"hello", "complete", False),
     b"HTTP/1.0 200 OK\r\nContent-Length: 5\r\n\r\nhello": (b"hello", "complete", False),
     OK + b"Content-Length: 5\r\n\r\nhell": (b"hell", "Truncated", False),
-    OK + b"Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello": (b"", "its length cannot be read", False),
-    OK + b"Content-Length: -5\r\n\r\n": (b"", "its length cannot be read", False),
-    OK + b"Content-Length: " + b"9" * 21 + b"\r\n\r\n": (b"", "its length cannot be read", False),
+    OK + b"Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello": (b"", "duplicate Content-Length", False),
+    OK + b"Content-Length: -5\r\n\r\n": (b"", "character in Content-Length", False),
+    OK + b"Content-Length: " + b"9" * 21 + b"\r\n\r\n": (b"", "content-Length overflow", False),
     OK + b"Transfer-Encoding: gzip, chunked\r\n\r\n": (b"", "its transfer coding is not chunked", False),
     OK + b"Content-Length: 1\r\nTransfer-Encoding: Chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n": (b"hi", "complete", False),
     OK + b"\r\nhello": (b"hello", "complete", False),
-    OK + b"X: a\r\n  folded\r\n\tline\r\n\r\n": (b"", "complete", False),
-    b"HTTP/1.1 200\nX: a\n\nhello": (b"hello", "complete", False),
+    OK + b"X: a\r\n  folded\r\n\tline\r\n\r\n": (b"", "whitespace after header value", False),
+    b"HTTP/1.1 200\nX: a\n\nhello": (b"", "its status line is HTTP/1.1 200", False),
     b"HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\n": (b"", "complete", True),
     b"HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n": (b"", "complete", True),
     b"HTTP/1.1 204 No Content\r\n\r\nhello": (b"", "complete", False),
@@ -108,9 +110,9 @@ ANSWERS: dict[bytes, tuple[bytes, str, bool]] = {
     b"HTTP/1.1 101 Switching\r\n\r\n": (b"", "it switches to another protocol", False),
     b"HTTP/2 200 OK\r\n\r\n": (b"", "its status line is HTTP/2 200 OK", False),
     b"HTTP/1.1 20 OK\r\n\r\n": (b"", "its status line is HTTP/1.1 20 OK", False),
-    OK + b"no colon\r\n\r\n": (b"", "a header line cannot be read", False),
-    OK + b" X: y\r\n\r\n": (b"", "a header line cannot be read", False),
-    OK + b"X: a\0b\r\n\r\n": (b"", "a header line cannot be read", False),
+    OK + b"no colon\r\n\r\n": (b"", "header token", False),
+    OK + b" X: y\r\n\r\n": (b"", "space after start line", False),
+    OK + b"X: a\0b\r\n\r\n": (b"", "header value char", False),
     OK + b"X: y": (b"", "Truncated", False),
     OK + b"X: " + b"y" * HEAD_LIMIT: (b"", "its head does not end", False),
     b"HT": (b"", "Truncated", False),
@@ -134,9 +136,13 @@ def test_a_refusal_does_not_wait_for_more() -> None:
 
 
 def test_the_head() -> None:
-    folded = read(b"HTTP/1.1 503 Try \xe9\r\nA:  b \t\r\nA: c,d\r\nX: a\r\n  b\r\n\r\n").head
-    assert folded == Head(1, 503, b"Try \xe9", [(b"A", b"b"), (b"A", b"c,d"), (b"X", b"a b")])
-    assert folded.values(b"a") == [b"b", b"c", b"d"]
+    head = read(b"HTTP/1.1 503 Try \xe9\r\nA:  b \t\r\na: c,D,\r\nX: a\r\n\r\n").head
+    assert head
+    assert (head.minor, head.status, head.reason) == (1, 503, b"Try \xe9")
+    assert list(head.fields) == [("A", "b"), ("a", "c,D,"), ("X", "a")]
+    assert head.fields.get("a") == "b, c,D,"
+    assert head.fields.tokens("a") == ["b", "c", "d"]
+    assert (head.fields.get("b"), head.fields.tokens("b"), "x" in head.fields) == (None, [], True)
 
 
 def test_bytes_after_an_answer_that_has_no_body() -> None:
@@ -156,24 +162,40 @@ TEXTS = st.lists(st.sampled_from(WORDS) | st.binary(max_size=3), max_size=12).ma
 STARTS = st.sampled_from((b"", OK, CHUNKED, OK + b"Content-Length: 5\r\n\r\n"))
 
 
-def told(seen: Seen) -> Seen:
-    """Without what the witness tells otherwise: the words, and how values are written."""
-    head = seen.head and seen.head._replace(headers=[(name, value.lower()) for name, value in seen.head.headers])
-    return seen._replace(head=head, end=seen.end if seen.end == "complete" else "broken")
+def told(seen: Seen) -> tuple[Any, ...]:
+    """Without the words, and without what the witness spells otherwise."""
+    head = seen.head and (seen.head.minor, seen.head.status, seen.head.reason, [v.lower() for _, v in seen.head.fields])
+    return head, seen.body, seen.end == "complete" or "broken", seen.followed
+
+
+# What llhttp refuses and the witness does not: RFC 9112 lets a client refuse it, and smuggled answers are made of it.
+STRICTER = {
+    "a line end without CR (section 2.2)": re.compile(rb"(?<!\r)\n"),
+    "a CR that ends no line": re.compile(rb"\r(?!\n)"),
+    "a folded field (section 5.2)": re.compile(rb"\n[ \t]"),
+    "a length told twice (section 6.3)": re.compile(rb"(?is)content-length:[^\n]*(,|\n.*content-length)"),
+}
+
+
+def check_against_the_witness(text: bytes) -> None:
+    """Besides: of an answer that both call broken only that is compared, and line ends after an answer are nothing."""
+    ours, theirs = told(read(text)), told(witnessed(text))
+    if theirs[2] is True and ours[2] != theirs[2]:
+        assert any(pattern.search(text) for pattern in STRICTER.values()), text
+    elif ours[2] is True:
+        assert ours[:3] == theirs[:3], text
+        if ours[3] and not theirs[3]:
+            assert text.endswith((b"\r", b"\n")), text
+        elif theirs[3] and not ours[3]:  # section 6.3 wants such a connection closed
+            assert b"chunked" in text.lower(), text
+            assert b"content-length" in text.lower(), text
+    else:
+        assert ours[2] == theirs[2], text
 
 
 @given(STARTS, TEXTS)
 def test_it_sees_what_h11_sees(start: bytes, text: bytes) -> None:
-    text = start + text
-    ours, theirs = told(read(text)), told(witnessed(text))
-    if ours.end == "complete" != theirs.end:  # h11 wants trailers, and in order; the RFC counts the last chunk
-        ours = ours._replace(end=theirs.end)
-        assert b"chunked" in text.lower()
-    if b"chunked" in text.lower() and b"content-length" in text.lower():  # section 6.3 wants such a connection closed
-        ours, theirs = ours._replace(followed=False), theirs._replace(followed=False)
-    if b"," in text:  # h11 tells a list of equal lengths as one
-        ours, theirs = ours._replace(head=None), theirs._replace(head=None)
-    assert ours == theirs
+    check_against_the_witness(start + text)
 
 
 @given(STARTS, TEXTS, st.lists(st.integers(0, 200), max_size=5))
