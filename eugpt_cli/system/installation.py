@@ -38,7 +38,7 @@ def how_to_install(names: Sequence[str]) -> str:
     packages = " ".join(names)
     prefix = Path(sys.prefix)
     if home == Path(PACKAGE):
-        return "apt-get install --reinstall eugpt-cli"
+        return "apt install ./eugpt-cli_*.deb, from the file that you got: its own copy is damaged"
     if (prefix / "pipx_metadata.json").exists():
         return f"pipx inject {shlex.quote(prefix.name)} {packages}"
     if (prefix / "uv-receipt.toml").exists() or _made_by_uv(prefix):
