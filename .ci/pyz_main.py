@@ -152,7 +152,7 @@ def refuse():
     here = "{} {}.{} on {}".format(sys.implementation.name, *sys.version_info[:2], EXTENSION_SUFFIXES[0].strip("."))
     sys.stderr.write(
         f"eugpt: config: this file is for CPython 3.11 to 3.15 on PLATFORM; this Python is {here}\n"
-        f"hint: run it with a Python that it is for, as python3.13 {ARCHIVE}, or install eugpt with pipx\n"
+        f"hint: run it with a Python that it is for, as python3.13 {ARCHIVE}\n"
     )
     sys.exit(30)
 

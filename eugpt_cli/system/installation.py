@@ -16,7 +16,8 @@ EXTRAS = {
     "schema": ("jsonschema-rs",),
 }
 PACKAGE = "/usr/lib/eugpt"  # where the Debian package of .ci/deb keeps eugpt and all that it needs
-SINGLE_FILE = "run the file with another Python, as python3.13 eugpt.pyz, or install eugpt with pipx"
+SINGLE_FILE = "run the file with another Python, as python3.13 eugpt.pyz"
+REQUIRED = ("typer", "httpx", "httptools", "orjson")
 
 
 def how_to_add(extra: str) -> str:
@@ -27,7 +28,8 @@ def how_to_add(extra: str) -> str:
 def incomplete(error: ImportError) -> tuple[str, str]:
     """What to say, and the hint, where a module that eugpt always needs is missing or made for another machine."""
     name = str(error.name).partition(".")[0]
-    return f"this installation of eugpt is incomplete: {error}", how_to_install([name])
+    hint = how_to_install([name]) if name in REQUIRED else "install eugpt again, from where you got it"
+    return f"this installation of eugpt is incomplete: {error}", hint
 
 
 def how_to_install(names: Sequence[str]) -> str:

@@ -71,6 +71,13 @@ def test_a_broken_installation_is_no_defect_of_eugpt(name: str, arguments: list[
     assert line.endswith(f" -m pip install {name}\n")
 
 
+def test_a_module_of_another_owner_is_not_fetched_by_its_name(tmp_path: Path) -> None:
+    """Such a name may be nobody's on the registry, as _sqlite3 is, and then anybody's."""
+    code, line = failure(environment(tmp_path / "eugpt-cli", without={"annotated_doc"}), "--help")
+    assert code == 30, line
+    assert line.endswith("\nhint: install eugpt again, from where you got it\n")
+
+
 def test_the_extras_are_those_of_the_package() -> None:
     with (TOP / "pyproject.toml").open("rb") as file:
         extras = tomllib.load(file)["project"]["optional-dependencies"]
