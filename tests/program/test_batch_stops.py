@@ -4,12 +4,14 @@ import json
 import socket
 from itertools import count
 from pathlib import Path
+from time import sleep
 
 import pytest
 
+from tests.support import rawserver
 from tests.support.batches import by_id, ndjson, numbered, rows, rows_of
-from tests.support.manyserver import Body, Reply, cut_stream, document, refusal, serving
-from tests.support.program import eugpt
+from tests.support.manyserver import Body, Reply, cut_stream, document, echo, refusal, serving
+from tests.support.program import eugpt, shell
 
 JOBS = 4
 MOST = 10 + JOBS  # requests until it is clear that all fail alike
@@ -89,6 +91,35 @@ def test_lines_that_are_no_items_say_nothing_about_the_service() -> None:
     with serving(lambda body: refusal(404)) as server:
         run = eugpt("batch", "-j1", base_url=server.base_url, stdin=items)
     assert (run.returncode, len(server.received)) == (44, 10)
+
+
+def test_a_wrong_password_of_a_proxy_is_tried_once() -> None:
+    refused = b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n"
+    with rawserver.serving(refused) as proxy:
+        run = eugpt(
+            "batch", "-j", "8",
+            base_url="https://service.invalid", stdin=ndjson(numbered(100)),
+            env={"HTTPS_PROXY": f"http://user:password@127.0.0.1:{proxy.port}"},
+        )  # fmt: skip
+        assert (run.returncode, proxy.connections) == (60, 1)
+    assert b"407" in run.stderr
+
+
+def test_open_files_running_out_is_this_machine_s_problem(tmp_path: Path) -> None:
+    source, output = tmp_path / "items", tmp_path / "rows"
+    source.write_bytes(ndjson(numbered(200)))
+
+    def answer(body: Body) -> Reply:
+        sleep(0.05)
+        return echo(body)
+
+    with serving(answer) as server:
+        run = shell(f"ulimit -n 20; exec eugpt batch {source} -o {output} -j 50", base_url=server.base_url)
+        assert run.returncode == 30
+        assert b"open files" in run.stderr
+        again = eugpt("batch", str(source), "-o", str(output), "--resume", base_url=server.base_url)
+    assert again.returncode == 0
+    assert len(by_id(rows_of(output))) == 200
 
 
 def test_max_items(tmp_path: Path) -> None:

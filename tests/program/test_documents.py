@@ -57,6 +57,10 @@ ELSEWHERE = {
     "jq -nRr": "test_journal",
     "jq -Rr": "test_journal",
     "sum=$(sha256sum": "test_journal",
+    "jq -r 'select(.ok) | .custom_id +=": "test_batch_recipes",
+    "perl -CSD": "test_batch_recipes",
+    "jq -rn": "test_batch_recipes",
+    "jq -sc": "test_batch_recipes",
 }
 
 
