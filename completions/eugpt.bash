@@ -68,8 +68,8 @@ _eugpt_option() {
     case $2 in
     -i | --instructions) kind=@file ;;
     -c | --conversation) kind=conversation ;;
-    --lock-wait | -p | --project | --file-id | -j | --jobs | --max-errors | --max-items | --max-tokens | --shard | --extract | --check | --again | --base-url | --connect-timeout | --timeout | --max-time | --retries) kind=none ;;
-    -f | --file | -o | --output | --schema | --summary | --api-key-file | --ca-file | --client-cert | --client-key) kind=file ;;
+    --lock-wait | -p | --project | --file-id | -j | --jobs | --max-errors | --max-items | --max-tokens | --shard | --extract | --check | --again | --label | --base-url | --connect-timeout | --timeout | --max-time | --retries) kind=none ;;
+    -f | --file | -o | --output | --schema | --summary | --log | --api-key-file | --ca-file | --client-cert | --client-key) kind=file ;;
     --profile) kind=profile ;;
     --errors) kind=words choices='text json' ;;
     esac
@@ -183,7 +183,7 @@ _eugpt_options() {
   stream) choices='-i --instructions -c --conversation --lock-wait -p --project -f --file --file-id -I --no-stdin --require-input -o --output --meta --log --label --base-url --api-key-file --profile --ca-file --client-cert --client-key --connect-timeout --timeout --max-time --retries --retry-unsafe --errors -q --quiet -v --verbose --dry-run --curl -h --help' ;;
   chat) choices='-i --instructions -c --conversation --lock-wait -p --project -f --file --file-id -I --no-stdin --require-input -o --output --meta --log --label --base-url --api-key-file --profile --ca-file --client-cert --client-key --connect-timeout --timeout --max-time --retries --retry-unsafe --errors -q --quiet -v --verbose --dry-run --curl --each-line --plain --no-history -h --help' ;;
   raw-events) choices='-i --instructions -c --conversation --lock-wait -p --project -f --file --file-id -I --no-stdin --require-input -o --output --meta --log --label --base-url --api-key-file --profile --ca-file --client-cert --client-key --connect-timeout --timeout --max-time --retries --retry-unsafe --errors -q --quiet -v --verbose --dry-run --curl --sse --type --trailer -h --help' ;;
-  batch) choices='-i --instructions -c --conversation --lock-wait -p --project -f --file --file-id -I --no-stdin --lines --files -j --jobs -o --output --resume --ordered --full --prune --max-errors --max-items --max-tokens --shard --extract --schema --check --again --summary --base-url --api-key-file --profile --ca-file --client-cert --client-key --connect-timeout --timeout --max-time --retries --retry-unsafe --errors -q --quiet -v --verbose --dry-run --curl -h --help' ;;
+  batch) choices='-i --instructions -c --conversation --lock-wait -p --project -f --file --file-id -I --no-stdin --lines --files -j --jobs -o --output --resume --ordered --full --prune --max-errors --max-items --max-tokens --shard --extract --schema --check --again --summary --log --label --base-url --api-key-file --profile --ca-file --client-cert --client-key --connect-timeout --timeout --max-time --retries --retry-unsafe --errors -q --quiet -v --verbose --dry-run --curl -h --help' ;;
   conversation) choices='--base-url --profile --json -q --quiet --errors -h --help' ;;
   serve) choices='--port --host --default-stream --key --keys --state --project --web --file --daily-tokens --monthly-tokens --scenario --record --upstream --replay -v --verbose --errors -h --help' ;;
   config) choices='--profile --json --path --errors -h --help' ;;

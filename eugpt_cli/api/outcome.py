@@ -35,6 +35,10 @@ class Outcome:
     answer: "ByteDigest | None" = None  # what was written of the answer, where somebody wants to know
     conversation_told: Callable[[], None] = lambda: None  # called once the service has named the conversation
 
+    def start(self) -> None:
+        """It starts now, and not when this was made."""
+        self.started, self.at = time.monotonic(), time.time()
+
     @property
     def all_attempts(self) -> int:
         return self.earlier_attempts + self.attempts

@@ -2,11 +2,12 @@
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from eugpt_cli.api.outcome import Outcome
 from eugpt_cli.api.retry import RetryPolicy
+from eugpt_cli.batch.item_journal import ItemJournal
 from eugpt_cli.batch.item_queue import ItemQueue
 from eugpt_cli.batch.items import Item
 from eugpt_cli.batch.limiter import Limiter
@@ -16,10 +17,12 @@ from eugpt_cli.batch.statistics import Statistics
 from eugpt_cli.batch.stopping import RESUME, StopRules
 from eugpt_cli.batch.worker import Worker, WorkerContext, unfinished
 from eugpt_cli.batch.workers import Workers
-from eugpt_cli.errors import EugptError, Partial, Stopped
+from eugpt_cli.conversation.names import Conversations
+from eugpt_cli.errors import EugptError, OutputError, Partial, Stopped
 from eugpt_cli.http.client import Client
 from eugpt_cli.settings.records import BatchOptions
 from eugpt_cli.system.console import Console
+from eugpt_cli.system.locks import Wait
 
 if TYPE_CHECKING:
     from eugpt_cli.run.checks import Checks
@@ -70,9 +73,9 @@ class BatchRun:
         self._rules = StopRules(options, console.left)
         self._progress = self._make_progress(State(self.statistics, lambda: self._limiter.limit, share))
 
-    def run(self, silence: float, lock: Callable[[str], AbstractContextManager[None]]) -> EugptError | Stopped | None:
+    def run(self, silence: float, names: Conversations, journal: ItemJournal | None) -> EugptError | Stopped | None:
         """Returns what went wrong. A first signal stops it; a second signal or --max-time ends it at once."""
-        context = self._context(silence, lock)
+        context = self._context(silence, names, journal)
         end: EugptError | Stopped | None = None
         try:
             try:
@@ -85,6 +88,9 @@ class BatchRun:
             self._rows.settle(complete=self._complete)
         except (EugptError, Stopped) as fault:
             self._rows.seal(LAST_WRITE_SECONDS)
+            if journal:
+                with suppress(OutputError):  # one problem is told, the first
+                    journal.close(fault)
             return fault
         finally:
             self._progress.close()
@@ -95,7 +101,7 @@ class BatchRun:
         """Whether items may be left that were never begun."""
         return self._workers.stopped.is_set()
 
-    def _context(self, silence: float, lock: Callable[[str], AbstractContextManager[None]]) -> WorkerContext:
+    def _context(self, silence: float, names: Conversations, journal: ItemJournal | None) -> WorkerContext:
         options = self._options
         return WorkerContext(
             client=self._client,
@@ -105,7 +111,9 @@ class BatchRun:
             stopped=self._workers.stopped,
             rows=self._rows,
             make_row=self._make_row,
-            lock=lock,
+            lock=lambda conversation_id: names.lock(conversation_id, Wait(options.lock_wait)),
+            turn_ended=names.turn_ended,
+            journal=journal,
             checks=self._checks,
             admit=self._admit,
             ended=self._ended,

@@ -165,7 +165,8 @@ class Ledger:
 
     def _repair(self, line: Line) -> bool:
         """A last line without its end: a whole row gets it, half a row goes, and what is none of ours is kept."""
-        half = _row(line.text) is None and (_begins_a_row(line.text) or line.follows_blanks)
+        spoilt = line.follows_blanks or b"\0" in line.text  # a power cut may leave zeros
+        half = _row(line.text) is None and (_begins_a_row(line.text) or spoilt)
         if half:
             self._file.truncate(line.offset)
         else:

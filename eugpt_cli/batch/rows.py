@@ -12,7 +12,7 @@ from eugpt_cli.api.outcome import Outcome
 from eugpt_cli.batch.identity import Arrivals
 from eugpt_cli.batch.items import Item
 from eugpt_cli.errors import EugptError
-from eugpt_cli.output.report import error_fields
+from eugpt_cli.output.report import error_fields, measures, utc
 from eugpt_cli.output.writers import encode
 from eugpt_cli.text.redaction import MASK, SHORTEST
 
@@ -64,6 +64,11 @@ class AnswerRecorder:
         self.is_refused = False
         self.response: Mapping[str, Any] | None = None
 
+    @property
+    def output(self) -> str:
+        """What a complete answer comes to."""
+        return self.text if self.accepted is None else self.accepted
+
     def write_events(self, chunk: bytes, events: Sequence[Event | DeltaRun]) -> None:
         for _ in self._answer.of(events):
             pass
@@ -95,13 +100,15 @@ def maker(full: bool, secret: str, *, usage: bool = False, value: bool = False) 
         fields: dict[str, Any] = {
             "custom_id": item.custom_id,
             "ok": fault is None,
-            "output_text": None if fault else answer.text if answer.accepted is None else answer.accepted,
+            "output_text": None if fault else answer.output,
             "response_id": outcome.response_id,
             "model": outcome.model,
             "conversation_id": outcome.conversation_id or (item.request and item.request.conversation_id),
             "error": error_fields(fault) if fault else None,
             "attempts": outcome.all_attempts,
             "seconds": round(seconds, 3),
+            "at": utc(outcome.at),
+            **measures(outcome),
             **_identity(item, fault),
         }
         if value:

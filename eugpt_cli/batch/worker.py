@@ -19,9 +19,12 @@ from eugpt_cli.batch.rows import AnswerRecorder, MakeRow, Rows
 from eugpt_cli.errors import Busy, ConfigError, EugptError, LocalError, Rejected, StatusError, Truncated
 from eugpt_cli.http.client import Client
 from eugpt_cli.http.response import Response
+from eugpt_cli.output.writers import encode
+from eugpt_cli.text.digest import ByteDigest
 from eugpt_cli.text.escapes import brief
 
 if TYPE_CHECKING:
+    from eugpt_cli.batch.item_journal import ItemJournal
     from eugpt_cli.run.checks import Checks
 
 LONGEST_NAME = 60  # of an item in a line on standard error
@@ -31,8 +34,9 @@ LONGEST_NAME = 60  # of an item in a line on standard error
 class WorkerContext:
     """What the workers share.
 
-    `lock` keeps other processes out of a conversation; `admit` says whether one more item may be asked, `ended` is
-    called for each that has been, and `counted` for each that has its row; `tell` is given a line for each retry.
+    `lock` keeps other processes out of a conversation, `turn_ended` is called with how a turn in it ended; `admit` says
+    whether one more item may be asked, `ended` is called for each that has been, and `counted` for each that has its
+    row; `tell` is given a line for each retry.
     """
 
     client: Client
@@ -43,6 +47,8 @@ class WorkerContext:
     rows: Rows
     make_row: MakeRow
     lock: Callable[[str], AbstractContextManager[None]]
+    turn_ended: Callable[[str, EugptError | None], None]
+    journal: "ItemJournal | None"
     admit: Callable[[], bool]
     checks: "Checks | None"
     ended: Callable[[EugptError | None, Outcome], None]
@@ -75,7 +81,7 @@ class Worker(Observer):
                 with self._turn(item.request):
                     if not self._begin():
                         return
-                    outcome.started = time.monotonic()
+                    outcome.start()
                     fault = self._ask(item.request, outcome)
                     self._context.ended(fault, outcome)  # before others begin
             except Busy as busy:
@@ -90,10 +96,17 @@ class Worker(Observer):
     def _write(self, item: Item, fault: EugptError | None) -> None:
         context, outcome = self._context, self._outcome
         seconds = time.monotonic() - outcome.started
-        context.rows.write(item, context.make_row(item, outcome, self._answer, fault, seconds))
+        outcome.answer = None if fault else ByteDigest(encode(context.client.masked(self._answer.output)))
+        try:
+            context.rows.write(item, context.make_row(item, outcome, self._answer, fault, seconds))
+        finally:
+            if context.journal:
+                context.journal.end(item, outcome, fault)
         context.counted(fault, seconds, outcome)
 
     def sending(self, request: Request, is_sent: Callable[[], bool]) -> None:
+        if self._item and self._context.journal:
+            self._context.journal.begin(self._item, self._outcome)
         if self._item and self._item.is_turn and self._outcome.attempts == 1:
             self._context.rows.mark(self._item, partial(self._unfinished, self._item, self._outcome))
 
@@ -143,15 +156,18 @@ class Worker(Observer):
         return None
 
     def _deliver(self, request: Request, outcome: Outcome) -> EugptError | None:
+        fault: EugptError | None = None
         try:
             deliver(request, self._policy, self._fresh, outcome, stored=request.conversation_id is not None)
+            self._context.limiter.success()
         except LocalError:
             raise
-        except EugptError as fault:
-            self._feel(fault)
-            return fault
-        self._context.limiter.success()
-        return None
+        except EugptError as error:
+            self._feel(error)
+            fault = error
+        if request.conversation_id:
+            self._context.turn_ended(request.conversation_id, fault)
+        return fault
 
     def _fresh(self) -> AnswerRecorder:
         self._answer = AnswerRecorder()

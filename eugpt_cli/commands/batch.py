@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from functools import lru_cache, partial
 from signal import SIGPIPE
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from eugpt_cli.api.outcome import Outcome
 from eugpt_cli.batch import items
 from eugpt_cli.batch.identity import identified
 from eugpt_cli.batch.items import Defaults, Item
 from eugpt_cli.batch.ledger import Ledger
 from eugpt_cli.batch.row_stream import RowStream
 from eugpt_cli.batch.rows import Rows
-from eugpt_cli.batch.shard import shard
+from eugpt_cli.batch.shard import Shard, shard
 from eugpt_cli.conversation.names import Conversations
 from eugpt_cli.errors import Budget, EugptError, ExitCode, OutOfTime, Partial, Stopped, UsageError
 from eugpt_cli.http.route import route_to, target_of
@@ -25,13 +27,14 @@ from eugpt_cli.output.destinations import destination, direct
 from eugpt_cli.output.report import exit_code
 from eugpt_cli.output.writers import encode
 from eugpt_cli.run import prompt, turn
+from eugpt_cli.run.reporting import open_journal
 from eugpt_cli.settings.records import BatchOptions
 from eugpt_cli.system import files
 from eugpt_cli.system.console import Console
-from eugpt_cli.system.locks import Wait
 from eugpt_cli.text.escapes import visible
 
 if TYPE_CHECKING:
+    from eugpt_cli.output.journal import Journal
     from eugpt_cli.run.checks import Checks
 
 MOST_JOBS = 1000
@@ -44,26 +47,51 @@ def run(options: BatchOptions, console: Console) -> int:
         raise UsageError("--prune goes with --resume")
     share = shard(options.shard, console.environ)
     source = _source(options, console)
+    if options.dry_run or options.curl:
+        _, _, mine = _asked(options, console, source, share)
+        return _show(identified(mine, RowStream(console.write, lambda: None, ordered=False)), options, console)
+    _check_outputs(options, console)
+    journal = open_journal(options, console)
+    outcome = Outcome()
+    with journal.run(outcome) if journal else nullcontext(), _summary(options, console) as summarize:
+        names, checks, mine = _asked(options, console, source, share)
+        end, facts = _go(options, console, source, mine, names, journal, checks)
+        summarize(facts)
+        if journal:
+            journal.add(outcome, end, summary=facts)
+        if end:
+            raise end
+    return 0
+
+
+def _asked(
+    options: BatchOptions, console: Console, source: _InputLines, share: Shard
+) -> tuple[Conversations, Checks | None, Iterator[Item]]:
+    """The items of this share, the conversations that they may name, and what is asked of their answers."""
     names = turn.conversations(options, console)
     checks = turn.checks_for(options, console)
     mine = filter(share.takes, _items(source, options, console, names, checks))
     if checks:
         checks.confirm()
-    if options.dry_run or options.curl:
-        return _show(identified(mine, RowStream(console.write, lambda: None, ordered=False)), options, console)
-    _check_outputs(options)
-    summary = destination(options.summary, console) if options.summary else None
+    return names, checks, mine
+
+
+@contextmanager
+def _summary(options: BatchOptions, console: Console) -> Iterator[Callable[[Mapping[str, Any]], None]]:
+    """What writes the facts to --summary, if there is to be one."""
+    if options.summary is None:
+        yield lambda facts: None
+        return
+    sink = destination(options.summary, console)
+
+    def write(facts: Mapping[str, Any]) -> None:
+        sink.write(orjson.dumps(facts, option=orjson.OPT_APPEND_NEWLINE))
+        sink.commit()
+
     try:
-        end, facts = _go(options, console, source, mine, names, checks)
-        if summary:
-            summary.write(orjson.dumps(facts, option=orjson.OPT_APPEND_NEWLINE))
-            summary.commit()
+        yield write
     finally:
-        if summary:
-            summary.discard()
-    if end:
-        raise end
-    return 0
+        sink.discard()
 
 
 def _go(
@@ -72,6 +100,7 @@ def _go(
     source: _InputLines,
     mine: Iterator[Item],
     names: Conversations,
+    journal: Journal | None,
     checks: Checks | None,
 ) -> tuple[EugptError | Stopped | None, dict[str, Any]]:
     """How it has ended, and the facts for --summary."""
@@ -82,13 +111,14 @@ def _go(
         console.error(f"* connecting {route.shown}")
     rows = _rows(options, console)
     from eugpt_cli.batch.batch_run import BatchRun
+    from eugpt_cli.batch.item_journal import ItemJournal
     from eugpt_cli.http.client import Client
 
     client = Client(route, secret, connect_timeout=options.connect_timeout, keep=options.jobs)
     has_password = bool(route.proxy and route.proxy.user is not None)
     mine = identified(mine, rows)
     batch = BatchRun(options, console, client, rows, mine, source.share, checks=checks, one_first=has_password)
-    end = batch.run(options.timeout or turn.DOCUMENT_SILENCE, lambda name: names.lock(name, Wait(options.lock_wait)))
+    end = batch.run(options.timeout or turn.DOCUMENT_SILENCE, names, ItemJournal(journal) if journal else None)
     seconds = time.monotonic() - started
     if not (isinstance(end, Stopped) and end.signum == SIGPIPE):
         more = "; --resume continues with the rest" if _is_resumed(end, batch.stopped, rows) else ""
@@ -103,13 +133,14 @@ def _is_resumed(end: EugptError | Stopped | None, stopped: bool, rows: Rows) -> 
     return passes and isinstance(rows, Ledger) and (stopped or not (end is None or isinstance(end, Partial)))
 
 
-def _check_outputs(options: BatchOptions) -> None:
+def _check_outputs(options: BatchOptions, console: Console) -> None:
     """Raises UsageError where a file would be read and written at once, or written twice."""
     inputs: list[str | int] = [path for path in options.paths if path != "-"] or [0]
     output = ("standard output", 1) if options.output in (None, "-") else ("--output", options.output)
     named: list[tuple[str, str | int | None]] = [("the input", source) for source in inputs]
     seen: dict[Hashable, str] = {}
-    for what, path in [*named, output, ("--summary", options.summary)]:
+    log = options.log and files.expand(options.log, console.environ)
+    for what, path in [*named, output, ("--summary", options.summary), ("--log", log)]:
         file = None if path in (None, "-") else files.identity(path)
         if file is not None and seen.setdefault(file, what) != what:
             raise UsageError(f"{seen[file]} and {what} are the same file")

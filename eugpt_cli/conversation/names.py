@@ -27,7 +27,7 @@ from typing import Any, NamedTuple, TypeGuard
 
 import orjson
 
-from eugpt_cli.errors import ConfigError, EugptError
+from eugpt_cli.errors import ConfigError, EugptError, StatusError
 from eugpt_cli.settings.resolving import UUID
 from eugpt_cli.system import files
 from eugpt_cli.system.locks import Wait, acquire, release
@@ -107,7 +107,7 @@ class Conversations:
 
     def find(self, name: str) -> str | None:
         """The id that a name stands for. Raises ConfigError for what cannot be a name."""
-        return _id_at(self.service, self._entries().get(checked_name(name), {}))
+        return self._id(self._entries().get(checked_name(name), {}))
 
     def known(self, name: str) -> str:
         """The same; a name that stands for nothing is a ConfigError which lists the near ones."""
@@ -119,7 +119,7 @@ class Conversations:
         with self._writing():
             entries = self._sound()
             places = entries.get(name, {})
-            before = _id_at(self.service, places)
+            before = self._id(places)
             if before != conversation_id or self.service not in places:
                 new = {"id": conversation_id, "since": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
                 facts = places.pop(ANYWHERE, new) if before == conversation_id else new
@@ -127,12 +127,19 @@ class Conversations:
                 self._replace({**entries, name: {**places, self.service: facts}})
         return before
 
-    def answered(self, conversation_id: str) -> None:
-        """The service has answered in this conversation: its names of older versions belong here. Raises nothing."""
+    def turn_ended(self, conversation_id: str, fault: EugptError | None, name: str | None = None) -> None:
+        """How a turn has ended in this conversation, which the user called by that name or by its id.
+
+        If the service answered, names of older versions belong to it from now on. If it does not know the
+        conversation, the fault gets a hint with the name, the given one or any. Raises nothing.
+        """
         with suppress(EugptError):
-            for name, places in self._entries().items():
-                if places.get(ANYWHERE, {}).get("id") == conversation_id:
-                    self.name(name, conversation_id)
+            names = {name: places for name, places in self._entries().items() if self._id(places) == conversation_id}
+            if fault is None:
+                for old in (name for name, places in names.items() if ANYWHERE in places):
+                    self.name(old, conversation_id)
+            elif isinstance(fault, StatusError) and fault.status == 404 and names:
+                fault.hint = self._stale(name if name in names else min(names), conversation_id)
 
     def forget(self, name: str) -> str:
         """The name stands for nothing at this service any more; returns the id. Raises ConfigError, OutputError."""
@@ -154,11 +161,10 @@ class Conversations:
         """The names at this service that are like it."""
         from difflib import get_close_matches
 
-        here = [other for other, places in self._entries().items() if _id_at(self.service, places)]
+        here = [other for other, places in self._entries().items() if self._id(places)]
         return get_close_matches(name, here, n=5)
 
-    def stale(self, name: str, conversation_id: str) -> str:
-        """What to do where the service does not know the conversation that the name stands for."""
+    def _stale(self, name: str, conversation_id: str) -> str:
         forget = f"eugpt conversation forget {name} --base-url {self.service}"
         return f"if conversation {name} ({conversation_id}) is gone, {forget} lets the name start a new one"
 
@@ -220,6 +226,11 @@ class Conversations:
         finally:
             os.close(lock)
 
+    def _id(self, places: Places) -> str | None:
+        """What a name stands for at this service."""
+        facts = places.get(self.service) or places.get(ANYWHERE)
+        return str(facts["id"]) if facts else None
+
     def _entries(self) -> dict[str, Places]:
         """Every name and what it stands for. A damaged file is set aside. Raises ConfigError."""
         found = self._read()
@@ -256,11 +267,6 @@ class Conversations:
     def _replace(self, entries: Mapping[str, Places]) -> None:
         lines = [f"  {_json(name)}: {_json(places.get(ANYWHERE, places))}" for name, places in sorted(entries.items())]
         files.replace(self._path, ("{\n" + ",\n".join(lines) + "\n}\n").encode())
-
-
-def _id_at(service: str, places: Places) -> str | None:
-    facts = places.get(service) or places.get(ANYWHERE)
-    return str(facts["id"]) if facts else None
 
 
 def _is_sound(places: Places) -> bool:

@@ -5,7 +5,7 @@ from contextlib import ExitStack, contextmanager, suppress
 
 from eugpt_cli.api.outcome import Outcome
 from eugpt_cli.conversation.names import Conversations, checked_name, is_id
-from eugpt_cli.errors import Busy, ConfigError, EugptError, StatusError
+from eugpt_cli.errors import Busy, ConfigError, EugptError
 from eugpt_cli.system.locks import Wait
 
 
@@ -87,9 +87,9 @@ class Thread:
             yield
         except BaseException as fault:
             learn()
-            if isinstance(fault, StatusError) and fault.status == 404 and self.name and self.id:
-                fault.hint = self._conversations.stale(self.name, self.id)
+            if self.id is not None and isinstance(fault, EugptError):
+                self._conversations.turn_ended(self.id, fault, self.name)
             raise
         self.learn(outcome.conversation_id)
         if self.id is not None:
-            self._conversations.answered(self.id)
+            self._conversations.turn_ended(self.id, None)

@@ -56,11 +56,7 @@ def trailer(outcome: Outcome, error: EugptError | None) -> dict[str, Any]:
 
 def meta(outcome: Outcome, end: EugptError | Stopped | None) -> dict[str, Any]:
     """The object of `--meta`; `seconds` counts from the start of the run: headers there, first event, end."""
-    from eugpt_cli.text.digest import ByteDigest
-
     code = exit_code(end)
-    request = None if outcome.body is None else ByteDigest(outcome.body)
-    answer = outcome.answer or ByteDigest()
     return {
         "at": utc(outcome.at),
         "outcome": code.label,
@@ -76,16 +72,27 @@ def meta(outcome: Outcome, end: EugptError | Stopped | None) -> dict[str, Any]:
         "events": outcome.events,
         "tools": outcome.tools,
         "usage": outcome.all_usage,
-        "request_bytes": request and request.size,
-        "request_sha256": request and request.hex,
-        "answer_bytes": answer.size,
-        "answer_sha256": answer.hex,
+        **measures(outcome),
         "seconds": {
             "answered": _since(outcome, outcome.answered_at),
             "first_event": _since(outcome, outcome.first_at),
             "total": _since(outcome, time.monotonic()),
         },
         "error": error_fields(end) if isinstance(end, EugptError) else None,
+    }
+
+
+def measures(outcome: Outcome) -> dict[str, Any]:
+    """Size and SHA-256 of the request's body, null where there was none, and of what was written of the answer."""
+    from eugpt_cli.text.digest import ByteDigest
+
+    request = None if outcome.body is None else ByteDigest(outcome.body)
+    answer = outcome.answer or ByteDigest()
+    return {
+        "request_bytes": request and request.size,
+        "request_sha256": request and request.hex,
+        "answer_bytes": answer.size,
+        "answer_sha256": answer.hex,
     }
 
 

@@ -10,6 +10,7 @@ from eugpt_cli.http.route import target_of
 from eugpt_cli.output.destinations import destination, same_file
 from eugpt_cli.output.report import meta
 from eugpt_cli.run.prompt import TurnOptions
+from eugpt_cli.settings.records import BatchOptions
 from eugpt_cli.system import files
 from eugpt_cli.system.console import Console
 from eugpt_cli.text.escapes import dump
@@ -62,7 +63,7 @@ def reported(options: TurnOptions, console: Console) -> Iterator[RunReport]:
         yield report
 
 
-def open_journal(options: TurnOptions, console: Console) -> "Journal | None":
+def open_journal(options: TurnOptions | BatchOptions, console: Console) -> "Journal | None":
     """The journal, if there is to be one, not opened yet."""
     if options.log is None:
         return None

@@ -183,17 +183,20 @@ RAW_EVENTS = (
 BATCH = (
     *CONTENT,
     Option("lines", ("--lines",), "each line is a prompt, instead of a JSON object", kind="flag"),
-    Option("files", ("--files",), "each FILE is an item; without one their paths are read, a line each", kind="flag"),
-    Option("jobs", ("-j", "--jobs"), "requests at once, fewer while the service pushes back", kind="number", default=8),
     Option(
-        "output", ("-o", "--output"), "append the rows to this file, which one run writes at a time", metavar="PATH"
+        "files",
+        ("--files",),
+        "each FILE is an item; without FILE, read paths from standard input, one a line",
+        kind="flag",
     ),
-    Option("resume", ("--resume",), "go on with the output: skip what has succeeded, run the rest", kind="flag"),
+    Option(
+        "jobs", ("-j", "--jobs"), "maximum concurrency, lowered while the service pushes back", kind="number", default=8
+    ),
+    Option("output", ("-o", "--output"), "write the rows to this file; one run at a time", metavar="PATH"),
+    Option("resume", ("--resume",), "continue the output file: skip what succeeded, run the rest", kind="flag"),
     Option("ordered", ("--ordered",), "rows in the order of the input", kind="flag"),
     Option("full", ("--full",), "rows with the whole response document", kind="flag"),
-    Option(
-        "prune", ("--prune",), "with --resume, drop the rows of items that are not in the input any more", kind="flag"
-    ),
+    Option("prune", ("--prune",), "with --resume, drop the rows of items that are no longer in the input", kind="flag"),
     Option("max_errors", ("--max-errors",), "stop after N failed items", kind="count", metavar="N"),
     Option("max_items", ("--max-items",), "stop after N items; exit 91 if more are left", kind="count", metavar="N"),
     Option(
@@ -211,6 +214,7 @@ BATCH = (
     ),
     *CHECKS,
     Option("summary", ("--summary",), "write counts, tokens and times to this file, also on failure", metavar="PATH"),
+    *JOURNAL,
     *SERVICE,
     *NOTES,
     Option("dry_run", ("--dry-run",), "print the request bodies and exit", kind="flag"),

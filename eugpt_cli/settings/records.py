@@ -80,7 +80,7 @@ class RawEventsOptions(SharedOptions):
     trailer: bool
 
 
-class BatchOptions(NotesOptions, ChecksOptions, ContentOptions, ServiceOptions):
+class BatchOptions(JournalOptions, NotesOptions, ChecksOptions, ContentOptions, ServiceOptions):
     paths: list[str]
     lines: bool
     files: bool

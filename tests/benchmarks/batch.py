@@ -1,6 +1,9 @@
-"""Measures `eugpt batch` by hand, beside a bare loop of httpx: `python tests/benchmarks/batch.py cpu|million`.
+"""Measures `eugpt batch` by hand, beside a bare loop of httpx: `python tests/benchmarks/batch.py cpu|million|resume`.
 
-`cpu`: CPU seconds per item of both, in turns. `million`: a million items from a pipe for a minute: rate and memory.
+`cpu`: CPU seconds per item of both, in turns, and of another installation's eugpt that is named.
+`million`: a million items from a pipe for a minute: rate and memory.
+`resume`: a file of a million rows (or as many as are named), of which one in a hundred has another request now: time,
+memory, and disk.
 """
 
 import asyncio
@@ -9,11 +12,13 @@ import os
 import resource
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from hashlib import blake2b
 from pathlib import Path
 
 EUGPT = str(Path(sys.executable).with_name("eugpt"))
@@ -108,10 +113,11 @@ def cpu(command: list[str], base: str, data: bytes) -> float:
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-def compare() -> None:
+def compare(others: list[str]) -> None:
     data = b"".join(items(ITEMS))
     commands = {
         "bare httpx": [sys.executable, __file__, "bare"],
+        **{path: [path, "batch", "-q", "-j", str(JOBS)] for path in others},
         "eugpt batch": [EUGPT, "batch", "-q", "-j", str(JOBS)],
     }
     with serving() as base:
@@ -152,6 +158,42 @@ def million(seconds: float) -> None:
         sys.stdout.write(f"{rows} rows, exit {process.wait()}\n")
 
 
+def resume(count: int, folder: Path) -> None:
+    """Asks the edited items of a file whose rows are made here, and writes it anew."""
+    source, output = folder / "items", folder / "rows"
+    environ = {"PATH": os.defpath, "EUGPT_API_KEY": KEY}
+    with serving() as base:
+        command = [EUGPT, "batch", str(source), "-o", str(output), "--resume", "-j", str(JOBS)]
+        source.write_bytes(b"".join(items(1000)))
+        subprocess.run([*command, "-q"], env=environ | {"EUGPT_BASE_URL": base}, check=True)
+        template = json.loads(output.read_bytes().splitlines()[0])
+        with source.open("wb") as old, output.open("wb") as rows:
+            for number, item in enumerate(items(count)):
+                old.write(item.replace(b"plus two", b"plus three") if number % 100 == 0 else item)
+                fields = json.loads(item)
+                body = {"model": "auto", "input": fields["input"], "stream": False}
+                digest = blake2b(json.dumps(body, separators=(",", ":")).encode(), digest_size=12).hexdigest()
+                row = template | {"custom_id": fields["custom_id"], "request": digest, "line": number + 1}
+                rows.write(json.dumps(row, separators=(",", ":")).encode() + b"\n")
+        size = output.stat().st_size
+        started = time.monotonic()
+        process = subprocess.Popen(command, env=environ | {"EUGPT_BASE_URL": base})
+        most = 0
+        free = os.statvfs(folder)
+        least = before = free.f_bavail * free.f_frsize
+        while process.poll() is None:
+            with suppress(OSError, IndexError):
+                most = max(most, resident(process.pid))
+            free = os.statvfs(folder)
+            least = min(least, free.f_bavail * free.f_frsize)
+            time.sleep(0.1)
+        seconds = time.monotonic() - started
+    sys.stdout.write(
+        f"{count} rows, {size >> 20} MiB: exit {process.returncode} after {seconds:.1f} s, at most {most >> 10} MiB of "
+        f"memory and {(before - least) / size:.2f} times the file of disk besides\n"
+    )
+
+
 def feed(pipe: object) -> None:
     try:
         for line in items(1_000_000):
@@ -174,5 +216,8 @@ if __name__ == "__main__":
         bare(rest[0])
     elif what == "million":
         million(float(rest[0]) if rest else 60.0)
+    elif what == "resume":
+        with tempfile.TemporaryDirectory() as place:
+            resume(int(rest[0]) if rest else 1_000_000, Path(place))
     else:
-        compare()
+        compare(rest)

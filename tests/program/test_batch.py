@@ -3,6 +3,8 @@
 import json
 import signal
 import subprocess
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,8 @@ from tests.support.manyserver import Body, Reply, document, echo, refusal, servi
 from tests.support.program import KEY, eugpt, shell
 
 UUID = "8f14e45f-ceea-467a-a4ed-a9e9a5cb16ee"
-ROW = ["custom_id", "ok", "output_text", "response_id", "model", "conversation_id", "error", "attempts", "seconds"]
+ROW = ["custom_id", "ok", "output_text", "response_id", "model", "conversation_id", "error"]
+ROW += ["attempts", "seconds", "at"]
 
 
 def test_a_row_for_each_item() -> None:
@@ -20,7 +23,13 @@ def test_a_row_for_each_item() -> None:
         run = eugpt("batch", base_url=server.base_url, stdin=ndjson([{"custom_id": 7, "input": "hé\u2028"}]))
         (row,) = rows(run.stdout)
         assert list(row)[: len(ROW)] == ROW
-        assert row | {"seconds": 0, "request": ""} == {
+        assert abs(datetime.fromisoformat(row["at"]) - datetime.now(UTC)) < timedelta(minutes=1)
+        sent = json.dumps(server.received[0], separators=(",", ":"), ensure_ascii=False).encode()
+        assert (row["request_bytes"], row["request_sha256"]) == (len(sent), sha256(sent).hexdigest())
+        text = row["output_text"].encode()
+        assert (row["answer_bytes"], row["answer_sha256"]) == (len(text), sha256(text).hexdigest())
+        measured = {name: row[name] for name in row if name.startswith(("at", "request_", "answer_"))}
+        assert row | {"seconds": 0, "request": ""} == measured | {
             "custom_id": 7,
             "ok": True,
             "output_text": "hé\u2028",

@@ -119,6 +119,110 @@ def test_a_torn_last_line(done: tuple[Path, Path], left: int) -> None:
     assert len(by_id(rows_of(done[1]))) == 10
 
 
+def test_zeros_where_the_power_was_cut(done: tuple[Path, Path]) -> None:
+    """A file system may have kept the length of what was written and not its bytes."""
+    whole = done[1].read_bytes()
+    done[1].write_bytes(whole[:-30] + bytes(30))
+    code, server = resume(*done)
+    assert (code, server.inputs(), len(by_id(rows_of(done[1])))) == (0, ["prompt 9"], 10)
+
+
+def test_changed_and_changed_back(done: tuple[Path, Path]) -> None:
+    """README's `select(.ok)` prints one answer of an id, and none to a request that is not in the input."""
+    first = done[0].read_bytes()
+    done[0].write_bytes(first.replace(b'"prompt 3"', b'"prompt 200"'))
+    for wanted in ("prompt 200", "prompt 3"):
+        code, server = resume(*done)
+        assert (code, server.inputs()) == (0, [wanted])
+        assert len(by_id(rows_of(done[1]))) == 10
+        done[0].write_bytes(first)
+    assert all(row["ok"] for row in rows_of(done[1]))
+
+
+def test_changed_and_changed_back_before_it_was_asked(done: tuple[Path, Path]) -> None:
+    first, before = done[0].read_bytes(), done[1].read_bytes()
+    done[0].write_bytes(first.replace(b'"prompt 3"', b'"prompt 200"') + ndjson([{"custom_id": "new", "input": "new"}]))
+    with serving() as server:
+        arguments = ["batch", str(done[0]), "-o", str(done[1]), "--resume", "-j1", "--max-items", "1"]
+        assert eugpt(*arguments, "--shard", "1/1000000", base_url=server.base_url).returncode == 0
+    done[0].write_bytes(first)
+    code, server = resume(*done)
+    assert (code, server.inputs(), done[1].read_bytes()) == (0, [], before)
+
+
+def test_a_new_request_that_fails_says_no_longer_ok(done: tuple[Path, Path]) -> None:
+    done[0].write_bytes(done[0].read_bytes().replace(b'"prompt 3"', b'"another"'))
+    with serving(lambda body: refusal(400)) as server:
+        run = eugpt("batch", str(done[0]), "-o", str(done[1]), "--resume", base_url=server.base_url)
+    row = by_id(rows_of(done[1]))["item-3"]
+    assert (run.returncode, row["ok"], row["output_text"]) == (90, False, None)
+
+
+def test_what_is_gone_stays_until_it_is_pruned(done: tuple[Path, Path]) -> None:
+    lines = done[0].read_bytes().splitlines(keepends=True)
+    done[0].write_bytes(b"".join(lines[:3] + lines[4:]))
+    assert resume(*done)[0] == 0
+    assert "item-3" in by_id(rows_of(done[1]))
+    code, server = resume(*done, "--prune")
+    assert (code, server.received) == (0, [])
+    assert list(by_id(rows_of(done[1]))) == [f"item-{n}" for n in range(10) if n != 3]
+    assert [row["line"] for row in rows_of(done[1])] == list(range(1, 10))
+
+
+def test_nothing_is_pruned_by_a_run_that_stops(done: tuple[Path, Path]) -> None:
+    done[0].write_bytes(ndjson([*numbered(2), {"custom_id": "x", "input": "x"}, {"custom_id": "y", "input": "y"}]))
+    code, _ = resume(*done, "--prune", "--max-items", "1", "-j1")
+    assert code == 91
+    assert {f"item-{n}" for n in range(10)} < by_id(rows_of(done[1])).keys()
+    assert resume(*done, "--prune")[0] == 0
+    assert list(by_id(rows_of(done[1]))) == ["item-0", "item-1", "x", "y"]
+
+
+def test_one_line_more_is_one_request_more(tmp_path: Path) -> None:
+    source, output = tmp_path / "items", tmp_path / "rows"
+    lines = [f"line {n % 40}\n".encode() for n in range(50)]
+    source.write_bytes(b"".join(lines))
+    assert len(resume(source, output, "--lines")[1].received) == 50
+    source.write_bytes(b"first\n" + b"".join(lines))
+    code, server = resume(source, output, "--lines")
+    assert (code, server.inputs()) == (0, ["first"])
+    source.write_bytes(b"".join(reversed(lines)) + b"line 0\n")
+    code, server = resume(source, output, "--lines", "--ordered", "--prune")
+    assert (code, server.inputs()) == (0, ["line 0"])
+    assert [row["line"] for row in rows_of(output)] == list(range(1, 52))
+
+
+def test_many_equal_lines(tmp_path: Path) -> None:
+    source, output = tmp_path / "items", tmp_path / "rows"
+    for count, asked in ((100, 100), (137, 37), (20, 0), (137, 0)):
+        source.write_bytes(b"again\n" * count)
+        code, server = resume(source, output, "--lines")
+        assert (code, len(server.received)) == (0, asked)
+
+
+def test_a_stored_turn_killed_three_times_is_posted_once(tmp_path: Path) -> None:
+    source, output = tmp_path / "items", tmp_path / "rows"
+    source.write_bytes(ndjson([{"custom_id": "a", "input": "x", "conversation_id": UUID}]))
+    gate = threading.Event()
+
+    def answer(body: Body) -> Reply:
+        gate.wait(60)
+        return echo(body)
+
+    with serving(answer) as server:
+        for _ in range(3):
+            run = start(str(source), "-o", str(output), "--resume", base_url=server.base_url)
+            until(lambda run=run: len(server.received) == 1 or run.poll() is not None)  # type: ignore[misc]
+            run.kill()
+            run.communicate()
+            (row,) = rows_of(output)
+            assert (row["ok"], row["may_be_stored"]) == (False, True)
+            assert UUID in row["error"]["message"]
+        gate.set()
+        last = eugpt("batch", str(source), "-o", str(output), "--resume", base_url=server.base_url)
+        assert (last.returncode, len(server.received)) == (90, 1)
+
+
 def test_a_line_spoilt_by_hand(done: tuple[Path, Path]) -> None:
     lines = done[1].read_bytes().splitlines(keepends=True)
     lines[4] = b"what was here?\n"

@@ -95,7 +95,7 @@ def test_gnu_parallel_gives_the_same_rows_as_one_run(tmp_path: Path) -> None:
 
 def facts(found: list[Row]) -> dict[str, Row]:
     """The rows by their ids, without what the clock says."""
-    return {name: {**row, "seconds": None} for name, row in by_id(found).items()}
+    return {name: {**row, "seconds": None, "at": None} for name, row in by_id(found).items()}
 
 
 def test_a_share_of_nothing_is_a_success() -> None:

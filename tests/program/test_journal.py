@@ -25,7 +25,7 @@ ANSWER = "gingerbread"
 TOP = Path(__file__).parents[2]
 FIELDS = {
     *("at", "command", "label", "eugpt", "base_url", "outcome", "exit", "response_id", "conversation_id", "request_id"),
-    *("model", "status", "http_status", "attempts", "events", "tools", "usage", "seconds", "error"),
+    *("model", "status", "http_status", "attempts", "tries", "events", "tools", "usage", "seconds", "error"),
     *("request_bytes", "request_sha256", "answer_bytes", "answer_sha256"),
 }
 

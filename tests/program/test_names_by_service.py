@@ -87,7 +87,7 @@ def test_name_and_forget_take_the_service_from_flag_variable_and_profile(home: E
     assert eugpt("conversation", "list", "--base-url", "ftp://x", env=env).returncode == 0
 
 
-@pytest.mark.parametrize("command", ["ask", "stream", "chat", "raw-events"])
+@pytest.mark.parametrize("command", ["ask", "stream", "chat", "raw-events", "batch"])
 def test_a_name_of_an_older_version_belongs_to_the_first_service_that_answers(
     command: str, home: Env, names: Path
 ) -> None:
@@ -106,7 +106,7 @@ def test_a_name_of_an_older_version_belongs_to_the_first_service_that_answers(
         assert run(right) == 0
         assert listed(home) == [("work", UUID, right.base_url)]
         assert '"colour": "red"' in names.read_text()
-        assert run(third) == (0 if command == "chat" else 90 if command == "batch" else 30)
+        assert run(third) == (0 if command == "chat" else 30)
         assert (sent(wrong), sent(right)) == ([UUID], [UUID])
         assert sent(third) == ([None] if command == "chat" else [])
 
@@ -134,14 +134,30 @@ def test_a_404_for_a_name_says_which_and_how_to_begin_anew(command: str, home: E
     with serving(GONE, GONE, answer(OTHER)) as server:
         eugpt("conversation", "name", "work", UUID, env=home, base_url=server.base_url)
         run = eugpt(command, "-c", "work", "a", env=home, base_url=server.base_url)
-        plain = eugpt(command, "-c", UUID, "a", env=home, base_url=server.base_url)
+        by_id = eugpt(command, "-c", UUID, "a", env=home, base_url=server.base_url)
         forget = f"eugpt conversation forget work --base-url {server.base_url}"
-        assert run.returncode == plain.returncode == 44
-        assert run.stderr.decode().splitlines()[1].startswith(f"hint: if conversation work ({UUID}) is gone, {forget} ")
-        assert b"forget" not in plain.stderr
+        assert run.returncode == by_id.returncode == 44
+        for failed in (run, by_id):  # the id has that name
+            assert (
+                failed.stderr.decode()
+                .splitlines()[1]
+                .startswith(f"hint: if conversation work ({UUID}) is gone, {forget} ")
+            )
         assert eugpt(*forget.split()[1:], env=home).returncode == 0
         assert eugpt("chat", "-c", "work", "a", env=home, base_url=server.base_url).returncode == 0
     assert sent(server) == [UUID, UUID, None]
+
+
+def test_a_404_for_a_name_in_a_batch_and_for_an_id_without_a_name(home: Env) -> None:
+    items = [{"input": "a", "conversation_id": "work"}, {"input": "b", "conversation_id": OTHER}]
+    with serving(GONE) as server:
+        eugpt("conversation", "name", "work", UUID, env=home, base_url=server.base_url)
+        stdin = "".join(f"{json.dumps(item)}\n" for item in items).encode()
+        run = eugpt("batch", "--ordered", env=home, base_url=server.base_url, stdin=stdin)
+        hints = [json.loads(row)["error"]["hint"] for row in run.stdout.splitlines()]
+        assert f"eugpt conversation forget work --base-url {server.base_url}" in hints[0]
+        assert "forget" not in (hints[1] or "")
+        assert b"forget" not in eugpt("ask", "-c", OTHER, "a", env=home, base_url=server.base_url).stderr
 
 
 CREATED = chunk(sse(json.dumps({"type": "response.created", "response": {"conversation_id": UUID}})))

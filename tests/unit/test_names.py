@@ -55,7 +55,7 @@ class Names(RuleBasedStateMachine):
 
     @rule(service=SERVICES, conversation_id=IDS)
     def answer(self, service: str, conversation_id: str) -> None:
-        self.at(service).answered(conversation_id)
+        self.at(service).turn_ended(conversation_id, None)
         for name, where in list(self.known):
             if where == ANYWHERE and self.known[name, where] == conversation_id:
                 self.known[name, service] = self.known.pop((name, where))
