@@ -208,13 +208,15 @@ def _call(command: Command, console: Console, /, **params: Any) -> int:
 
 
 def _usage(error: typer.TyperException, argv: Sequence[str]) -> UsageError:
-    from eugpt_cli.mistakes import Refusal, worded
+    from eugpt_cli.mistakes import RefusedCommandLine, worded
 
     context = getattr(error, "ctx", None)
     named = argv[:1] if any(argv[:1] == [row.name] for row in COMMANDS) else []
     path = context.command_path if context else " ".join(("eugpt", *named))
     message = " ".join(error.format_message().split()).rstrip(".")
-    return worded(Refusal(argv, path, message, getattr(error, "option_name", None) if _is_unknown(error) else None))
+    return worded(
+        RefusedCommandLine(argv, path, message, getattr(error, "option_name", None) if _is_unknown(error) else None)
+    )
 
 
 def _is_unknown(error: typer.TyperException) -> bool:

@@ -52,19 +52,30 @@ class ExitCode(Enum):
         60,
         "unreachable",
         "DNS, refused, TLS, proxy: the request was not sent",
-        "yes, but a rejected certificate",
+        "yes, except for a rejected certificate",
     )
     TIMEOUT = (61, "timeout", "silence after sending, or --max-time", "yes")
-    TRUNCATED = (62, "truncated", "cut connection, empty body, or no terminal event", "yes")
+    TRUNCATED = (
+        62,
+        "truncated",
+        "cut connection, empty body, a stream without a terminal event, text damaged on the way, "
+        "half a request answered",
+        "yes",
+    )
     NOT_THE_API = (
         63,
         "not_the_api",
-        "a redirect, HTML, invalid JSON or framing, a response over the size limit",
+        "a redirect, HTML, invalid JSON or framing, no text to be found, a response over the size limit",
         "no",
     )
-    FAILED = (80, "failed", "a terminal error or response.failed that names no status above", "look")
-    INCOMPLETE = (81, "incomplete", "response.incomplete, or a response whose status is incomplete", "look")
-    REJECTED = (82, "rejected", "the answer failed the caller's own check (--extract, --schema, --check)", "look")
+    FAILED = (80, "failed", "a terminal error or response.failed that names no status above", "inspect first")
+    INCOMPLETE = (81, "incomplete", "response.incomplete, or a response whose status is incomplete", "inspect first")
+    REJECTED = (
+        82,
+        "rejected",
+        "the answer failed the caller's own check (--extract, --schema, --check)",
+        "inspect first",
+    )
     PARTIAL = (90, "partial", "batch: some items failed", "--resume")
     BUDGET = (91, "budget", "batch: stopped at the caller's own limit (--max-items, --max-tokens)", "--resume")
     SIGHUP = (129, "sighup", "ended by SIGHUP", "")

@@ -69,7 +69,7 @@ WORDS = {
 }
 
 
-class Refusal(NamedTuple):
+class RefusedCommandLine(NamedTuple):
     """A command line that was refused: `path` is `eugpt` or `eugpt COMMAND`, `option` the unknown one, if it is that.
 
     `message` is the parser's.
@@ -85,7 +85,7 @@ class Refusal(NamedTuple):
         return next((command for command in COMMANDS if self.path == f"eugpt {command.name}"), None)
 
 
-def worded(refusal: Refusal) -> UsageError:
+def worded(refusal: RefusedCommandLine) -> UsageError:
     """The error for a refused command line."""
     if refusal.option is not None:
         return _unknown_option(refusal, refusal.option)
@@ -98,7 +98,7 @@ def worded(refusal: Refusal) -> UsageError:
     return UsageError(message, hint=f"{refusal.path} --help")
 
 
-def _extra(refusal: Refusal) -> str:
+def _extra(refusal: RefusedCommandLine) -> str:
     command = refusal.command
     if not command or all(argument.name != "prompt" for argument in command.arguments):
         return f"{refusal.path} --help"
@@ -109,7 +109,7 @@ def _extra(refusal: Refusal) -> str:
     return f"put the prompt in quotes: {refusal.path} {example}"
 
 
-def _unknown_option(refusal: Refusal, option: str) -> UsageError:
+def _unknown_option(refusal: RefusedCommandLine, option: str) -> UsageError:
     dashed = next((word for word in refusal.argv if word.startswith(option) and _is_prompt(word)), None)
     if dashed:
         return UsageError(

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterable
 
-from eugpt_cli.reference.tree import HELP, Tree, help_text
+from eugpt_cli.reference.tree import Tree
 
 BLOCK = re.compile(r"(<!-- ([a-z ]+): generated -->\n).*?(<!-- end -->)", re.DOTALL)
 
@@ -17,31 +17,26 @@ def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
     return "".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |\n" for line in lines)
 
 
-def _codes(tree: Tree) -> str:
-    rows = ((str(code.number), code.label, code.when, code.again) for code in tree.codes)
-    return _table(("code", "name", "when", "worth trying again"), rows)
+def _families(tree: Tree) -> str:
+    """The exit codes by their tens, with the codes of each family."""
+    rows = []
+    for (pattern, belongs), meaning in FAMILIES.items():
+        codes = [code for code in tree.codes if belongs(code.number)]
+        names = ", ".join(f"{code.number} {code.label}" for code in codes if len(codes) > 1)
+        rows.append((f"`{pattern}`", meaning + (f": {names}" if names else "")))
+    return _table(("exit code", "meaning"), rows)
 
 
-def _settings(tree: Tree) -> str:
-    """The options that more than one command has."""
-    rows = (
-        (
-            ", ".join(f"`{flag}`" for flag in option.flags),
-            f"`{option.variable}`" if option.variable else "",
-            "yes" if option.in_profile else "",
-            help_text(option),
-        )
-        for group in tree.groups
-        for option in group.options
-        if len(group.commands) > 1 and option != HELP
-    )
-    return _table(("option", "variable", "in a profile", "what it sets"), rows)
-
-
-def _variables(tree: Tree) -> str:
-    optional = {option.variable for group in tree.groups for option in group.options}
-    rows = ((f"`{fact.name}`", fact.text) for fact in tree.variables if fact.name not in optional)
-    return _table(("variable", "what it says"), rows)
-
-
-BLOCKS: dict[str, Callable[[Tree], str]] = {"exit codes": _codes, "settings": _settings, "variables": _variables}
+FAMILIES: dict[tuple[str, Callable[[int], bool]], str] = {
+    ("0", lambda number: number == 0): "the answer is complete",
+    ("1", lambda number: number == 1): "a defect in eugpt",
+    ("2", lambda number: number == 2): "wrong options, or nothing to send",
+    ("3?", lambda number: number // 10 == 3): "this machine",
+    ("4?", lambda number: number // 10 == 4): "the request",
+    ("5?", lambda number: number // 10 == 5): "the service; worth trying again",
+    ("6?", lambda number: number // 10 == 6): "the connection; worth trying again, except for 63",
+    ("8?", lambda number: number // 10 == 8): "the answer",
+    ("9?", lambda number: number // 10 == 9): "the batch is not finished; `--resume` continues it",
+    ("128+n", lambda number: number > 128): "ended by signal n",
+}
+BLOCKS: dict[str, Callable[[Tree], str]] = {"exit codes": _families}

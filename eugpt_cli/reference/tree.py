@@ -74,6 +74,7 @@ def help_text(option: Option, variable: str | None = None) -> str:
         "may be repeated" if option.repeatable else "",
         f"default {option.default_words}" if option.default_words else "",
         f"variable {variable}" if variable else "",
+        "may be set in a profile" if option.in_profile else "",
     ]
     note = "; ".join(filter(None, notes))
     return option.help + (f" ({note})" if note else "")

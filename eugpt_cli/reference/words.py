@@ -31,43 +31,49 @@ EVENT_TYPES = (
     *sorted(TERMINAL),
 )
 VARIABLES = (
-    Fact("EUGPT_API_KEY", "The API key. It is sent over https or to this machine only, and never shown."),
-    Fact("EUGPT_API_KEY_FILE", "A file that holds the key, where EUGPT_API_KEY is not set."),
-    Fact("CREDENTIALS_DIRECTORY", "Set by systemd: the key is read from the credential eugpt_api_key in it."),
-    Fact("EUGPT_DEBUG", "1 adds the traceback to the message about a defect in eugpt."),
-    Fact("HTTPS_PROXY, ALL_PROXY, NO_PROXY", "The proxy to go through, and the hosts that need none."),
-    Fact("SSL_CERT_FILE, SSL_CERT_DIR", "The certificates to trust instead of the system's."),
-    Fact("NO_COLOR, TERM=dumb", "NO_COLOR: no colour. TERM=dumb: no colour, status line or progress bar either."),
-    Fact("XDG_CONFIG_HOME, XDG_STATE_HOME", "Where the files below are; ~/.config and ~/.local/state without them."),
+    Fact("EUGPT_API_KEY", "The API key. eugpt sends it over https or to this machine only, and never prints it."),
+    Fact("EUGPT_API_KEY_FILE", "A file that contains the key, if EUGPT_API_KEY is not set."),
+    Fact("CREDENTIALS_DIRECTORY", "Set by systemd: eugpt reads the key from the credential eugpt_api_key."),
+    Fact("EUGPT_DEBUG", "1 adds a traceback to the message about a defect in eugpt."),
+    Fact(
+        "HTTPS_PROXY, ALL_PROXY, NO_PROXY",
+        "The proxy to use (http, https or socks5), and the hosts to reach without it.",
+    ),
+    Fact(
+        "SSL_CERT_FILE, SSL_CERT_DIR", "Replace the bundle and the folder of the system's certificates."
+    ),
+    Fact("NO_COLOR", "If set, eugpt uses no colour on a terminal."),
+    Fact("TERM", "With dumb, eugpt uses no colour, no status line and no progress bar."),
+    Fact("XDG_CONFIG_HOME, XDG_STATE_HOME", "Folders for the files below (default ~/.config and ~/.local/state)."),
 )
 FILES = (
-    Fact("$XDG_CONFIG_HOME/eugpt/config.toml", "Profiles: a table [profile.NAME] of settings each."),
+    Fact("$XDG_CONFIG_HOME/eugpt/config.toml", "Profiles: one table [profile.NAME] of settings each."),
     Fact(
         "$XDG_STATE_HOME/eugpt/conversations.json",
-        "The names of conversations: for each its services, and the id that it stands for there.",
+        "The names of conversations: for each name its services, and the id of the conversation there.",
     ),
-    Fact("$XDG_STATE_HOME/eugpt/locks", "A file for each conversation in which a turn is under way."),
+    Fact("$XDG_STATE_HOME/eugpt/locks", "One file for each conversation with a turn in flight."),
     Fact(
         "$XDG_STATE_HOME/eugpt/history",
-        "What has been typed in sessions, a file for each conversation; --no-history keeps none.",
+        "What you typed in sessions, one file for each conversation; --no-history stores nothing.",
     ),
 )
 EXAMPLES = (
-    Example("Summarise a file; nothing is printed unless the answer is complete.", "cat doc.txt | eugpt ask Summarise"),
-    Example("Watch the answer as it comes.", 'eugpt stream "Explain GDPR in three sentences."'),
-    Example("Ask about several files at once.", 'eugpt ask -f a.md -f b.md "What differs?"'),
-    Example("Look at the request before anything is sent.", "eugpt ask -f a.md Translate --curl"),
-    Example("Take the deltas out of the event stream.", "eugpt raw-events --type '*.delta' Hello | jq -r .delta"),
+    Example("Summarise a file. Nothing is printed unless the answer is complete.", "cat doc.txt | eugpt ask Summarise"),
+    Example("Print the answer as it arrives.", 'eugpt stream "Explain GDPR in three sentences."'),
+    Example("Ask about several files.", 'eugpt ask -f a.md -f b.md "What differs?"'),
+    Example("Say how to answer.", 'eugpt ask -i "Answer in French, in one sentence." "What is GDPR?"'),
+    Example("Send a prompt that begins with a dash.", "eugpt ask -- '-1 + 2 = ?'"),
     Example(
-        "Go on with a conversation under a name of one's own.",
+        "Start a conversation under a name, and continue it.",
         'eugpt chat -c trip "I am Ada."\neugpt chat -c trip "Who am I?"',
     ),
+    Example("Replace a file only if the answer is complete.", "eugpt ask -o brief.txt Summarise < report.txt"),
     Example(
-        "Send each line of a file, and go on where an earlier run ended.",
-        "eugpt batch --lines names.txt -o rows.ndjson --resume\njq -r .output_text rows.ndjson",
+        "Do not read standard input in a loop.", 'while read -r name; do eugpt ask -I "Greet $name"; done < names.txt'
     ),
     Example(
-        "Tell in a script whose problem a failure is.",
+        "Decide in a script by whose problem a failure is.",
         "eugpt ask Hello > answer.txt\n"
         "case $? in\n"
         "0) echo done ;;\n"
@@ -75,10 +81,16 @@ EXAMPLES = (
         "*) echo broken ;;\n"
         "esac",
     ),
-    Example("Leave standard input to the loop.", 'while read -r name; do eugpt ask -I "Greet $name"; done < names.txt'),
     Example(
-        "Send a prompt a line, many at once; the answers come in the same order.",
+        "Send each line of a file as a prompt. Run it again after a failure to resume.",
+        "eugpt batch --lines names.txt -o rows.ndjson --resume\njq -r .output_text rows.ndjson",
+    ),
+    Example(
+        "Send each line of a file as a prompt, and print the answers in the same order.",
         "eugpt batch --lines --ordered names.txt | jq -r .output_text",
     ),
-    Example("Try all of it without a key and without a network.", "eugpt serve -- eugpt ask 'What is 6 * 7?'"),
+    Example("Print the request instead of sending it.", "eugpt ask -f a.md Translate --curl"),
+    Example("Print the types of all events.", "eugpt raw-events Hello | jq -r .type"),
+    Example("Find out why nothing works.", "eugpt doctor"),
+    Example("Try it without a key and without a network.", "eugpt serve -- eugpt ask 'What is 6 * 7?'"),
 )

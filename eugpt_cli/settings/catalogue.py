@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from eugpt_cli.settings import options
+from eugpt_cli.settings import options, serve_options
 from eugpt_cli.settings.options import Option
 
 
@@ -111,7 +111,7 @@ COMMANDS = (
                 repeatable=True,
             ),
         ),
-        options.SERVE,
+        serve_options.SERVE,
         examples=(
             "eugpt serve -- eugpt ask 'What is 6 * 7?'      ask it one question",
             "eugpt serve -- bash                           try all of eugpt in a shell",

@@ -7,7 +7,7 @@ from eugpt_cli.settings.option import Option as Option
 ERRORS = Option(
     "errors",
     ("--errors",),
-    "form of the error line",
+    "print errors as text or as one line of JSON",
     variable="EUGPT_ERRORS",
     default="text",
     choices=("text", "json"),
@@ -16,14 +16,14 @@ ERRORS = Option(
 PROFILE = Option(
     "profile",
     ("--profile",),
-    "take settings from this profile of config.toml",
+    "use this profile of config.toml",
     metavar="NAME",
     variable="EUGPT_PROFILE",
 )
 BASE_URL = Option(
     "base_url",
     ("--base-url",),
-    "where the service is",
+    "send requests to this URL",
     metavar="URL",
     variable="EUGPT_BASE_URL",
     default="https://chat.eugpt.ai/v1",
@@ -31,12 +31,12 @@ BASE_URL = Option(
 )
 ROUTE = (
     BASE_URL,
-    Option("api_key_file", ("--api-key-file",), "read the key from a file", metavar="PATH"),
+    Option("api_key_file", ("--api-key-file",), "read the API key from this file", metavar="PATH"),
     PROFILE,
     Option(
         "ca_file",
         ("--ca-file",),
-        "trust these certificates instead of the system's",
+        "trust the certificates in this PEM file instead of the system's",
         metavar="PATH",
         variable="EUGPT_CA_FILE",
         in_profile=True,
@@ -44,7 +44,7 @@ ROUTE = (
     Option(
         "client_cert",
         ("--client-cert",),
-        "present this client certificate (PEM, with its key or --client-key)",
+        "present the client certificate in this PEM file",
         metavar="PATH",
         variable="EUGPT_CLIENT_CERT",
         in_profile=True,
@@ -52,7 +52,7 @@ ROUTE = (
     Option(
         "client_key",
         ("--client-key",),
-        "the key of the client certificate (PEM, without a passphrase)",
+        "read the key of the client certificate from this PEM file, without a passphrase",
         metavar="PATH",
         variable="EUGPT_CLIENT_KEY",
         in_profile=True,
@@ -60,7 +60,7 @@ ROUTE = (
     Option(
         "connect_timeout",
         ("--connect-timeout",),
-        "longest wait for a connection",
+        "give up connecting after this many seconds",
         kind="seconds",
         variable="EUGPT_CONNECT_TIMEOUT",
         default=10.0,
@@ -69,7 +69,7 @@ ROUTE = (
     Option(
         "timeout",
         ("--timeout",),
-        "longest silence of the service (stream 120, otherwise 600)",
+        "give up after this many seconds of silence (default: 600 for ask and batch, 120 otherwise)",
         kind="seconds",
         variable="EUGPT_TIMEOUT",
         in_profile=True,
@@ -80,7 +80,7 @@ SERVICE = (
     Option(
         "max_time",
         ("--max-time",),
-        "longest time for the whole run",
+        "give up after this many seconds in all, waiting and retries included",
         kind="seconds",
         variable="EUGPT_MAX_TIME",
         in_profile=True,
@@ -88,28 +88,30 @@ SERVICE = (
     Option(
         "retries",
         ("--retries",),
-        "how often to try again",
+        "retry at most N times",
         kind="number",
         metavar="N",
         variable="EUGPT_RETRIES",
         default=2,
         in_profile=True,
     ),
-    Option("retry_unsafe", ("--retry-unsafe",), "retry also where a turn may then be stored twice", kind="flag"),
+    Option(
+        "retry_unsafe", ("--retry-unsafe",), "retry even if the conversation may then hold a turn twice", kind="flag"
+    ),
 )
 CONTENT = (
     Option(
         "instructions",
         ("-i", "--instructions"),
-        "system prompt; @FILE reads it from a file",
+        "set the system prompt; @FILE reads it from a file",
         metavar="TEXT",
         in_profile=True,
     ),
-    Option("conversation", ("-c", "--conversation"), "go on in this conversation", metavar="ID|NAME"),
+    Option("conversation", ("-c", "--conversation"), "continue this conversation", metavar="ID|NAME"),
     Option(
         "lock_wait",
         ("--lock-wait",),
-        "longest wait for other runs on this machine that are using the conversation",
+        "wait at most this many seconds for other runs in the same conversation",
         kind="wait",
         metavar="SECONDS",
         variable="EUGPT_LOCK_WAIT",
@@ -117,16 +119,22 @@ CONTENT = (
         in_profile=True,
     ),
     Option(
-        "project", ("-p", "--project"), "ground the answer in this project's files", metavar="UUID", in_profile=True
+        "project", ("-p", "--project"), "use the files of this project for the answer", metavar="UUID", in_profile=True
     ),
-    Option("file", ("-f", "--file"), "inline a local text file; - is stdin", metavar="PATH", repeatable=True),
-    Option("file_id", ("--file-id",), "a file already uploaded", metavar="UUID", repeatable=True),
+    Option(
+        "file",
+        ("-f", "--file"),
+        "add a local text file to the prompt; - is standard input",
+        metavar="PATH",
+        repeatable=True,
+    ),
+    Option("file_id", ("--file-id",), "add an uploaded file to the prompt", metavar="UUID", repeatable=True),
     Option("no_stdin", ("-I", "--no-stdin"), "never read standard input", kind="flag"),
 )
 NOTES = (
     ERRORS,
-    Option("quiet", ("-q", "--quiet"), "no notes on stderr", kind="flag"),
-    Option("verbose", ("-v", "--verbose"), "tell request, response, retries and tools on stderr", kind="flag"),
+    Option("quiet", ("-q", "--quiet"), "print no notes on stderr", kind="flag"),
+    Option("verbose", ("-v", "--verbose"), "log requests, responses, retries and tools on stderr", kind="flag"),
 )
 JOURNAL = (
     Option(
@@ -137,16 +145,16 @@ JOURNAL = (
         variable="EUGPT_LOG",
         in_profile=True,
     ),
-    Option("label", ("--label",), "put this label into the journal's line", metavar="TEXT"),
+    Option("label", ("--label",), "add this label to the line of the journal", metavar="TEXT"),
 )
 SHARED = (
     *CONTENT,
-    Option("require_input", ("--require-input",), "fail if standard input or a file is empty", kind="flag"),
-    Option("output", ("-o", "--output"), "write the answer to this file, all or nothing", metavar="PATH"),
+    Option("require_input", ("--require-input",), "exit with 31 if standard input or a file is empty", kind="flag"),
+    Option("output", ("-o", "--output"), "write the answer to this file, once it is complete", metavar="PATH"),
     Option(
         "meta",
         ("--meta",),
-        "write the facts of the run to this file, also on failure",
+        "write facts about the run to this file as JSON, also on failure",
         metavar="PATH",
         variable="EUGPT_META",
         in_profile=True,
@@ -159,122 +167,86 @@ SHARED = (
 )
 CHECKS = (
     Option(
-        "extract", ("--extract",), "print only the JSON value or the first fenced block", "text", "json|code[:LANG]"
+        "extract",
+        ("--extract",),
+        "print only the JSON value of the answer (json) or its first fenced block (code)",
+        "text",
+        "json|code[:LANG]",
     ),
-    Option("schema", ("--schema",), "accept only JSON that is valid against this JSON Schema", metavar="FILE"),
-    Option("check", ("--check",), "accept only what this shell command accepts as its input", metavar="COMMAND"),
+    Option("schema", ("--schema",), "accept only an answer that is JSON and fits this JSON Schema", metavar="FILE"),
+    Option(
+        "check",
+        ("--check",),
+        "accept only an answer for which this shell command exits with 0; it reads the answer",
+        metavar="COMMAND",
+    ),
     Option("again", ("--again",), "ask again after a rejected answer, at most N times", "number", "N", default=0),
 )
 ASK = (
-    Option("json", ("--json",), "print the whole response document", kind="flag"),
+    Option("json", ("--json",), "print the whole response as JSON", kind="flag"),
     *CHECKS,
-    Option("partial", ("--partial",), "print what has arrived also on failure", kind="flag"),
+    Option("partial", ("--partial",), "print what arrived even if the answer is not complete", kind="flag"),
 )
 CHAT = (
-    Option("each_line", ("--each-line",), "each line of standard input is a turn, in order", kind="flag"),
-    Option("plain", ("--plain",), "in a session, show answers without Markdown's styles", kind="flag", in_profile=True),
-    Option("no_history", ("--no-history",), "in a session, do not keep what you type", kind="flag", in_profile=True),
+    Option("each_line", ("--each-line",), "send each line of standard input as a turn, in order", kind="flag"),
+    Option("plain", ("--plain",), "in a session, print Markdown as it is", kind="flag", in_profile=True),
+    Option("no_history", ("--no-history",), "in a session, do not store what you type", kind="flag", in_profile=True),
 )
 RAW_EVENTS = (
-    Option("sse", ("--sse",), "pass the SSE bytes through untouched", kind="flag"),
-    Option("type", ("--type",), "only events whose type matches", metavar="GLOB", repeatable=True),
-    Option("trailer", ("--trailer",), "end with a line that tells the outcome", kind="flag"),
+    Option("sse", ("--sse",), "print the SSE bytes unchanged", kind="flag"),
+    Option("type", ("--type",), "print only events whose type matches", metavar="GLOB", repeatable=True),
+    Option("trailer", ("--trailer",), "print a last line with the outcome and exit code", kind="flag"),
 )
 BATCH = (
     *CONTENT,
-    Option("lines", ("--lines",), "each line is a prompt, instead of a JSON object", kind="flag"),
+    Option("lines", ("--lines",), "read a prompt from each line instead of a JSON object", kind="flag"),
     Option(
         "files",
         ("--files",),
-        "each FILE is an item; without FILE, read paths from standard input, one a line",
+        "send each FILE as an item; without FILE, read their paths from standard input",
         kind="flag",
     ),
-    Option(
-        "jobs", ("-j", "--jobs"), "maximum concurrency, lowered while the service pushes back", kind="number", default=8
-    ),
-    Option("output", ("-o", "--output"), "write the rows to this file; one run at a time", metavar="PATH"),
-    Option("resume", ("--resume",), "continue the output file: skip what succeeded, run the rest", kind="flag"),
-    Option("ordered", ("--ordered",), "rows in the order of the input", kind="flag"),
-    Option("full", ("--full",), "rows with the whole response document", kind="flag"),
-    Option("prune", ("--prune",), "with --resume, drop the rows of items that are no longer in the input", kind="flag"),
+    Option("jobs", ("-j", "--jobs"), "set the maximum concurrency", kind="number", default=8),
+    Option("output", ("-o", "--output"), "write the rows to this file; one run can write it at a time", metavar="PATH"),
+    Option("resume", ("--resume",), "skip items with a good row in the output file, run the rest", kind="flag"),
+    Option("ordered", ("--ordered",), "print rows in the order of the input", kind="flag"),
+    Option("full", ("--full",), "add the whole response to each row", kind="flag"),
+    Option("prune", ("--prune",), "with --resume, remove rows of items that are no longer in the input", kind="flag"),
     Option("max_errors", ("--max-errors",), "stop after N failed items", kind="count", metavar="N"),
-    Option("max_items", ("--max-items",), "stop after N items; exit 91 if more are left", kind="count", metavar="N"),
+    Option(
+        "max_items", ("--max-items",), "stop after N items; exit with 91 if any are left", kind="count", metavar="N"
+    ),
     Option(
         "max_tokens",
         ("--max-tokens",),
-        "stop when the answers have taken N tokens; exit 91 if items are left",
+        "stop once the answers used N tokens; exit with 91 if items are left",
         kind="count",
         metavar="N",
     ),
     Option(
         "shard",
         ("--shard",),
-        "only the K-th of N shares of the items, by a hash of their ids; auto asks Slurm or Kubernetes",
+        "take only the K-th of N shares of the items, by a hash of their ids; auto reads K/N from Slurm or Kubernetes",
         metavar="K/N|auto",
     ),
     *CHECKS,
-    Option("summary", ("--summary",), "write counts, tokens and times to this file, also on failure", metavar="PATH"),
+    Option(
+        "summary",
+        ("--summary",),
+        "write counts, tokens and times to this file as JSON, also on failure",
+        metavar="PATH",
+    ),
     *JOURNAL,
     *SERVICE,
     *NOTES,
     Option("dry_run", ("--dry-run",), "print the request bodies and exit", kind="flag"),
     Option("curl", ("--curl",), "print equivalent curl commands and exit", kind="flag"),
 )
-SERVE = (
-    Option(
-        "port",
-        ("--port",),
-        "port to listen on; 0 picks a free one [default: 8399; with COMMAND 0]",
-        kind="number",
-        metavar="PORT",
-    ),
-    Option(
-        "host",
-        ("--host",),
-        "address to listen on; any but loopback lets other machines in",
-        metavar="ADDRESS",
-        default="127.0.0.1",
-    ),
-    Option(
-        "default_stream",
-        ("--default-stream",),
-        "the value of `stream` in a request that leaves it out",
-        default="true",
-        choices=("true", "false"),
-    ),
-    Option("key", ("--key",), "API key to accept; without it one is made up for this run", metavar="KEY"),
-    Option("keys", ("--keys",), "TOML file of keys and their users (manual: KEYS FILE)", metavar="FILE"),
-    Option("state", ("--state",), "keep conversations and quotas here; else they end with the server", metavar="DIR"),
-    Option(
-        "project",
-        ("--project",),
-        "a project_id and the folder of its text and Markdown files",
-        metavar="UUID=DIR",
-        repeatable=True,
-    ),
-    Option("web", ("--web",), "folder that stands for the web: DIR/HOST/PATH is https://HOST/PATH", metavar="DIR"),
-    Option("file", ("--file",), "the file_id of an uploaded file, and the file", metavar="UUID=PATH", repeatable=True),
-    Option("daily_tokens", ("--daily-tokens",), "tokens a user may use a day (UTC), then 429", "number", "N"),
-    Option("monthly_tokens", ("--monthly-tokens",), "tokens a user may use a month (UTC), then 429", "number", "N"),
-    Option(
-        "scenario",
-        ("--scenario",),
-        "TOML file of what the next requests get (manual: SCENARIO FILES)",
-        metavar="FILE",
-    ),
-    Option("record", ("--record",), "store the exchanges with --upstream here, the key removed", metavar="DIR"),
-    Option(
-        "upstream", ("--upstream",), "base URL of the service that answers, asked with EUGPT_API_KEY", metavar="URL"
-    ),
-    Option("replay", ("--replay",), "answer with the exchanges that --record stored here", metavar="DIR"),
-    Option("verbose", ("-v", "--verbose"), "a line for each request on stderr", kind="flag"),
-    ERRORS,
-)
-JSON = Option("json", ("--json",), "as JSON", kind="flag")
+JSON = Option("json", ("--json",), "print JSON", kind="flag")
 CONFIG = (
     PROFILE,
     JSON,
-    Option("path", ("--path",), "print only where config.toml is looked for", kind="flag"),
+    Option("path", ("--path",), "print only the path of config.toml", kind="flag"),
     ERRORS,
 )
 DOCTOR = (*ROUTE, JSON, ERRORS)
@@ -283,7 +255,7 @@ EXIT_CODES = (JSON, ERRORS)
 CONVERSATION = (
     BASE_URL,
     PROFILE,
-    Option("json", ("--json",), "the list as a JSON array", kind="flag"),
-    Option("quiet", ("-q", "--quiet"), "no notes on stderr", kind="flag"),
+    Option("json", ("--json",), "print the list as JSON", kind="flag"),
+    Option("quiet", ("-q", "--quiet"), "print no notes on stderr", kind="flag"),
     ERRORS,
 )

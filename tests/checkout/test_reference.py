@@ -17,7 +17,8 @@ TOP = Path(__file__).parents[2]
 GENERATED = ("man/eugpt.1", "completions/eugpt.bash", "completions/_eugpt", "completions/eugpt.fish")
 MAN = (TOP / "man/eugpt.1").read_text("utf-8")
 SECTIONS = (
-    "NAME SYNOPSIS DESCRIPTION COMMANDS OPTIONS EXIT+STATUS ENVIRONMENT FILES JOURNAL SCENARIO+FILES EXAMPLES SEE+ALSO"
+    "NAME SYNOPSIS EXAMPLES DESCRIPTION COMMANDS OPTIONS EXIT+STATUS ENVIRONMENT FILES JOURNAL SCENARIO+FILES "
+    "BUGS SECURITY SEE+ALSO"
 )
 
 
@@ -93,8 +94,13 @@ def reference(checkout: Path, *arguments: str) -> subprocess.CompletedProcess[st
 @pytest.mark.parametrize(
     ("source", "old", "new", "stale"),
     [
-        ("settings/options.py", '"inline a local text file; - is stdin"', '""', {*GENERATED[0::2], GENERATED[3]}),
-        ("settings/options.py", '"--no-stdin"', '"--without-stdin"', {*GENERATED, "README.md"}),
+        (
+            "settings/options.py",
+            '"add a local text file to the prompt; - is standard input"',
+            '""',
+            {*GENERATED[0::2], GENERATED[3]},
+        ),
+        ("settings/options.py", '"--no-stdin"', '"--without-stdin"', {*GENERATED}),
         ("settings/options.py", '"no_stdin"', '"without_stdin"', {"eugpt_cli/settings/records.py"}),
         ("errors.py", "QUOTA = (49,", "QUOTA = (48,", {"man/eugpt.1", "README.md"}),
     ],
@@ -141,7 +147,7 @@ def test_man_shows_the_page_without_a_warning(width: int) -> None:
         check=False,
     )
     assert (shown.returncode, shown.stderr) == (0, "")
-    assert "Exit status 0 means a complete answer" in " ".join(shown.stdout.split())
+    assert "Exit status 0 means that the answer is complete" in " ".join(shown.stdout.split())
     assert "‐" not in shown.stdout, "a word that can be copied is not hyphenated"
     if width >= 80:
         examples = {line.strip() for line in MAN.replace("\\-", "-").splitlines()}

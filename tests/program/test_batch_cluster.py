@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.program.test_documents import blocks
 from tests.support.batches import Row, by_id, ndjson, rows_of, until
 from tests.support.cluster import ask, has_slurm, program, slurm, sshd
+from tests.support.documents import blocks
 from tests.support.manyserver import Body, Many, Reply, echo, serving
 from tests.support.program import EUGPT, KEY, eugpt
 

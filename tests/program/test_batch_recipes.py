@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.program.test_documents import examples
 from tests.support.batches import ndjson, numbered, rows_of
+from tests.support.documents import examples
 from tests.support.manyserver import Many, document, serving
 from tests.support.program import EUGPT, KEY
 

@@ -12,11 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.documents import MANUAL, README, TOP, blocks, examples
 from tests.support.program import EUGPT, eugpt
 
-TOP = Path(__file__).parents[2]
-README = (TOP / "README.md").read_text("utf-8")
-MANUAL = (TOP / "man/eugpt.1").read_text("utf-8")
 REPORT = """\
 The north pump failed on 3 May after a power cut. It was repaired on 5 June by the plant's own crew.
 Since then it has run without a fault. The spare part cost 340 euros.
@@ -51,9 +49,18 @@ ELSEWHERE = {
     "#!/bin/sh\n#SBATCH": "needs Slurm",
     "apiVersion": "needs Kubernetes",
     "pipx install": "installs",
+    "# crontab -e": "test_the_line_for_cron",
+    '{\n  "type": "object"': "test_the_schema",
+    "eugpt ask --schema": "test_the_schema",
     ". completions/eugpt.bash": "test_each_shell_takes_its_line",
     "default_profile": "test_the_profiles",
     "eugpt conversation name trip": "needs a conversation of the web app",
+    "Answer with one JSON value": "test_checked",
+    "<rejected_answer>": "test_asked_again",
+    "eugpt ask -f mail.txt": "test_check_recipes",
+    "eugpt ask --extract json --check": "test_check_recipes",
+    "eugpt batch cases": "test_check_recipes",
+    "cached()": "test_check_recipes",
     "jq -nRr": "test_journal",
     "jq -Rr": "test_journal",
     "sum=$(sha256sum": "test_journal",
@@ -62,23 +69,6 @@ ELSEWHERE = {
     "jq -rn": "test_batch_recipes",
     "jq -sc": "test_batch_recipes",
 }
-
-
-def blocks() -> list[str]:
-    """The indented blocks of the README."""
-    found = re.findall(r"(?:^(?:    .*)?\n)+", README, re.MULTILINE)
-    return [textwrap.dedent(block).strip() + "\n" for block in found if block.strip()]
-
-
-def examples() -> list[str]:
-    """The examples of the manual but for scenario and key files, which tests/local runs."""
-    text = re.sub(r"^\.SH (SCENARIO FILES|KEYS FILE)\n.*?(?=^\.SH )", "", MANUAL, flags=re.MULTILINE | re.DOTALL)
-    found = re.findall(r"^\.EX\n(.*?)^\.EE", text, re.MULTILINE | re.DOTALL)
-    return [re.sub(r"\\(?:\((ti|ha|ga|dq)|(.))", _plain, example) for example in found]
-
-
-def _plain(match: re.Match[str]) -> str:
-    return {"ti": "~", "ha": "^", "ga": "`", "dq": '"'}[match[1]] if match[1] else match[2].replace("e", "\\")
 
 
 def is_elsewhere(example: str) -> bool:
@@ -174,10 +164,18 @@ def test_the_manual_names_each_member_of_errors_and_meta(tmp_path: Path) -> None
 
 
 def test_the_transcript_is_what_is_printed(folder: Path, service: dict[str, str]) -> None:
+    """With EUGPT_RENEW=1 it writes what is printed into README instead of comparing it."""
     (transcript,) = [block for block in blocks() if block.startswith("$ ")]
+    printed = ""
     for part in re.split(r"^\$ ", transcript, flags=re.MULTILINE)[1:]:
-        line, _, wanted = part.partition("\n")
-        assert bash(f"{{ {line}\n}} 2>&1", folder, service).stdout == wanted, line
+        line, _, _ = part.partition("\n")
+        script = f"{{ {line}\n}} 2>&1"
+        printed += f"$ {line}\n{bash(script, folder, service).stdout}"
+    if os.environ.get("EUGPT_RENEW"):
+        old, new = (textwrap.indent(text, "    ") for text in (transcript, printed))
+        (TOP / "README.md").write_text(README.replace(old, new), "utf-8")
+    else:
+        assert printed == transcript
 
 
 def test_the_first_command_answers_without_a_key(folder: Path, service: dict[str, str]) -> None:
@@ -186,6 +184,35 @@ def test_the_first_command_answers_without_a_key(folder: Path, service: dict[str
     run = bash(first.rpartition("&&")[2], folder, variables)
     assert (run.returncode, run.stderr) == (0, "")
     assert "eugpt" in run.stdout.lower()
+
+
+def test_the_line_for_cron(folder: Path, service: dict[str, str]) -> None:
+    """As cron runs it: by sh, with a short PATH, without a key in the environment."""
+    (lines,) = [block for block in blocks() if block.startswith("# crontab -e")]
+    command = re.sub(r"^(\S+ ){5}", "", lines.splitlines()[1])
+    (folder / ".local/bin").mkdir(parents=True)
+    (folder / ".local/bin/eugpt").symlink_to(EUGPT)
+    (folder / ".config/eugpt").mkdir(parents=True)
+    (folder / ".config/eugpt/key").write_text(service["EUGPT_API_KEY"] + "\n")
+    variables = {"HOME": str(folder), "PATH": "/usr/bin:/bin", "EUGPT_BASE_URL": service["EUGPT_BASE_URL"]}
+    run = subprocess.run(["/bin/sh", "-c", command], env=variables, capture_output=True, timeout=60, check=False)
+    assert (run.returncode, run.stdout, run.stderr) == (0, b"", b"")
+    assert (folder / "brief.txt").read_text()
+
+
+@pytest.mark.skipif(not shutil.which("jq"), reason="jq is not installed")
+@pytest.mark.parametrize(("answers", "code", "total"), [("ok", 0, "340"), ("bad ok", 0, "340"), ("bad bad", 82, "")])
+def test_the_schema(answers: str, code: int, total: str, folder: Path, service: dict[str, str]) -> None:
+    (schema,) = [block for block in blocks() if block.startswith('{\n  "type"')]
+    (line,) = [block for block in blocks() if block.startswith("eugpt ask --schema")]
+    (folder / "invoice.json").write_text(schema)
+    (folder / "invoice.txt").write_text("Invoice A-17: 340 euros")
+    texts = {"ok": '{"number": "A-17", "total": 340}', "bad": '{"number": 17}'}
+    tables = "".join(f"[[request]]\ntext = '{texts[answer]}'\n" for answer in answers.split())
+    (folder / "scenario.toml").write_text(tables)
+    (folder / "script").write_text(line)
+    run = bash("eugpt serve --scenario scenario.toml -- bash -o pipefail script", folder, service)
+    assert (run.returncode, run.stdout.strip()) == (code, total), run
 
 
 def test_each_shell_takes_its_line(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 from collections.abc import Mapping
+from pathlib import Path
 from types import MappingProxyType
 
 import pytest
@@ -23,7 +24,7 @@ WAY = {
     "http": "client connection dial direct http1 lanes response route seam silence",
     "output": "activity destinations report writers",
     "run": "prompt reporting turn",
-    "settings": "catalogue key option options profile records resolving",
+    "settings": "catalogue key option options profile records resolving serve_options",
     "system": "alarm console files interrupts locks streams",
     "text": "escapes redaction suggestions",
     "commands": "",
@@ -76,8 +77,9 @@ def test_help_and_usage_errors_load_the_tables_and_typer(arguments: list[str]) -
     assert not roots(modules) & (HEAVY | {"email", "urllib.request"})
     words = {
         "__main__", "api", "api.outcome", "cli", "errors", "mistakes", "output", "output.report", "settings",
-        "settings.catalogue", "settings.option", "settings.options", "system", "system.alarm", "system.console",
-        "system.interrupts", "system.streams", "text", "text.escapes", "text.redaction", "text.suggestions",
+        "settings.catalogue", "settings.option", "settings.options", "settings.serve_options", "system",
+        "system.alarm", "system.console", "system.interrupts", "system.streams", "text", "text.escapes",
+        "text.redaction", "text.suggestions",
     }  # fmt: skip
     assert ours(modules) <= {f"eugpt_cli.{name}" for name in words}
 
@@ -114,3 +116,22 @@ def test_a_request_that_is_only_shown_loads_no_network() -> None:
     modules = loaded("ask", "--dry-run", "x")
     assert "orjson" in modules
     assert not roots(modules) & (NEVER | {"httptools", "ssl"})
+
+
+def test_checks_are_loaded_only_where_they_are_asked_for(tmp_path: Path) -> None:
+    """The library of --schema by the servant alone."""
+    (tmp_path / "schema.json").write_text("{}")
+    (tmp_path / "items").write_text('{"input": "a"}\n')
+    checks = {
+        "eugpt_cli.run.checks",
+        "eugpt_cli.run.extraction",
+        "eugpt_cli.run.schema",
+        "eugpt_cli.system.subprocesses",
+    }
+    with serving(http(b'{"id":"r","status":"completed","output_text":"1"}')) as server:
+        for words in (["ask", "x"], ["batch", str(tmp_path / "items")]):
+            bare = loaded(*words, base_url=server.base_url)
+            checked = loaded(*words, "--schema", str(tmp_path / "schema.json"), base_url=server.base_url)
+            assert not bare & checks
+            assert checks <= checked
+            assert "jsonschema_rs" not in checked

@@ -172,7 +172,9 @@ def told(seen: Seen) -> tuple[Any, ...]:
 STRICTER = {
     "a line end without CR (section 2.2)": re.compile(rb"(?<!\r)\n"),
     "a CR that ends no line": re.compile(rb"\r(?!\n)"),
+    "a control character in a field (section 5, RFC 9110 5.5)": re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]"),
     "a folded field (section 5.2)": re.compile(rb"\n[ \t]"),
+    "a chunk extension of other letters (section 7.1.1)": re.compile(rb"(?m)^[0-9a-fA-F]+[ \t]*;"),
     "a length told twice (section 6.3)": re.compile(rb"(?is)content-length:[^\n]*(,|\n.*content-length)"),
 }
 

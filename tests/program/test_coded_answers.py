@@ -1,0 +1,78 @@
+"""Compressed answers: undone though they were not asked for, and no larger than others. Section 4."""
+
+import gzip
+import os
+import subprocess
+import zlib
+
+import pytest
+
+from tests.fixtures import DOCUMENT, EVENTS
+from tests.support.program import EUGPT, environment, eugpt
+from tests.support.rawserver import http, serving, sse
+
+LIMIT = 256 << 20
+pytestmark = pytest.mark.usefixtures("lane")
+
+
+def coded(body: bytes, coding: str, kind: str = "application/json", status: str = "200 OK") -> bytes:
+    return http(body, kind=kind, status=status, extra=f"Content-Encoding: {coding}\r\n")
+
+
+EVENT_BYTES = sse(*EVENTS)
+GOOD = {
+    "gzip": coded(gzip.compress(DOCUMENT), "gzip"),
+    "two members": coded(gzip.compress(DOCUMENT[:9]) + gzip.compress(DOCUMENT[9:]), "gzip"),
+    "deflate": coded(zlib.compress(DOCUMENT), "deflate"),
+    "deflate without its frame": coded(zlib.compress(DOCUMENT)[2:-4], "deflate"),
+    "identity": coded(DOCUMENT, "identity"),
+    "events": coded(gzip.compress(EVENT_BYTES), "gzip", "text/event-stream"),
+}
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_good(name: str) -> None:
+    with serving(GOOD[name]) as server:
+        for command in ("ask", "stream"):
+            run = eugpt(command, "x", base_url=server.base_url)
+            assert (run.returncode, run.stdout, run.stderr) == (0, b"Hello\n", b"")
+            assert server.received[-1].headers["accept-encoding"] == "identity"
+
+
+BAD = {
+    "two codings": (coded(gzip.compress(gzip.compress(DOCUMENT)), "gzip, gzip"), 63, b"not_the_api"),
+    "an unknown one": (coded(DOCUMENT, "br"), 63, b"not_the_api"),
+    "not what it says": (coded(DOCUMENT, "gzip"), 63, b"not_the_api"),
+    "cut": (coded(gzip.compress(DOCUMENT)[:-9], "gzip"), 62, b"truncated"),
+    "a failure in an unknown coding": (coded(b"?", "br", status="400 X"), 40, b"bad_request: X (HTTP 400)"),
+    "a failure": (coded(gzip.compress(b'{"detail":"no"}'), "gzip", status="400 X"), 40, b"bad_request: no (HTTP 400)"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad(name: str) -> None:
+    answer, code, says = BAD[name]
+    with serving(answer) as server:
+        run = eugpt("ask", "x", "--retries", "0", base_url=server.base_url)
+    assert (run.returncode, run.stdout) == (code, b"")
+    assert run.stderr.startswith(b"eugpt: " + says)
+
+
+BOMB = gzip.compress(gzip.compress(bytes(2_000_000_000), 9), 9)  # a few KB
+
+
+@pytest.mark.parametrize(
+    ("coding", "body"), [("gzip, gzip", BOMB), ("gzip", gzip.decompress(BOMB))], ids=["twice", "once"]
+)
+def test_what_is_small_only_on_the_way(coding: str, body: bytes) -> None:
+    """The document may take the limit while it is being put together, and as much again once it is."""
+    with serving(coded(body, coding)) as server:
+        words = [EUGPT, "ask", "x", "--retries", "0"]
+        with subprocess.Popen(words, env=environment(server.base_url), stderr=subprocess.PIPE) as run:
+            assert run.stderr
+            said = run.stderr.read()
+            _, status, used = os.wait4(run.pid, 0)
+            run.returncode = 63
+    assert said.startswith(b"eugpt: not_the_api: ")
+    assert status >> 8 == 63
+    assert used.ru_maxrss * 1024 < LIMIT + (128 << 20)

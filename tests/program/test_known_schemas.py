@@ -1,0 +1,188 @@
+"""Schemas that are in use elsewhere, with instances that they take and that they do not.
+
+Those of the OpenAI SDK are what pydantic makes of its models, the dialects are JSON Schema's own; the others are cut
+down from the formats' specifications.
+"""
+
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import openai.types.responses as sdk
+import pytest
+from pydantic import TypeAdapter
+
+from tests.support.batches import rows
+from tests.support.manyserver import document, serving
+from tests.support.program import eugpt
+
+Schema = dict[str, Any]
+
+
+class Known(NamedTuple):
+    """A schema, instances that are valid, and those that are not, with the place of what is wrong."""
+
+    schema: Schema
+    good: list[Any]
+    bad: list[tuple[Any, str]]
+
+
+def model(kind: Any) -> Schema:
+    return dict(TypeAdapter(kind).json_schema())
+
+
+COUNTS = {
+    "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0},
+    "output_tokens_details": {"reasoning_tokens": 0},
+}
+USAGE = {"input_tokens": 1, "output_tokens": 2, "total_tokens": 3, **COUNTS}
+CALL = {"type": "function_call", "arguments": "{}", "call_id": "c", "name": "f"}
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+DRAFT_7 = "http://json-schema.org/draft-07/schema#"
+POINT: Schema = {  # RFC 7946
+    "$schema": DRAFT_7,
+    "definitions": {
+        "position": {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 3},
+        "geometry": {
+            "oneOf": [
+                {
+                    "type": "object",
+                    "required": ["type", "coordinates"],
+                    "properties": {"type": {"const": "Point"}, "coordinates": {"$ref": "#/definitions/position"}},
+                },
+                {
+                    "type": "object",
+                    "required": ["type", "coordinates"],
+                    "properties": {
+                        "type": {"const": "LineString"},
+                        "coordinates": {"type": "array", "minItems": 2, "items": {"$ref": "#/definitions/position"}},
+                    },
+                },
+            ]
+        },
+    },
+    "type": "object",
+    "required": ["type", "geometry"],
+    "properties": {"type": {"const": "Feature"}, "geometry": {"$ref": "#/definitions/geometry"}},
+}
+PATCH: Schema = {  # RFC 6902
+    "type": "array",
+    "items": {
+        "type": "object",
+        "required": ["op", "path"],
+        "properties": {
+            "op": {"enum": ["add", "remove", "replace", "move", "copy", "test"]},
+            "path": {"type": "string"},
+        },
+        "allOf": [
+            {"if": {"properties": {"op": {"enum": ["add", "replace", "test"]}}}, "then": {"required": ["value"]}},
+            {"if": {"properties": {"op": {"enum": ["move", "copy"]}}}, "then": {"required": ["from"]}},
+        ],
+    },
+}
+PROBLEM: Schema = {  # RFC 9457
+    "type": "object",
+    "properties": {
+        "type": {"type": "string", "format": "uri-reference", "default": "about:blank"},
+        "title": {"type": "string"},
+        "status": {"type": "integer", "minimum": 100, "maximum": 599},
+        "instance": {"type": "string", "format": "uri-reference"},
+    },
+}
+FEED: Schema = {  # JSON Feed 1.1
+    "$defs": {
+        "item": {
+            "type": "object",
+            "required": ["id"],
+            "properties": {"id": {"type": "string"}, "date_published": {"type": "string", "format": "date-time"}},
+            "anyOf": [{"required": ["content_text"]}, {"required": ["content_html"]}],
+            "patternProperties": {"^_": {"type": "object"}},
+        }
+    },
+    "type": "object",
+    "required": ["version", "title", "items"],
+    "properties": {
+        "version": {"type": "string", "pattern": r"^https://jsonfeed\.org/version/1(\.1)?$"},
+        "title": {"type": "string", "minLength": 1},
+        "items": {"type": "array", "items": {"$ref": "#/$defs/item"}},
+    },
+    "unevaluatedProperties": False,
+}
+VERSION = "https://jsonfeed.org/version/1.1"
+KNOWN = {
+    "usage of the OpenAI SDK": Known(
+        model(sdk.ResponseUsage), [USAGE], [({**USAGE, "total_tokens": "3"}, "/total_tokens: "), ({}, "required")]
+    ),
+    "function call of the OpenAI SDK": Known(
+        model(sdk.ResponseFunctionToolCall),
+        [CALL],
+        [({**CALL, "type": "call"}, "/type: "), ({**CALL, "name": None}, "/name: ")],
+    ),
+    "text of the OpenAI SDK": Known(
+        model(sdk.ResponseOutputText),
+        [{"type": "output_text", "text": "a", "annotations": []}],
+        [({"type": "output_text", "text": "a", "annotations": [1]}, "/annotations/0"), ({"text": 1}, "required")],
+    ),
+    "message of the OpenAI SDK": Known(
+        model(sdk.EasyInputMessage),
+        [{"role": "user", "content": "a"}, {"role": "user", "content": [{"type": "input_text", "text": "a"}]}],
+        [({"role": "nobody", "content": "a"}, "/role: "), ({"role": "user", "content": 7}, "/content: ")],
+    ),
+    "JSON Schema 2020-12": Known(
+        {"$ref": DIALECT}, [{"type": "object"}, True], [({"type": "text"}, "/type: "), ({"minimum": "1"}, "/minimum: ")]
+    ),
+    "JSON Schema draft 7": Known(
+        {"$schema": DRAFT_7, "$ref": DRAFT_7}, [{"items": [{}]}], [({"required": "a"}, "/required: ")]
+    ),
+    "GeoJSON": Known(
+        POINT,
+        [{"type": "Feature", "geometry": {"type": "Point", "coordinates": [16.4, 48.2]}}],
+        [
+            ({"type": "Feature", "geometry": {"type": "Point", "coordinates": [16.4]}}, "/geometry"),
+            ({"type": "Feature"}, '"geometry" is a required property'),
+        ],
+    ),
+    "JSON Patch": Known(
+        PATCH,
+        [[{"op": "add", "path": "/a", "value": 1}, {"op": "remove", "path": "/b"}], []],
+        [([{"op": "add", "path": "/a"}], '/0: "value"'), ([{"op": "swap", "path": "/a", "value": 1}], "/0/op: ")],
+    ),
+    "problem details": Known(
+        PROBLEM,
+        [{"type": "/out-of-credit", "status": 403}],
+        [({"status": 42}, "/status: "), ({"title": []}, "/title: ")],
+    ),
+    "JSON Feed": Known(
+        FEED,
+        [{"version": VERSION, "title": "T", "items": [{"id": "1", "content_text": "a", "_x": {}}]}],
+        [
+            ({"version": VERSION, "title": "T", "items": [{"id": "1", "_x": 1}]}, "/items/0"),
+            ({"version": "1", "title": "T", "items": []}, "/version: "),
+            ({"version": VERSION, "title": "T", "items": [], "more": 1}, "more"),
+            (
+                {"version": VERSION, "title": "T", "items": [{"id": "1", "content_text": "", "date_published": "a"}]},
+                "/items/0/date_published: ",
+            ),
+        ],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_what_is_valid_is_accepted_and_what_is_not_is_told(name: str, tmp_path: Path) -> None:
+    schema, good, bad = KNOWN[name]
+    (tmp_path / "schema.json").write_text(json.dumps(schema))
+    texts = [json.dumps(value) for value in [*good, *(value for value, _ in bad)]]
+    (tmp_path / "items").write_text(
+        "\n".join(json.dumps({"custom_id": n, "input": text}) for n, text in enumerate(texts))
+    )
+    with serving(lambda body: document(body["input"])) as server:
+        arguments = ["batch", str(tmp_path / "items"), "--ordered", "--schema", str(tmp_path / "schema.json")]
+        run = eugpt(*arguments, base_url=server.base_url)
+    found = rows(run.stdout)
+    assert [row["value"] for row in found if row["ok"]] == good
+    refused = [row for row in found if not row["ok"]]
+    assert [row["rejected_text"] for row in refused] == texts[len(good) :]
+    for row, (_, says) in zip(refused, bad, strict=True):
+        assert row["error"]["kind"] == "rejected"
+        assert says in row["error"]["message"]
