@@ -39,9 +39,7 @@ VARIABLES = (
         "HTTPS_PROXY, ALL_PROXY, NO_PROXY",
         "The proxy to use (http, https or socks5), and the hosts to reach without it.",
     ),
-    Fact(
-        "SSL_CERT_FILE, SSL_CERT_DIR", "Replace the bundle and the folder of the system's certificates."
-    ),
+    Fact("SSL_CERT_FILE, SSL_CERT_DIR", "Replace the bundle and the folder of the system's certificates."),
     Fact("NO_COLOR", "If set, eugpt uses no colour on a terminal."),
     Fact("TERM", "With dumb, eugpt uses no colour, no status line and no progress bar."),
     Fact("XDG_CONFIG_HOME, XDG_STATE_HOME", "Folders for the files below (default ~/.config and ~/.local/state)."),

@@ -16,7 +16,9 @@ EXTRAS = {
     "schema": ("jsonschema-rs",),
 }
 PACKAGE = "/usr/lib/eugpt"  # where the Debian package of .ci/deb keeps eugpt and all that it needs
-SINGLE_FILE = "run the file with another Python, as python3.13 eugpt.pyz"
+SINGLE_FILE = (
+    "run the file with another Python, as python3.13 eugpt.pyz; or let TMPDIR name a folder that allows programs"
+)
 REQUIRED = ("typer", "httpx", "httptools", "orjson")
 
 
