@@ -16,8 +16,13 @@ def main() -> None:
     sys.modules["httpx._main"] = None  # type: ignore[assignment]  # its command line loads click and rich where they are
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
-    from eugpt_cli import cli
+    try:
+        from eugpt_cli import cli
+    except ImportError as error:  # Typer: the door that words every other error is behind it
+        from eugpt_cli.system.installation import incomplete
 
+        sys.stderr.write("eugpt: config: {}\nhint: {}\n".format(*incomplete(error)))
+        sys.exit(30)
     cli.main(sys.argv[1:])
 
 

@@ -120,21 +120,49 @@ def _examples(lines: Sequence[str]) -> str | None:
     return "\b\n" + "\n".join(("Examples:", *(f"  {line}" for line in lines))) if lines else None
 
 
+# Typer 0.29 wants a type for each parameter and loads pydantic to convert to it, which takes longer than all else that
+# --help does. The parameters below convert nothing and state in the tables' words what they take: no type is looked at.
+UNTYPED: dict[str, Any] = {} if typer.__version__.startswith("0.28.") else {"type_descriptor": None}
+
+
+class _Option(TyperOption):
+    """An option whose value stays the text that was given: settings.resolve converts it and words what is wrong."""
+
+    def process_value(self, ctx: Any, value: Any) -> Any:
+        if value is None and self.multiple:
+            value = ()
+        return self.callback(ctx, self, value) if self.callback else value
+
+
+class _Argument(TyperArgument):
+    """An argument as it was given, shown by its metavar alone."""
+
+    def process_value(self, ctx: Any, value: Any) -> Any:
+        return () if value is None and self.nargs == -1 else value
+
+    def get_usage_pieces(self, ctx: Any) -> list[str]:
+        return [self.metavar or ""]
+
+    def get_help_record(self, ctx: Any) -> tuple[str, str]:
+        return self.metavar or "", self.help or ""
+
+
 def _option(row: Option) -> TyperOption:
     default = f" [default: {row.default_words}]" if row.default_words else ""
     note = f" [{row.variable}]" if row.variable else ""
-    return TyperOption(
+    return _Option(
         param_decls=[row.name, *row.flags],
         is_flag=row.kind == "flag",
         multiple=row.repeatable,
         help=row.help + default + note,
         metavar=row.value_name or None,
+        **UNTYPED,
     )
 
 
 def _argument(row: Argument) -> TyperArgument:
     nargs = -1 if row.repeatable else 1
-    return TyperArgument(param_decls=[row.name], nargs=nargs, metavar=row.metavar, help=row.help, show_default=False)
+    return _Argument(param_decls=[row.name], nargs=nargs, metavar=row.metavar, help=row.help, **UNTYPED)
 
 
 def _help() -> TyperOption:
@@ -153,8 +181,8 @@ def _telling(*flags: str, says: str, tell: Callable[[typer.Context], str]) -> Ty
             context.obj.out(tell(context))
             context.exit()
 
-    return TyperOption(
-        param_decls=list(flags), is_flag=True, is_eager=True, expose_value=False, help=says, callback=show
+    return _Option(
+        param_decls=list(flags), is_flag=True, is_eager=True, expose_value=False, help=says, callback=show, **UNTYPED
     )
 
 
@@ -221,6 +249,11 @@ def _defect(error: Exception, console: Console) -> EugptError:
         import traceback
 
         console.error(redact("".join(traceback.format_exception(error)).rstrip(), console.secret))
+    if isinstance(error, ImportError) and not (error.name or "eugpt_cli").startswith("eugpt_cli"):
+        from eugpt_cli.system.installation import incomplete
+
+        message, hint = incomplete(error)
+        return ConfigError(message, hint=hint)
     number = errno.ENOMEM if isinstance(error, MemoryError) else getattr(error, "errno", None)
     if number in LIMITS:
         return ConfigError(LIMITS[number], hint="ulimit -a shows the limits of this shell")

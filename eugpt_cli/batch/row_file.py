@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
 from eugpt_cli.errors import Busy, OutputError
-from eugpt_cli.system.files import remove_leftovers
+from eugpt_cli.system.files import remove_leftovers, to_disk
 from eugpt_cli.system.streams import reason
 
 PIECE = 1 << 20
@@ -74,7 +74,7 @@ class RowFile:
         if self._dirty:
             self._dirty = False
             with self._worded():
-                os.fsync(self._fd)
+                to_disk(self._fd)
 
     def lines(self) -> Iterator[Line]:
         """Every line, the last one with or without its end; blanks take no memory, however many they are."""

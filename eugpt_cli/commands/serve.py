@@ -8,6 +8,7 @@ from eugpt_cli.errors import ConfigError, OutputError
 from eugpt_cli.local.server_config import OUTPUT_FAILED, ServeError, ServerConfig
 from eugpt_cli.settings.records import ServeOptions
 from eugpt_cli.system.console import Console
+from eugpt_cli.system.installation import how_to_add
 
 
 def run(options: ServeOptions, console: Console) -> int:
@@ -19,7 +20,7 @@ def run(options: ServeOptions, console: Console) -> int:
     try:
         from eugpt_cli.local import server
     except ModuleNotFoundError as error:
-        raise ConfigError(f"serve needs the package {error.name}", hint="pip install 'eugpt-cli[serve]'") from None
+        raise ConfigError(f"serve needs the package {error.name}", hint=how_to_add("serve")) from None
     try:
         with console.without_heartbeat():
             return server.run(_config(options, console), options.command, console.environ, console.out, console.note)

@@ -15,6 +15,7 @@ from eugpt_cli.http.response import Fields, Response
 from eugpt_cli.http.route import Proxy, Route
 from eugpt_cli.http.seam import Peer, Post
 from eugpt_cli.http.silence import SilenceTimer
+from eugpt_cli.system.installation import how_to_add
 
 WANTS_CREDENTIALS = ("401", "407", "Invalid", "Requested")  # how httpx's words begin: HTTP, then SOCKS
 FORBIDDEN = ("403", "Proxy Server could not connect: Connection not allowed")
@@ -202,7 +203,7 @@ def _socks_errors(proxy: Proxy) -> tuple[type[Exception], ...]:
     except ImportError:
         raise ConfigError(
             f"{proxy.variable} names a SOCKS proxy, which needs the package socksio",
-            hint="pip install socksio, in the environment of eugpt",
+            hint=how_to_add("socks"),
         ) from None
     return ProtocolError, SOCKSError
 

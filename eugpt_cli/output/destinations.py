@@ -9,7 +9,7 @@ from contextlib import suppress
 
 from eugpt_cli.errors import OutputError, Stopped
 from eugpt_cli.system.console import Console
-from eugpt_cli.system.files import Replacement
+from eugpt_cli.system.files import Replacement, to_disk
 from eugpt_cli.system.streams import reason, write
 from eugpt_cli.text.redaction import Sink
 
@@ -38,7 +38,7 @@ class DescriptorSink:
 
     def sync(self) -> None:
         with suppress(OSError):  # a pipe or a terminal has nothing to sync
-            os.fsync(self._fd)
+            to_disk(self._fd)
 
     def restart(self) -> None:
         """Nothing has been written."""

@@ -3,6 +3,7 @@
 import os
 import ssl
 import stat
+import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 PROMPT = "Reply with the word ok."
 SILENCE = 120.0
+CLOCK_STATE = "sntp time.apple.com" if sys.platform == "darwin" else "timedatectl"
 CLOCK_TOLERANCE = 60.0
 EXPIRES_SOON = 14 * 86400.0
 
@@ -185,7 +187,7 @@ def _clock(visit: Visit) -> Finding:
         return Finding("ok", "agrees with the service's", facts=facts)
     side = "ahead of" if ahead > 0 else "behind"
     says = f"this machine's clock is {round(abs(ahead))} s {side} the service's"
-    return Finding("warning", says, "certificates and signatures depend on it; timedatectl shows its state", facts)
+    return Finding("warning", says, f"certificates and signatures depend on it; {CLOCK_STATE} shows its state", facts)
 
 
 def _milliseconds(begun: float) -> int:

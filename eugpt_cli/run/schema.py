@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, cast
 from eugpt_cli.errors import ConfigError, InputError, Rejected
 from eugpt_cli.run.extraction import NotJson, compact
 from eugpt_cli.system import files
+from eugpt_cli.system.installation import how_to_add
 from eugpt_cli.system.servant import Answer, Lost, Servant
 from eugpt_cli.system.streams import reason
 from eugpt_cli.text.escapes import brief
@@ -59,7 +60,7 @@ class SchemaValidator:
         self.text = read(path)
         self._path = path
         if not find_spec("jsonschema_rs"):
-            raise ConfigError("--schema needs the package jsonschema-rs", hint="pip install jsonschema-rs")
+            raise ConfigError("--schema needs the package jsonschema-rs", hint=how_to_add("schema"))
         try:
             self._servant = Servant(_validator(self.text), SECONDS)
         except OSError as error:

@@ -5,6 +5,7 @@ import contextlib
 import os
 import re
 import stat
+import sys
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 
 from eugpt_cli.errors import ConfigError, InputError, OutputError
@@ -25,6 +26,17 @@ KINDS = {
     b"\xfe\xff": "it is UTF-16; convert it: iconv -f UTF-16 -t UTF-8 {}",
 }
 OTHER_ENCODING = "text in another encoding can be converted: iconv -f ISO-8859-1 -t UTF-8 {}"
+
+
+def to_disk(fd: int) -> None:
+    """Waits until the disk has what was written to fd: on macOS fsync(2) only hands it to the drive. Raises OSError."""
+    if sys.platform == "darwin":
+        import fcntl
+
+        with contextlib.suppress(OSError):  # not every file system knows it
+            fcntl.fcntl(fd, fcntl.F_FULLFSYNC)
+            return
+    os.fsync(fd)
 
 
 def text(read_chunks: Iterable[bytes], source: str) -> str:
@@ -205,7 +217,7 @@ class Replacement:
 
     def commit(self) -> None:
         with self._worded():
-            os.fsync(self._fd)
+            to_disk(self._fd)
             if self._temporary is None:
                 self._temporary = self._beside()
                 folder = os.open(self._folder, os.O_RDONLY)

@@ -45,7 +45,7 @@ def test_the_wheel(packages: dict[str, Path]) -> None:
     assert not [name for name in held if name.startswith(("tests", "man", "completions")) or name.endswith(".pyc")]
     facts = next(text for name, text in held.items() if name.endswith("/METADATA")).decode()
     assert "Requires-Python: >=3.11" in facts
-    assert {"typer", "httptools", "httpx", "orjson"} == {
+    assert {"typer", "httpx", "httptools", "orjson"} == {
         line.split()[1].partition("<")[0].partition(">")[0]
         for line in facts.splitlines()
         if line.startswith("Requires-Dist:") and "extra" not in line

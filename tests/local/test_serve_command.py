@@ -84,4 +84,4 @@ def test_on_a_terminal_it_says_what_to_do_and_ends_by_ctrl_c() -> None:
 
 def test_missing_packages_are_named_with_what_brings_them() -> None:
     run = serve(missing=["aiohttp"])
-    assert run.stderr == "30 serve needs the package aiohttp | pip install 'eugpt-cli[serve]'\n"
+    assert run.stderr == f"30 serve needs the package aiohttp | {sys.executable} -m pip install aiohttp pydantic\n"
