@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from eugpt_cli.api.delta_runs import DeltaRun
 from eugpt_cli.api.events import DELTA, Event
-from eugpt_cli.api.parts import DELTAS, ITEM, PART, TEXT, Key, Part, Parts, indexes
+from eugpt_cli.api.parts import PART, TEXT, Parts, beyond
 from eugpt_cli.api.response_text import ResponseText, refusal_of, texts_of
 from eugpt_cli.api.sequence import SequenceNumbers
 from eugpt_cli.api.text_digest import TextDigest
@@ -28,8 +28,6 @@ class AnswerText:
         self._parts = Parts(keep=keep)
         self._numbers = SequenceNumbers()
         self._printed = TextDigest()
-        self._furthest: Key = (-1, -1)  # part of which something was printed
-        self._in_order = True
         self._refusal = ""
         self._document: Mapping[str, Any] | None = None
 
@@ -44,12 +42,12 @@ class AnswerText:
         """
         for event in events:
             if isinstance(event, Event):
-                yield self._of_event(event)
+                yield self._print(self._of_event(event))
             elif _is_one_part(event) and self._numbers.follows(event):
-                yield self._take(Event(DELTA, event.deltas[0], b""), DELTAS, event.text)
+                yield self._print(self._parts.add(Event(DELTA, event.deltas[0], b""), event.text))
             else:
                 for delta, raw in zip(event.deltas, event.raw.split(b"\n"), strict=True):
-                    yield self._of_event(Event(DELTA, delta, raw))
+                    yield self._print(self._of_event(Event(DELTA, delta, raw)))
 
     def rest(self, response: Mapping[str, Any]) -> str:
         """What is left to print of an answer that is complete.
@@ -62,10 +60,10 @@ class AnswerText:
         output = ResponseText(response)
         if not output.text:
             self._check_parts(output)
-            if not self._in_order:
+            if not self._parts.in_order:
                 raise Truncated("the text is damaged: its parts came out of order")
             return ""
-        return _beyond(self._printed, output.text)
+        return beyond(self._printed, output.text)
 
     def whole(self, response: Mapping[str, Any]) -> str:
         """The text of an answer that is complete. Takes and raises the same as `rest`."""
@@ -78,72 +76,53 @@ class AnswerText:
             return told
         digest = TextDigest()
         digest.add(told)
-        _beyond(digest, output.text)
+        beyond(digest, output.text)
         return output.text
 
     def so_far(self) -> str:
         """What came of a text that was kept."""
         return self._told() if self._document is None else ResponseText(self._document).text or ""
 
+    def _print(self, text: str) -> str:
+        if not self._keep:
+            self._printed.add(text)
+        return text
+
     def _told(self) -> str:
-        return "".join(text for part in self._parts.in_order() for text in part.kept or ())
+        return "".join(text for part in self._parts.all for text in part.kept or ())
 
     def _check_parts(self, output: ResponseText) -> None:
         """What matters only where the response at the end does not have the text."""
         if missing := self._numbers.missing:
             raise Truncated(f"the text is damaged: {missing}")
-        parts = list(self._parts.in_order())
+        if self._parts.flow.is_doubtful:
+            raise Truncated("the text is damaged: its last words came twice, or their end did not come")
         refusal = output.refusal or self._refusal
-        if refusal and not any(part.has_text for part in parts):
+        if refusal and not any(part.has_text for part in self._parts.all):
             raise _refused(refusal)
-        if not all(part.is_told for part in parts) or not (parts or output.is_told):
+        if self._parts.is_mute or not (output.is_told or any(part.is_told for part in self._parts.all)):
             raise _no_text()
 
     def _of_event(self, event: Event) -> str:
         reader = self._readers.get(event.type)
         return reader(self, event) if self._numbers.is_new(event) and reader else ""
 
-    def _take(self, event: Event, witness: int, text: Any) -> str:
-        return self._print(*self._parts.of_event(event, witness, text), witness, text)
-
-    def _print(self, key: Key, part: Part, witness: int, text: Any) -> str:
-        """What a witness of a part brings. One that is absent says nothing."""
-        part.last = max(part.last, witness)
-        if text is None:
-            return ""
-        if not isinstance(text, str):
-            raise NotTheApi("the service sent a text that is not a string")
-        new = part.add(text) if witness == DELTAS else part.agree(text)
-        if new:
-            self._in_order = self._in_order and key >= self._furthest
-            self._furthest = max(self._furthest, key)
-            if not self._keep:
-                self._printed.add(new)
-        return new
-
     def _delta(self, event: Event) -> str:
-        text = event.fields.get("delta")
-        if not isinstance(text, str):
-            raise NotTheApi("the service sent a delta that is not a string")
-        return self._take(event, DELTAS, text)
+        return self._parts.add(event, event.fields["delta"])
 
     def _text_done(self, event: Event) -> str:
-        return self._take(event, TEXT, event.fields.get("text"))
+        return self._parts.agree(event, TEXT, event.fields.get("text"))
 
     def _part_done(self, event: Event) -> str:
-        contents = [event.fields.get("part")]
-        self._refusal = refusal_of(contents) or self._refusal
-        return "".join([self._take(event, PART, text) for text in texts_of(contents).values()])
+        item = {"type": "message", "content": [event.fields.get("part")]}
+        self._refusal = refusal_of(item) or self._refusal
+        return "".join([self._parts.agree(event, PART, text) for text in texts_of(item).values()])
 
     def _item_done(self, event: Event) -> str:
         item = event.fields.get("item")
-        contents = item.get("content") if isinstance(item, dict) else None
-        self._refusal = refusal_of(contents) or self._refusal
-        texts = texts_of(contents)
-        index = self._parts.item_of(event, texts)
-        guessed = indexes(event.fields)[0] is None
-        keys = {(index, content): text for content, text in texts.items()}
-        return "".join([self._print(key, self._parts.at(key, guessed=guessed), ITEM, keys[key]) for key in keys])
+        self._refusal = refusal_of(item) or self._refusal
+        texts = texts_of(item)
+        return self._parts.agree_item(event, texts) if texts else ""
 
     def _refusal_delta(self, event: Event) -> str:
         delta = event.fields.get("delta")
@@ -155,21 +134,11 @@ class AnswerText:
         self._refusal = words if isinstance(words, str) and words else self._refusal
         return ""
 
-    def _item_added(self, event: Event) -> str:
-        self._parts.begin_item(event)
-        return ""
-
-    def _part_added(self, event: Event) -> str:
-        self._parts.begin_part(event)
-        return ""
-
     _readers: ClassVar[Mapping[str, Callable[["AnswerText", Event], str]]] = {
         DELTA: _delta,
         "response.output_text.done": _text_done,
         "response.content_part.done": _part_done,
         "response.output_item.done": _item_done,
-        "response.output_item.added": _item_added,
-        "response.content_part.added": _part_added,
         "response.refusal.delta": _refusal_delta,
         "response.refusal.done": _refusal_done,
     }
@@ -191,13 +160,6 @@ def _is_one_part(run: DeltaRun) -> bool:
         return len({(delta.get("output_index"), delta.get("content_index")) for delta in run.deltas}) == 1
     except TypeError:  # an index that is an object
         return False
-
-
-def _beyond(known: TextDigest, whole: str) -> str:
-    rest = known.rest(whole)
-    if rest is None:
-        raise Truncated("the text is damaged: what came before is not how the service's final text begins")
-    return rest
 
 
 def _refused(words: str) -> Failed:

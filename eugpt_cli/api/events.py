@@ -121,7 +121,7 @@ def _no_constant(name: str) -> Any:
 
 
 def decode(raw: bytes, name: str = "") -> Event:
-    """One event's data, which came under an SSE name. Raises NotTheApi if it is not a JSON object with a sound `type`.
+    """One event's data, which came under an SSE name. Raises NotTheApi if it is no JSON object, or unsound.
 
     What has no `type` and says that something is wrong is taken for an `error`.
     """
@@ -131,11 +131,13 @@ def decode(raw: bytes, name: str = "") -> Event:
             raise NotTheApi("the service sent an event that is not a JSON object")
         fields = {"detail": fields}
     kind = fields.get("type")
-    if kind is None:
+    if "type" not in fields or (kind is None and name == "error"):
         is_error = name == "error" or any(fields.get(member) is not None for member in ("error", "detail"))
         return Event("error" if is_error else "", fields, raw)
     if not isinstance(kind, str):
         raise NotTheApi("the service sent an event whose type is not a string")
+    if kind == DELTA and not isinstance(fields.get("delta"), str):
+        raise NotTheApi("the service sent a delta that is not a string")
     return Event(kind, fields, raw)
 
 

@@ -87,7 +87,7 @@ def _attempt(
 ) -> float | None:
     """None for a complete answer, seconds to the next attempt after a fault that allows one."""
     outcome.again()
-    outcome.conversation_id = request.conversation_id
+    outcome.conversation_id = outcome.asked = request.conversation_id
     outcome.body = request.body
     silence = SilenceTimer(policy.silence)
     policy.observer.sending(request, lambda: silence.sent)

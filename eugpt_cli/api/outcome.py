@@ -14,7 +14,8 @@ class Outcome:
     """The facts of one run, filled in as they become known; times in seconds, on the monotonic clock."""
 
     response_id: str | None = None
-    conversation_id: str | None = None
+    conversation_id: str | None = None  # the one that the service named, or else the one that was asked for
+    asked: str | None = None
     model: str | None = None
     status: str | None = None
     request_id: str | None = None
@@ -56,9 +57,15 @@ class Outcome:
 
     def learn_conversation(self, told: str | None) -> None:
         """The service has named the conversation, or has not; the first name counts."""
-        if told and not self.conversation_id:
+        if told and self.conversation_id == self.asked:
             self.conversation_id = told
             self.conversation_told()
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether the service answered in another conversation than the one asked for."""
+        told, asked = self.conversation_id, self.asked
+        return told is not None and asked is not None and told.lower() != asked.lower()
 
     def again(self) -> None:
         """Forgets what a failed attempt told, but for what the next one does not change."""

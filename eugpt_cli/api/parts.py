@@ -1,72 +1,64 @@
 """The parts that the text of a stream has, and what bears witness to each.
 
-A part has an output index and a content index. Services tell both, one or none of them; an index that is not told is
-that of the part that is open, or of the next one where that has ended.
+A part has an output index and a content index. Where a service tells both, each part stands for itself. Where it does
+not, the parts follow each other in one flow, and a final text is about all that came since the last one of its kind.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from eugpt_cli.api.events import Event
 from eugpt_cli.api.text_digest import TextDigest, utf16
-from eugpt_cli.errors import Truncated
+from eugpt_cli.errors import NotTheApi, Truncated
 
 Key = tuple[int, int]
 
-# What bears witness to a part, in the order in which services send it; each ends what stands before it.
-DELTAS, TEXT, PART, ITEM = range(4)
+DELTAS, TEXT, PART, ITEM = range(4)  # kinds of witnesses, in the order in which services send them
+ENDS = (TEXT, PART, ITEM)
 
 
 class Part:
-    """One part: what is known of its text. `add` and `agree` return what that brings beyond it.
+    """A part with indexes. `add` and `agree` return what a witness brings beyond what is known.
 
-    `kept`, if wanted, holds the text in pieces. `guessed`: an index has not been told. `last`: its latest witness.
+    `kept`, if wanted, holds the text in pieces. `last`: the kind of its latest witness.
     """
 
-    def __init__(self, *, keep: bool, guessed: bool) -> None:
+    def __init__(self, *, keep: bool) -> None:
         self.kept: list[str] | None = [] if keep else None
-        self.guessed = guessed
         self.last = DELTAS
         self.is_told = False  # some witness of it was a string, be it an empty one
         self._digest = TextDigest()
         self._owed: bytes | None = None  # of the final text, what deltas that come late may still bring
 
-    def add(self, delta: str) -> str:
-        """Raises Truncated for a delta that the final text does not have."""
-        self.is_told = True
-        if self._owed is not None and delta.strip():
-            if not self.owes(delta):
-                raise Truncated("the text is damaged: a delta came that its part does not end with")
-            self._owed = self._owed[len(utf16(delta)) :]
-        return self._grow(delta) if self._owed is None else ""
-
-    def owes(self, delta: Any) -> bool:
-        """Whether a delta is late: the final text brought it before."""
-        return self._owed is not None and isinstance(delta, str) and self._owed.startswith(utf16(delta))
-
-    def agree(self, text: str) -> str:
-        """Takes a final text; an empty one says nothing. Raises Truncated where it contradicts what is known."""
-        self.is_told = True
-        if not text:
-            return ""
-        rest = self._digest.rest(text)
-        if rest is None or (self._owed is not None and rest.strip()):
-            raise Truncated("the text is damaged: what the service said at its end is not what it had sent")
-        if self._owed is not None:
-            return ""
-        self._grow(rest)
-        self._owed = utf16(rest)
-        if self.kept is not None:
-            self.kept = [text]
-        return rest
-
-    def is_same(self, text: Any) -> bool:
-        """Whether this is its final text once more."""
-        return self._owed is not None and isinstance(text, str) and self._digest.rest(text) == ""
-
     @property
     def has_text(self) -> bool:
         return not self._digest.is_empty
+
+    def add(self, delta: str) -> str:
+        """Raises Truncated for a delta that the final text does not have."""
+        self.is_told = True
+        if self._owed is None:
+            return self._grow(delta)
+        late = utf16(delta)
+        if self._owed.startswith(late):
+            self._owed = self._owed[len(late) :]
+        elif delta.strip():
+            raise Truncated("the text is damaged: a delta came that its part does not end with")
+        return ""
+
+    def agree(self, kind: int, text: str) -> str:
+        """Takes a final text; an empty one says nothing. Raises Truncated where it contradicts what is known."""
+        self.last = max(self.last, kind)
+        self.is_told = True
+        rest = beyond(self._digest, text) if text else ""
+        if self._owed is not None and rest.strip():
+            raise Truncated("the text is damaged: a part has two ends")
+        if text and self._owed is None:
+            self._owed = utf16(self._grow(rest))
+            if self.kept is not None:
+                self.kept = [text]
+            return rest
+        return ""
 
     def _grow(self, text: str) -> str:
         self._digest.add(text)
@@ -75,70 +67,169 @@ class Part:
         return text
 
 
-class Parts:
-    """The parts of a stream, found by what an event tells of its indexes."""
+class Flow:
+    """All parts without indexes, with the members of a part."""
 
     def __init__(self, *, keep: bool) -> None:
+        self.kept: list[str] | None = [] if keep else None
+        self.is_told = False
+        self.has_text = False
+        self._open = {kind: TextDigest() for kind in ENDS}  # what came since the last end of that kind
+        self._starts = dict.fromkeys(ENDS, 0)  # where that is in `kept`
+        self._latest = dict.fromkeys(ENDS, "")
+        self._owed = b""
+        self._has_ended = False  # nothing came since the last end
+        self._stray = ""  # the only delta since then
+
+    def is_open(self, kind: int) -> bool:
+        """Whether text came since the last end of that kind."""
+        return not self._open[kind].is_empty
+
+    def add(self, delta: str) -> str:
+        self.is_told = True
+        late = utf16(delta)
+        if self._owed.startswith(late):
+            self._owed = self._owed[len(late) :]
+            return ""
+        self._owed = b""
+        self._stray = delta if self._has_ended else ""
+        self._has_ended = self._has_ended and not delta
+        return self._grow(delta)
+
+    def agree(self, kind: int, text: str, *, numbered: bool) -> str:
+        """Takes a final text. The same again is the next part's only if it is `numbered`, or if text came between.
+
+        Raises Truncated where it contradicts what came since the last one.
+        """
+        self.is_told = True
+        if not text or (not numbered and not self.is_open(kind) and text == self._latest[kind]):
+            return ""
+        rest = self._grow(beyond(self._open[kind], text))
+        self._owed = utf16(rest)
+        self._open[kind], self._latest[kind] = TextDigest(), text
+        self._has_ended, self._stray = True, ""
+        if self.kept is not None:
+            if self._starts[kind] == max(self._starts.values()):  # no end of another kind is within
+                self.kept[self._starts[kind] :] = [text]
+            self._starts[kind] = len(self.kept)
+        return rest
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether one delta came after the last end, and looks like one from before it that came twice."""
+        return bool(self._stray.strip()) and any(self._stray in latest for latest in self._latest.values())
+
+    def _grow(self, text: str) -> str:
+        self.has_text = self.has_text or bool(text)
+        for digest in self._open.values():
+            digest.add(text)
+        if self.kept is not None:
+            self.kept.append(text)
+        return text
+
+
+class Parts:
+    """The parts of a stream, found by the indexes that an event tells."""
+
+    def __init__(self, *, keep: bool) -> None:
+        self.flow = Flow(keep=keep)
+        self.is_mute = False  # a part ended without any text told
         self._keep = keep
         self._parts: dict[Key, Part] = {}
-        self._ends: dict[int, int] = {}  # item → the content index after its last part
-        self._items = 0  # the output index after the last item
         self._at: Key = (0, 0)
+        self._flow_is_first = True
+        self._furthest: Key = (0, 0)
+        self.in_order = True
 
-    def in_order(self) -> Iterator[Part]:
-        return (self._parts[key] for key in sorted(self._parts))
+    @property
+    def all(self) -> Iterator[Part | Flow]:
+        """In the order of their indexes; those without any come before or after, as they did."""
+        if self._flow_is_first:
+            yield self.flow
+        yield from (self._parts[key] for key in sorted(self._parts))
+        if not self._flow_is_first:
+            yield self.flow
 
-    def begin_item(self, event: Event) -> None:
-        """An output item begins."""
-        item, _ = indexes(event.fields)
-        self._at = (self._items if item is None else item, 0)
+    def add(self, event: Event, delta: str) -> str:
+        """What a delta brings."""
+        key = key_of(event)
+        if key is None and self._parts and not self.flow.has_text and self._part(self._at).last == DELTAS:
+            key = self._at
+        if key is None or (not self._parts and self.flow.is_open(TEXT)):
+            return self._flowing(self.flow.add(delta))
+        return self._placed(key, self._part(key).add(delta))
 
-    def begin_part(self, event: Event) -> None:
-        """A content part begins."""
-        item, content = indexes(event.fields)
-        here = self._at[0] if item is None else item
-        self._at = (here, self._ends.get(here, 0) if content is None else content)
+    def agree(self, event: Event, kind: int, text: Any) -> str:
+        """What a final text of a part brings. One that is absent says nothing."""
+        key = key_of(event)
+        if key is None and self._parts and not self.flow.has_text and self._part(self._at).last < kind:
+            key = self._at
+        if key is None or (key not in self._parts and self.flow.is_open(kind)):
+            return self._flow_agrees(event, kind, [text])
+        return self._part_agrees(key, kind, text)
 
-    def at(self, key: Key, *, guessed: bool) -> Part:
-        """The part with these indexes; a part that had to be guessed turns out to be it."""
-        if key not in self._parts and not guessed:
-            here = self._parts.get(self._at)
-            if here and here.guessed:
-                self._parts[key] = self._parts.pop(self._at)
-                here.guessed = False
-        self._at = item, content = key
-        self._items = max(self._items, item + 1)
-        self._ends[item] = max(self._ends.get(item, 0), content + 1)
-        return self._parts.get(key) or self._parts.setdefault(key, Part(keep=self._keep, guessed=guessed))
+    def agree_item(self, event: Event, texts: dict[int, Any]) -> str:
+        """What the final texts of an item's parts bring, by their content indexes."""
+        item = index_of(event, "output_index")
+        if item is None and self._parts and not self.flow.has_text:
+            item = self._at[0]
+        keys = [] if item is None else [(item, content) for content in texts]
+        if not keys or (self.flow.is_open(ITEM) and not any(key in self._parts for key in keys)):
+            return self._flow_agrees(event, ITEM, list(texts.values()))
+        return "".join([self._part_agrees(key, ITEM, text) for key, text in zip(keys, texts.values(), strict=True)])
 
-    def of_event(self, event: Event, witness: int, text: Any) -> tuple[Key, Part]:
-        """The part that a delta, or a final text, belongs to."""
-        item, content = indexes(event.fields)
-        key = (self._at[0] if item is None else item, self._at[1] if content is None else content)
-        guessed = item is None or content is None
-        part = self._parts.get(key)
-        if guessed and part and _has_ended(part, witness, text, numbered="sequence_number" in event.fields):
-            key = (key[0], self._ends[key[0]]) if content is None else (self._items, key[1])
-        return key, self.at(key, guessed=guessed)
+    def _flow_agrees(self, event: Event, kind: int, texts: list[Any]) -> str:
+        told = [text for text in map(sound, texts) if text is not None]
+        self.is_mute = self.is_mute or (len(told) < len(texts) and not self.flow.is_open(kind))
+        if not told:
+            return ""
+        return self._flowing(self.flow.agree(kind, "".join(told), numbered="sequence_number" in event.fields))
 
-    def item_of(self, event: Event, texts: Mapping[int, Any]) -> int:
-        """The output index of an item that has ended."""
-        item, _ = indexes(event.fields)
-        if item is not None:
-            return item
-        known = [self._parts.get((self._at[0], content)) for content in texts]
-        ended = any(part and part.last == ITEM for part in known)
-        same = all(part and part.is_same(text) for part, text in zip(known, texts.values(), strict=True))
-        return self._items if ended and not same else self._at[0]
+    def _part_agrees(self, key: Key, kind: int, text: Any) -> str:
+        part, told = self._part(key), sound(text)
+        self.is_mute = self.is_mute or (told is None and not part.is_told)
+        return self._placed(key, "" if told is None else part.agree(kind, told))
+
+    def _part(self, key: Key) -> Part:
+        self._at = key
+        if key not in self._parts:
+            self._parts[key] = Part(keep=self._keep)
+        return self._parts[key]
+
+    def _flowing(self, text: str) -> str:
+        self._flow_is_first = self._flow_is_first and not (text and self._parts)
+        return text
+
+    def _placed(self, key: Key, text: str) -> str:
+        if text:
+            self.in_order = self.in_order and key >= self._furthest
+            self._furthest = max(self._furthest, key)
+        return text
 
 
-def _has_ended(part: Part, witness: int, text: Any, *, numbered: bool) -> bool:
-    """Whether an event that tells no indexes is of the next part, not of this one."""
-    if witness == DELTAS:
-        return part.last != DELTAS and not part.owes(text)
-    return bool(text) and part.last >= witness and (numbered or not part.is_same(text))
+def key_of(event: Event) -> Key | None:
+    """Both indexes, if both are told. Raises NotTheApi for one that is no number."""
+    item, content = index_of(event, "output_index"), index_of(event, "content_index")
+    return None if item is None or content is None else (item, content)
 
 
-def indexes(fields: Mapping[str, Any]) -> tuple[int | None, int | None]:
-    item, content = fields.get("output_index"), fields.get("content_index")
-    return item if type(item) is int else None, content if type(content) is int else None
+def index_of(event: Event, member: str) -> int | None:
+    index = event.fields.get(member)
+    if index is None or type(index) is int:
+        return index
+    raise NotTheApi(f"the service sent an {member} that is not a number")
+
+
+def sound(text: Any) -> str | None:
+    """A text, or None where it is absent. Raises NotTheApi for anything else."""
+    if text is None or isinstance(text, str):
+        return text
+    raise NotTheApi("the service sent a text that is not a string")
+
+
+def beyond(known: TextDigest, whole: str) -> str:
+    """What a final text has beyond what is known. Raises Truncated where it does not begin with that."""
+    rest = known.rest(whole)
+    if rest is None:
+        raise Truncated("the text is damaged: what came before is not how the service's final text begins")
+    return rest

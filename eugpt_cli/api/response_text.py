@@ -5,6 +5,8 @@ from typing import Any
 
 from eugpt_cli.api.events import list_of
 
+UNSOUND = False  # stands for the text of what is not as the API has it
+NO_TEXT = object()
 WORDS_IN = ("message", "text", "output_text", None)  # types of items whose words are the answer's
 
 
@@ -16,14 +18,13 @@ class ResponseText:
 
     def __init__(self, response: Mapping[str, Any]) -> None:
         flat, items = response.get("output_text"), response.get("output")
-        contents = [item.get("content") for item in list_of(items) if isinstance(item, dict)]
-        self.refusal = "".join(refusal_of(content) for content in contents)
+        self.refusal = "".join(refusal_of(item) for item in list_of(items))
         self.text = flat if isinstance(flat, str) else None
         if not self.text and isinstance(items, list):
-            texts = [text for content in contents for text in texts_of(content).values()]
+            texts = [text for item in items for text in texts_of(item).values()]
             found = "".join(text for text in texts if isinstance(text, str))
-            is_strange = any(text is not None and not isinstance(text, str) for text in texts)
-            if not is_strange and (found or not any(map(_hides_words, items))):
+            is_sound = all(text is None or isinstance(text, str) for text in texts)
+            if is_sound and (found or not any(map(_hides_words, items))):
                 self.text = found
 
     @property
@@ -31,15 +32,29 @@ class ResponseText:
         return self.text is not None
 
 
-def texts_of(contents: Any) -> dict[int, Any]:
-    """The `text` of each `output_text` part by its index, whatever it is."""
-    parts = enumerate(list_of(contents))
-    return {n: part.get("text") for n, part in parts if isinstance(part, dict) and part.get("type") == "output_text"}
+def texts_of(item: Any) -> dict[int, Any]:
+    """The `text` of each `output_text` part of an item by its index, whatever it is."""
+    if not isinstance(item, dict):
+        return {0: UNSOUND}
+    kind, contents = item.get("type"), item.get("content")
+    is_message = kind == "message" or not isinstance(kind, str)
+    if not isinstance(contents, list):
+        return {0: UNSOUND} if is_message and contents is not None else {}
+    return {n: text for n, part in enumerate(contents) if (text := _text_of(part, is_message)) is not NO_TEXT}
 
 
-def refusal_of(contents: Any) -> str:
-    """The words of the `refusal` parts."""
-    parts = [part for part in list_of(contents) if isinstance(part, dict) and part.get("type") == "refusal"]
+def _text_of(part: Any, is_message: bool) -> Any:
+    """A part of another type has no text, and only a message has to have sound parts."""
+    kind = part.get("type") if isinstance(part, dict) else None
+    if kind == "output_text":
+        return part.get("text")
+    return NO_TEXT if isinstance(kind, str) or not is_message else UNSOUND
+
+
+def refusal_of(item: Any) -> str:
+    """The words of the `refusal` parts of an item."""
+    contents = list_of(item.get("content")) if isinstance(item, dict) else []
+    parts = [part for part in contents if isinstance(part, dict) and part.get("type") == "refusal"]
     return "".join(words for part in parts if isinstance(words := part.get("refusal"), str))
 
 

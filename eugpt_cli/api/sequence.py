@@ -14,7 +14,8 @@ HELD_BYTES = 1 << 16  # of one event; a longer one is remembered by its hash
 class SequenceNumbers:
     """The numbers of the events as they come. An event without one counts for nothing.
 
-    Numbers mean something only where most of them step by one: some services send a constant, some a clock.
+    Numbers mean something only where most of them step by one, or where together they are a row without a hole: some
+    services send a constant, some a clock.
     """
 
     def __init__(self) -> None:
@@ -22,12 +23,17 @@ class SequenceNumbers:
         self._single = 0  # steps by one
         self._other = 0
         self._repeated = 0
+        self._count = 0
+        self._lowest = self._highest = 0
+        self._in_order = True
         self._gap: tuple[int, int] | None = None
         self._recent: deque[tuple[int, int, bytes | int]] = deque(maxlen=REMEMBERED)
 
     @property
     def missing(self) -> str | None:
         """What the numbers say is missing or doubtful, in words; None for nothing."""
+        if not self._in_order and self._highest - self._lowest == self._count - 1:
+            return "its events came out of order"
         if self._single < self._other or not self._single:
             return "the service repeats its sequence numbers" if self._repeated else None
         return f"no event came between numbers {self._gap[0]} and {self._gap[1]}" if self._gap else None
@@ -41,7 +47,7 @@ class SequenceNumbers:
         if (self._last is not None and first != self._last + 1) or numbers != _from(first, run.length):
             return False
         self._single += run.length - (self._last is None)
-        self._last = first + run.length - 1
+        self._take(first, run.length)
         self._recent.append((first, run.length, run.raw))
         return True
 
@@ -57,11 +63,18 @@ class SequenceNumbers:
                 return False
             self._single += step == 1
             self._other += step != 1
+            self._in_order = self._in_order and step > 0
             if step > 1 and not self._gap:
                 self._gap = (self._last, number)
-        self._last = number
+        self._take(number, 1)
         self._recent.append((number, 1, event.raw if len(event.raw) <= HELD_BYTES else hash(event.raw)))
         return True
+
+    def _take(self, first: int, length: int) -> None:
+        self._lowest = min(self._lowest, first) if self._count else first
+        self._last = first + length - 1
+        self._highest = max(self._highest, self._last) if self._count else self._last
+        self._count += length
 
     def _came(self, number: int, raw: bytes) -> bool:
         for first, length, seen in self._recent:

@@ -14,7 +14,7 @@ from eugpt_cli.batch.items import Item
 from eugpt_cli.errors import EugptError
 from eugpt_cli.output.report import error_fields, measures, utc
 from eugpt_cli.output.writers import encode
-from eugpt_cli.text.redaction import MASK, SHORTEST
+from eugpt_cli.text.redaction import MASK, SHORTEST, SHORTEST_IN_ANSWERS
 
 MakeRow = Callable[[Item, Outcome, "AnswerRecorder", EugptError | None, float], bytes]
 
@@ -121,7 +121,8 @@ def maker(full: bool, secret: str, *, usage: bool = False, value: bool = False) 
             fields["response"] = answer.response
         fields["line"] = item.line  # the last, where the ledger changes it
         line = _line(fields)
-        return line.replace(shown, masked) if len(secret) >= SHORTEST else line
+        is_long = len(secret) >= (SHORTEST if fault else SHORTEST_IN_ANSWERS)
+        return line.replace(shown, masked) if is_long else line
 
     return row
 

@@ -121,7 +121,7 @@ class Worker(Observer):
         self._context.limiter.open()
         self._feel(fault)
         if self._context.tell and self._item:
-            name = brief(str(self._item.line if self._item.custom_id is None else self._item.custom_id), LONGEST_NAME)
+            name = _name(self._item)
             message = brief(fault.message)
             self._context.tell(f"* item {name}: {fault.exit.label}: {message}; retrying in {pause:.1f} s")
 
@@ -135,6 +135,7 @@ class Worker(Observer):
             fault = self._deliver(this, outcome) or self._refusal(checks, outcome)
             if not checks or not isinstance(fault, Rejected) or not left or self._context.stopped.is_set():
                 return fault
+            checks.tell_again(fault, f"item {_name(self._item)}: " if self._item else "")
             this = checks.asked_again(request, self._answer.text, fault)
             outcome.next_try()
         return None
@@ -192,6 +193,11 @@ class Worker(Observer):
     def _feel(self, fault: EugptError) -> None:
         if self._slot is not None and _pushes_back(fault):
             self._context.limiter.push_back(self._slot)
+
+
+def _name(item: Item) -> str:
+    """What an item is called in a line on standard error."""
+    return brief(str(item.line if item.custom_id is None else item.custom_id), LONGEST_NAME)
 
 
 def unfinished(make_row: MakeRow, item: Item, outcome: Outcome, message: str) -> bytes:

@@ -148,7 +148,8 @@ class Session:
     def _send(self) -> None:
         with self._report.turn() as outcome:
             self._deliver(self._draft, outcome)
-        self._broke_off = self._may_be_stored = False
+            self._broke_off = self._may_be_stored = False
+            self._thread.check_named()
         if not self._thread.id:
             self._note("the service returned no conversation id: it will not remember this message")
 
@@ -158,15 +159,15 @@ class Session:
         sink = RedactingSink(self._report.measured(screen), self._line.secret)
         try:
             with unechoed():
-                fault = self._line.deliver(draft, sink, self._writer, outcome)
+                self._line.deliver(draft, sink, self._writer, outcome)
+        except EugptError as fault:
+            self._may_be_stored = fault.stored
+            fault.hint = fault.hint or (RETRY_TWICE if fault.stored else "/retry sends it again")
+            raise
         finally:
             sink.discard()
             if not self._options.no_history:
                 self._history.save()
-        if fault:
-            self._may_be_stored = fault.stored
-            fault.hint = fault.hint or (RETRY_TWICE if fault.stored else "/retry sends it again")
-            raise fault
 
     def _screen(self) -> Plain:
         console = self._console

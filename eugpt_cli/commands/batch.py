@@ -10,8 +10,6 @@ from functools import lru_cache, partial
 from signal import SIGPIPE
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
 from eugpt_cli.api.outcome import Outcome
 from eugpt_cli.batch import items
 from eugpt_cli.batch.identity import identified
@@ -31,7 +29,7 @@ from eugpt_cli.run.reporting import open_journal
 from eugpt_cli.settings.records import BatchOptions
 from eugpt_cli.system import files
 from eugpt_cli.system.console import Console
-from eugpt_cli.text.escapes import visible
+from eugpt_cli.text.escapes import dump, visible
 
 if TYPE_CHECKING:
     from eugpt_cli.output.journal import Journal
@@ -85,7 +83,7 @@ def _summary(options: BatchOptions, console: Console) -> Iterator[Callable[[Mapp
     sink = destination(options.summary, console)
 
     def write(facts: Mapping[str, Any]) -> None:
-        sink.write(orjson.dumps(facts, option=orjson.OPT_APPEND_NEWLINE))
+        sink.write(f"{dump(facts)}\n".encode())
         sink.commit()
 
     try:

@@ -47,14 +47,14 @@ def _is_session(options: ChatOptions, console: Console) -> bool:
 
 
 def _tell(options: ChatOptions, console: Console, conversation_id: str | None) -> None:
-    """How the conversation can be gone on with, or that it cannot."""
+    """How the conversation can be continued, or that it cannot."""
     if is_id(conversation_id):
         if console.is_terminal(2):
             console.note(f"conversation {conversation_id}")
         elif not options.conversation:
             console.note(f"eugpt: note: new conversation {conversation_id}; continue it with -c {conversation_id}")
-    elif options.conversation or console.is_terminal(2):
-        console.note("eugpt: note: the service named no conversation: this one cannot be gone on with")
+    elif not options.conversation and console.is_terminal(2):
+        console.note("eugpt: note: the service told no conversation id: this conversation cannot be continued")
 
 
 def _each_line(options: ChatOptions, console: Console) -> None:
@@ -75,16 +75,17 @@ def _each_line(options: ChatOptions, console: Console) -> None:
                 except EugptError as fault:
                     fault.message = f"line {number}: {fault.message}"
                     raise
+                if thread.name and not thread.id:
+                    break
+        thread.check_named()
         _tell(options, console, thread.id)
 
 
 def _turn(line: turn.TurnSender, draft: Draft, sink: Sink, report: RunReport) -> None:
     if report.outcome.attempts and not line.thread.id:
-        raise NotTheApi("the service named no conversation to go on with")
+        raise NotTheApi("the service told no conversation id that this line could continue")
     with report.turn() as outcome:
-        fault = line.deliver(draft, sink, turn.live, outcome)
-        if fault:
-            raise fault
+        line.deliver(draft, sink, turn.live, outcome)
         sink.keep()
 
 

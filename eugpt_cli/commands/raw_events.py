@@ -9,7 +9,7 @@ from eugpt_cli.run import turn
 from eugpt_cli.settings.records import RawEventsOptions
 from eugpt_cli.system.console import Console
 from eugpt_cli.text.escapes import dump, one_line
-from eugpt_cli.text.redaction import Sink
+from eugpt_cli.text.redaction import Sink, redact
 
 
 def run(options: RawEventsOptions, console: Console) -> int:
@@ -28,7 +28,7 @@ def run(options: RawEventsOptions, console: Console) -> int:
         if not fault and (options.verbose or console.is_terminal(2)):
             _note_no_match(lines, options, console)
         if options.trailer:
-            sink.write(f"{dump(trailer(outcome, fault))}\n".encode())
+            sink.write(f"{redact(dump(trailer(outcome, fault)), console.secret)}\n".encode())
 
     turn.run(options, console, writer, stream=True, at_end=end)
     return 0

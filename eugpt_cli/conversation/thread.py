@@ -5,7 +5,7 @@ from contextlib import ExitStack, contextmanager, suppress
 
 from eugpt_cli.api.outcome import Outcome
 from eugpt_cli.conversation.names import Conversations, checked_name, is_id
-from eugpt_cli.errors import Busy, ConfigError, EugptError
+from eugpt_cli.errors import Busy, ConfigError, EugptError, NotTheApi
 from eugpt_cli.system.locks import Wait
 
 
@@ -30,6 +30,14 @@ class Thread:
     def near(self) -> list[str]:
         """The names that are like a new one, which may have been mistyped."""
         return self._conversations.near(self.name) if self.name and not self.id else []
+
+    def check_named(self) -> None:
+        """Raises NotTheApi where turns have a name, and the service told no id for it after the first one."""
+        if self.name and not self.id:
+            raise NotTheApi(
+                f"the service told no conversation id, so that {self.name} cannot be continued",
+                hint="without -c, chat needs none",
+            )
 
     @property
     def history(self) -> str | None:

@@ -13,7 +13,7 @@ from eugpt_cli.output.writers import TextWriter
 from eugpt_cli.run.checks import Checks, ended
 from eugpt_cli.run.prompt import Draft
 
-Send = Callable[[Draft, Callable[[Any], Writer]], EugptError | None]  # delivers one request, retries included
+Send = Callable[[Draft, Callable[[Any], Writer]], None]  # delivers one request, retries included
 
 
 @dataclass(frozen=True)
@@ -26,32 +26,35 @@ class CheckedTurn:
     partial: bool
     stored: bool
 
-    def deliver(self, send: Send, draft: Draft) -> EugptError | None:
-        """Shows the accepted answer; returns what went wrong."""
+    def deliver(self, send: Send, draft: Draft) -> None:
+        """Shows the accepted answer. Raises what went wrong; with `partial` it shows also what is not accepted."""
         this = draft
         for left in range(self.checks.again, -1, -1):
             collector = _Collector(self.partial)
-            fault = send(this, collector) or self._refusal(collector.text)
-            if not isinstance(fault, Rejected) or not left:
-                if fault and self.partial:
+            try:
+                send(this, collector)
+                text = self._accepted(collector.text)
+            except EugptError as fault:
+                if isinstance(fault, Rejected) and left:
+                    self.checks.tell_again(fault)
+                    this = self._again(draft, collector.text, fault)
+                    self.outcome.next_try()
+                    continue
+                if self.partial:
                     self.show(collector.text)
-                return fault
-            self.checks.tell_again(fault)
-            this = self._again(draft, collector.text, fault)
-            self.outcome.next_try()
-        return None
+                raise
+            self.show(ended(text))
+            return
 
-    def _refusal(self, answer: str) -> EugptError | None:
+    def _accepted(self, answer: str) -> str:
         try:
-            text = self.checks.accept(answer)
+            return self.checks.accept(answer)
         except EugptError as fault:
             from eugpt_cli.api.exchange import annotate
 
             self.outcome.stored = self.stored
             annotate(fault, self.outcome)
-            return fault
-        self.show(ended(text))
-        return None
+            raise
 
     def _again(self, draft: Draft, answer: str, fault: Rejected) -> Draft:
         def drafted(**fields: Any) -> Request:

@@ -178,7 +178,7 @@ def _clock(visit: Visit) -> Finding:
     """The service's date is compared also where the call was refused."""
     try:
         ahead = visit.watch.at - parsedate_to_datetime(visit.watch.date or "").timestamp()
-    except ValueError:
+    except (ValueError, OverflowError):  # also a year that no clock has
         return Finding("skipped", "the service has told no date")
     facts = {"seconds_ahead": round(ahead)}
     if abs(ahead) <= CLOCK_TOLERANCE:

@@ -14,7 +14,7 @@ from eugpt_cli.settings.records import BatchOptions
 from eugpt_cli.system import files
 from eugpt_cli.system.console import Console
 from eugpt_cli.text.escapes import dump
-from eugpt_cli.text.redaction import RedactingSink, Sink
+from eugpt_cli.text.redaction import Sink, redact
 
 if TYPE_CHECKING:
     from eugpt_cli.output.journal import Journal
@@ -102,9 +102,8 @@ def _meta(path: str | None, report: RunReport, console: Console) -> Iterator[Non
 
 
 def _write_meta(sink: Sink, outcome: Outcome, end: EugptError | Stopped | None, console: Console) -> None:
-    sink = RedactingSink(sink, console.secret) if console.secret else sink
     try:
-        sink.write(f"{dump(meta(outcome, end))}\n".encode())
+        sink.write(f"{redact(dump(meta(outcome, end)), console.secret)}\n".encode())
         sink.commit()
     finally:
         sink.discard()

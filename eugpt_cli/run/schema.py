@@ -113,7 +113,7 @@ def _validator(schema: str) -> Callable[[], Answer]:
 
 
 def _told(reasons: Iterable[str]) -> bytes:
-    return json.dumps(list(islice(reasons, COUNTED_REASONS))).encode()
+    return json.dumps(list(dict.fromkeys(islice(reasons, COUNTED_REASONS)))).encode()
 
 
 def _reason(fault: "BaseException") -> str:

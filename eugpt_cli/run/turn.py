@@ -22,7 +22,7 @@ from eugpt_cli.settings import key
 from eugpt_cli.settings.records import AskOptions, BatchOptions
 from eugpt_cli.system.console import Console
 from eugpt_cli.system.locks import Wait
-from eugpt_cli.text.escapes import escaped, visible, visible_bytes
+from eugpt_cli.text.escapes import escaped, one_line, visible, visible_bytes
 from eugpt_cli.text.redaction import RedactingSink, Sink
 
 if TYPE_CHECKING:
@@ -75,11 +75,15 @@ def run(
                     raise
             raise
         with line, opened(options.output, console, line.secret, report) as sink:
-            late = _delivered(line, draft, sink, make_writer, outcome, checks, partial)
+            try:
+                _deliver(line, draft, sink, make_writer, outcome, checks, partial)
+            except EugptError as fault:
+                if at_end:
+                    at_end(sink, outcome, fault)
+                raise
             if at_end:
-                at_end(sink, outcome, late)
-            if late:
-                raise late
+                at_end(sink, outcome, None)
+        thread.check_named()
 
 
 def checks_for(options: AskOptions | BatchOptions, console: Console) -> "Checks | None":
@@ -91,7 +95,7 @@ def checks_for(options: AskOptions | BatchOptions, console: Console) -> "Checks 
     return checks_of(options, console, verbose=options.verbose, stored=options.conversation is not None)
 
 
-def _delivered(
+def _deliver(
     line: "TurnSender",
     draft: Draft,
     sink: Sink,
@@ -99,9 +103,10 @@ def _delivered(
     outcome: Outcome,
     checks: "Checks | None",
     partial: bool,
-) -> EugptError | None:
+) -> None:
     if checks is None:
-        return line.deliver(draft, sink, make_writer, outcome)
+        line.deliver(draft, sink, make_writer, outcome)
+        return
     from eugpt_cli.run.checked_turn import CheckedTurn
 
     make_fit = shown(sink) or str
@@ -110,7 +115,7 @@ def _delivered(
         sink.write(encode(make_fit(text)))
 
     turn = CheckedTurn(checks, outcome, put, partial, line.thread.stored)
-    return turn.deliver(lambda draft, collect: line.deliver(draft, sink, collect, outcome), draft)
+    turn.deliver(lambda draft, collect: line.deliver(draft, sink, collect, outcome), draft)
 
 
 @contextmanager
@@ -174,26 +179,25 @@ class TurnSender:
         self.secret = api_key(options, console)
         self._client: Client | None = None
 
-    def deliver(self, draft: Draft, sink: Sink, make_writer: MakeWriter, outcome: Outcome) -> EugptError | None:
-        """One turn; returns what went wrong."""
+    def deliver(self, draft: Draft, sink: Sink, make_writer: MakeWriter, outcome: Outcome) -> None:
+        """One turn. Raises what went wrong."""
 
         def fresh() -> Writer:
             sink.restart()
             return make_writer(sink)
 
         thread = self.thread
-        try:
-            with self._watched(lambda: sink.shown) as (observer, wait), thread.turn(wait):
-                client = self._open()
-                from eugpt_cli.api.exchange import deliver
+        with self._watched(lambda: sink.shown) as (observer, wait), thread.turn(wait):
+            client = self._open()
+            from eugpt_cli.api.exchange import deliver
 
-                request = draft(conversation_id=thread.id)
-                policy = delivery_policy(self._options, self._console, client, observer, stream=request.stream)
-                with thread.learning(outcome):
-                    deliver(request, policy, fresh, outcome, stored=thread.stored, shown=lambda: sink.shown)
-        except EugptError as fault:
-            return fault
-        return None
+            request = draft(conversation_id=thread.id)
+            policy = delivery_policy(self._options, self._console, client, observer, stream=request.stream)
+            with thread.learning(outcome):
+                deliver(request, policy, fresh, outcome, stored=thread.stored, shown=lambda: sink.shown)
+        if outcome.is_elsewhere:
+            told, asked = one_line(str(outcome.conversation_id)), outcome.asked
+            self._console.note(f"eugpt: note: the service answered in conversation {told}, not in {asked}")
 
     def __enter__(self) -> "TurnSender":
         return self

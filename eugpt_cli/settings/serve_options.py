@@ -61,15 +61,25 @@ SERVE = (
     Option(
         "upstream", ("--upstream",), "forward requests to this base URL, with EUGPT_API_KEY as the key", metavar="URL"
     ),
-    Option("ca_file", ("--ca-file",), "trust these certificates for --upstream, not the system's", metavar="PATH"),
+    Option(
+        "ca_file",
+        ("--ca-file",),
+        "trust these certificates (PEM) for --upstream instead of the system's",
+        metavar="PATH",
+    ),
     Option(
         "replay",
         ("--replay",),
-        "answer from the exchanges that --record stored in this folder; with --record, ask for missing ones",
+        "answer from the exchanges that --record stored in this folder; with --record and --upstream, forward the rest",
         metavar="DIR",
     ),
     Option("journal", ("--journal",), "append a JSON line for each request and what answered it", metavar="FILE"),
-    Option("strict", ("--strict",), "exit with 82 if COMMAND succeeds and leaves --scenario tables unused", "flag"),
+    Option(
+        "strict",
+        ("--strict",),
+        "exit with 82 when COMMAND exits with 0 and leaves tables of --scenario unused",
+        kind="flag",
+    ),
     Option("cors", ("--cors",), "let pages of this origin call the server from a browser; * is any", metavar="ORIGIN"),
     Option("verbose", ("-v", "--verbose"), "log each request on stderr", kind="flag"),
     ERRORS,

@@ -54,9 +54,7 @@ class Alarm:
 
     def _arm(self) -> None:
         """Arms it for the deadline, and until then for the next beat."""
-        waits = [max(left, 0.001)] if (left := self.left()) is not None else []
-        first = min([*waits, BEAT_SECONDS] if self._beats else waits, default=0.0)
-        signal.setitimer(signal.ITIMER_REAL, first, BEAT_SECONDS)
+        signal.setitimer(signal.ITIMER_REAL, _first(self._deadline, self._beats), BEAT_SECONDS)
 
     @contextmanager
     def without_heartbeat(self) -> Iterator[None]:
@@ -76,13 +74,19 @@ class Alarm:
             signal.setitimer(signal.ITIMER_REAL, 0.001)
 
     def _ring(self, signum: int, frame: FrameType | None) -> None:
-        if self._lost:
-            lost, self._lost = self._lost, None
+        """Calls no method of ours: while C code as readline holds an exception, no inherited one is found."""
+        lost, self._lost = self._lost, None
+        if lost:
             raise lost
-        left = self.left()
-        if left is not None and left <= 0:
-            self.stop()
+        if self._deadline is not None and time.monotonic() >= self._deadline:
+            signal.setitimer(signal.ITIMER_REAL, 0)
             raise OutOfTime("--max-time has passed")
         if self._on_beat:
             self._on_beat()
-        self._arm()
+        signal.setitimer(signal.ITIMER_REAL, _first(self._deadline, self._beats), BEAT_SECONDS)
+
+
+def _first(deadline: float | None, beats: bool) -> float:
+    """Seconds until the alarm: the deadline or the next beat, 0 for none."""
+    waits = [] if deadline is None else [max(deadline - time.monotonic(), 0.001)]
+    return min([*waits, BEAT_SECONDS] if beats else waits, default=0.0)

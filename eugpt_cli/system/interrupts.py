@@ -38,11 +38,7 @@ class Interrupts(Alarm):
     def _receive(self, signum: int, frame: FrameType | None) -> None:
         reaction = REACTIONS[bool(self._received), signum in self._received]
         self._received.append(signum)
-        reaction(self, signum)
-
-    def _stop(self, signum: int) -> None:
-        self.stop()
-        raise Stopped(signum)
+        reaction(signum)
 
     @contextmanager
     def signals_blocked(self) -> Iterator[None]:
@@ -123,19 +119,24 @@ def _blocked(signals: Sequence[int]) -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _kill(interrupts: Interrupts, signum: int) -> None:
+def _stop(signum: int) -> None:
+    signal.setitimer(signal.ITIMER_REAL, 0)  # no method of ours is called here, see Alarm._ring
+    raise Stopped(signum)
+
+
+def _kill(signum: int) -> None:
     run_at_end()
     signal.signal(signum, signal.SIG_DFL)
     os.kill(os.getpid(), signum)
 
 
-def _ignore(interrupts: Interrupts, signum: int) -> None:
+def _ignore(signum: int) -> None:
     """Some senders send two signals at once: the other one adds nothing."""
 
 
 # What a signal does, by whether any came before it, and whether the same one did.
-REACTIONS: dict[tuple[bool, bool], Callable[[Interrupts, int], None]] = {
-    (False, False): Interrupts._stop,
+REACTIONS: dict[tuple[bool, bool], Callable[[int], None]] = {
+    (False, False): _stop,
     (True, False): _ignore,
     (True, True): _kill,
 }

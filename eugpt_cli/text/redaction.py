@@ -1,15 +1,59 @@
-"""The key kept out of every output: one masker for text in one piece, one for a stream that may split it."""
+"""The key kept out of every output: one masker for text in one piece, one for an answer that may split it."""
 
+import re
 from typing import Protocol
 
 MASK = "eugpt_***"
-SHORTEST = 8  # a shorter word is no secret, and masking it would corrupt ordinary answers
+SHORTEST = 8  # in our own words; masking a shorter word would garble them
+SHORTEST_IN_ANSWERS = 16  # what is shorter is no key of the service, but a placeholder, and an answer may hold the word
 HELD_FROM = 7  # "eugpt_" and one character: what is shorter may be shown, since the whole key then never is
+ESCAPE = re.compile(rb"\\(?:u00([2-7][0-9a-fA-F])|(.))", re.DOTALL)  # of JSON, which may spell the key in this way
+LONGEST_SPELLING = len(rb"\u0065")
+HALF_ESCAPE = re.compile(rb"\\(?:u(?:0(?:0(?:[2-7])?)?)?)?\Z")
 
 
 def redact(text: str, key: str | None) -> str:
-    """Text without the key in it."""
+    """Words of ours without the key in them."""
     return text.replace(key, MASK) if key and len(key) >= SHORTEST else text
+
+
+class _Unescaped:
+    """Bytes as JSON means them (`meant`), and where each of those is in the bytes themselves.
+
+    JSON may escape any character; a key has neither quotes nor backslashes.
+    """
+
+    def __init__(self, raw: bytes) -> None:
+        self.raw = raw
+        self._is_plain = rb"\u00" not in raw and rb"\/" not in raw
+        self.meant = raw if self._is_plain else ESCAPE.sub(_meaning, raw)
+
+    def find(self, key: bytes) -> list[tuple[int, int]]:
+        """Where the key begins and ends, each time."""
+        places, at = [], self.meant.find(key)
+        while at >= 0:
+            places.append((self.place(at), self.place(at + len(key))))
+            at = self.meant.find(key, at + len(key))
+        return places
+
+    def place(self, index: int) -> int:
+        """Where the character is that JSON means at this index."""
+        if self._is_plain:
+            return index
+        end = meant = 0
+        for escape in ESCAPE.finditer(self.raw):
+            meant += escape.start() - end
+            if index <= meant:
+                return escape.start() - (meant - index)
+            end = escape.end()
+            meant += len(_meaning(escape))
+        return end + index - meant
+
+
+def _meaning(escape: re.Match[bytes]) -> bytes:
+    if escape[1]:
+        return bytes([int(escape[1], 16)])
+    return b"/" if escape[2] == b"/" else escape[0]
 
 
 class Sink(Protocol):
@@ -37,7 +81,7 @@ class Sink(Protocol):
 
 
 class RedactingSink:
-    """A sink that never lets the key through, in whatever pieces it comes."""
+    """A sink of an answer that never lets the whole key through, in whatever pieces and spellings it comes."""
 
     def __init__(self, sink: Sink, key: str) -> None:
         self._sink = sink
@@ -54,7 +98,7 @@ class RedactingSink:
         return self._sink.shown
 
     def write(self, data: bytes) -> None:
-        data = self._filtered(data) if len(self._key) >= SHORTEST else data
+        data = self._filtered(data) if len(self._key) >= SHORTEST_IN_ANSWERS else data
         if data:
             self._sink.write(data)
 
@@ -75,40 +119,50 @@ class RedactingSink:
         self._sink.discard()
 
     def _flush(self) -> None:
-        if self._held:
-            self._held = b""
-            self._sink.write(MASK.encode())
+        """Nothing more comes: what was held is not the key."""
+        held = self._held
+        self._forget()
+        if held:
+            self._sink.write(held)
 
     def _filtered(self, data: bytes) -> bytes:
-        key = self._key
         if self._is_harmless(data):
-            self._seen = data[1 - HELD_FROM :]
+            self._seen = data[-LONGEST_SPELLING * HELD_FROM :]
             return data
-        text = self._seen + self._held + data
+        raw = self._seen + self._held + data
+        text = _Unescaped(raw)
         done = len(self._seen)
-        floor = 0  # what stands before is masked already
+        floor = 0  # what stands before is masked
         out = []
-        found = text.find(key)
-        while found >= 0:
-            out += [text[done : max(done, found)], MASK.encode()]
-            done = floor = found + len(key)
-            found = text.find(key, done)
-        hold = max(done, len(text) - self._overlap(text, floor))
-        out.append(text[done:hold])
-        self._held = text[hold:]
-        self._seen = text[max(floor, hold - HELD_FROM + 1) : hold]
+        for begin, end in text.find(self._key):
+            out += [raw[done : max(done, begin)], MASK.encode()]
+            done = floor = end
+        hold = max(done, self._begun(text, floor))
+        out.append(raw[done:hold])
+        self._held = raw[hold:]
+        self._seen = raw[max(floor, hold - LONGEST_SPELLING * HELD_FROM) : hold]
         return b"".join(out)
 
     def _is_harmless(self, data: bytes) -> bool:
         """Whether a long piece can pass as it is: no key in it, across its start, or begun at its end."""
-        if self._held or len(data) < len(self._key):
+        longest = LONGEST_SPELLING * len(self._key)
+        if self._held or len(data) < longest:
             return False
-        start = self._seen + data[: len(self._key)]
-        return self._key not in start and self._key not in data and not self._overlap(data, 0)
+        start = _Unescaped(self._seen + data[:longest]).meant
+        text = _Unescaped(data)
+        return self._key not in start and self._key not in text.meant and self._begun(text, 0) == len(data)
 
-    def _overlap(self, text: bytes, floor: int) -> int:
-        """How many bytes at the end of the text are the start of a key; 0 if they are too few to matter."""
-        longest = min(len(self._key) - 1, len(text) - floor)
-        if text.rfind(self._key[:HELD_FROM], len(text) - longest if longest > 0 else len(text)) < 0:
-            return 0
-        return next((n for n in range(longest, HELD_FROM - 1, -1) if text.endswith(self._key[:n])), 0)
+    def _begun(self, text: _Unescaped, floor: int) -> int:
+        """Where a key, or an escape, may have begun that the end of the text cuts; its end if too little of a key has.
+
+        `floor` is where to look from.
+        """
+        half = HALF_ESCAPE.search(text.meant)
+        meant = text.meant[: half.start()] if half else text.meant
+        longest = min(len(self._key) - 1, len(meant))
+        if meant.rfind(self._key[:HELD_FROM], len(meant) - longest) >= 0:
+            for length in range(longest, HELD_FROM - 1, -1):
+                place = text.place(len(meant) - length)
+                if place >= floor and meant.endswith(self._key[:length]):
+                    return place
+        return len(text.raw) - (len(half[0]) if half else 0)

@@ -68,10 +68,12 @@ def test_again_mends_them_within_one_run(tmp_path: Path) -> None:
     out, summary = tmp_path / "rows.ndjson", tmp_path / "summary"
     arguments = ["batch", items(tmp_path, 40), "--schema", schema(tmp_path), "--again", "1", "-o", str(out)]
     with serving(two_are_wrong) as server:
-        run = eugpt(*arguments, "--summary", str(summary), base_url=server.base_url)
+        run = eugpt(*arguments, "--summary", str(summary), "-v", base_url=server.base_url)
     found = {row["custom_id"]: row for row in rows(out.read_bytes())}
     assert (run.returncode, len(server.received), len(found)) == (0, 42, 40)
     assert all(row["ok"] for row in found.values())
+    assert run.stderr.count(b"; asking again\n") == 2
+    assert b"* item item-7: rejected: the answer is not valid: /total: " in run.stderr
     assert (found["item-7"]["attempts"], found["item-8"]["attempts"]) == (2, 1)
     assert json.loads(summary.read_text())["tokens"]["total_tokens"] == 42 * 3
 

@@ -215,18 +215,44 @@ NAMELESS = {
 
 
 @pytest.mark.parametrize("answer", NAMELESS)
-def test_a_service_that_returns_no_id(answer: str, home: Env, names: Path) -> None:
+def test_a_name_for_which_the_service_tells_no_id_cannot_be_continued(
+    answer: str, home: Env, names: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "answer"
     with serving(events(DELTA, NAMELESS[answer])) as server:
         run = eugpt("chat", "-c", "work", "a", env=home, base_url=server.base_url)
-        quiet = eugpt("chat", "-c", "work", "a", "-q", env=home, base_url=server.base_url)
+        lines = eugpt("chat", "-c", "work", "--each-line", env=home, base_url=server.base_url, stdin=b"a\nb\n")
+        kept = eugpt("chat", "-c", "work", "a", "-qo", str(file), env=home, base_url=server.base_url)
         nameless = eugpt("chat", "a", env=home, base_url=server.base_url)
-        known = eugpt("chat", "-c", ID, "a", env=home, base_url=server.base_url)
-    assert (run.returncode, run.stdout, run.stderr.count(b"\n")) == (0, b"hello\n", 1)
-    assert run.stderr.startswith(b"eugpt: note: the service named no conversation")
-    for silent in (quiet, nameless, known):
+        known = eugpt("chat", "-c", ID, "a", "-q", env=home, base_url=server.base_url)
+    for failed in (run, lines, kept):
+        assert failed.returncode == 63
+        assert failed.stderr.startswith(b"eugpt: not_the_api: the service told no conversation id"), failed
+    assert (run.stdout, lines.stdout, file.read_bytes()) == (b"hello\n", b"hello\n", b"hello\n")
+    for silent in (nameless, known):
         assert (silent.returncode, silent.stdout, silent.stderr) == (0, b"hello\n", b"")
-    assert sent(server) == [None, None, None, ID]
+    assert sent(server) == [None, None, None, None, ID]
     assert not names.exists()
+
+
+@pytest.mark.parametrize("command", ["ask", "stream", "chat", "raw-events"])
+def test_an_answer_in_another_conversation_is_noted(command: str, home: Env, tmp_path: Path) -> None:
+    meta = tmp_path / "meta"
+    with serving(events(DELTA, told(COMPLETED, conversation_id=OTHER)), events(DELTA, COMPLETED)) as server:
+        words = (command, "-c", ID, "a", "--meta", str(meta))
+        other = eugpt(*words, env=home, base_url=server.base_url)
+        named = json.loads(meta.read_bytes())["conversation_id"]
+        same = eugpt(*words, env=home, base_url=server.base_url)
+    note = f"eugpt: note: the service answered in conversation {OTHER}, not in {ID}\n"
+    assert (other.returncode, other.stderr.decode(), named) == (0, note, OTHER)
+    assert (same.returncode, same.stderr, json.loads(meta.read_bytes())["conversation_id"]) == (0, b"", ID)
+
+
+def test_a_row_tells_the_conversation_that_the_service_told(home: Env) -> None:
+    items = f'{{"input":"a","conversation_id":"{ID}"}}\n'.encode()
+    with serving(events(DELTA, told(COMPLETED, conversation_id=OTHER))) as server:
+        run = eugpt("batch", env=home, base_url=server.base_url, stdin=items)
+    assert (run.returncode, json.loads(run.stdout)["conversation_id"]) == (0, OTHER)
 
 
 def test_a_first_turn_that_fails_is_not_sent_again_and_its_id_is_kept(home: Env) -> None:

@@ -46,6 +46,7 @@ ELSEWHERE = {
     "eugpt serve --scenario bad-night": "test_rehearsal",
     "# GNU parallel": "needs hosts",
     "parallel": "needs hosts",
+    "eugpt serve --default-stream": "test_openai_sdk",
     "#!/bin/sh\n#SBATCH": "needs Slurm",
     "apiVersion": "needs Kubernetes",
     "pipx install": "installs",

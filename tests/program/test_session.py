@@ -517,12 +517,19 @@ def test_a_new_name_that_may_have_been_mistyped(home: Env) -> None:
         assert terminal.lines()[0] == "new conversation wrok · did you mean work? · /help"
 
 
-def test_a_service_that_names_no_conversation(home: Env) -> None:
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ((), "the service returned no conversation id: it will not remember this message"),
+        (("-c", "work"), "eugpt: not_the_api: the service told no conversation id"),
+    ],
+)
+def test_a_service_that_names_no_conversation(words: tuple[str, ...], says: str, home: Env) -> None:
     script: Script = SSE_HEAD + delta("ok") + event(DONE) + b"0\r\n\r\n"
-    with serving(script) as server, Terminal("chat", "-c", "work", base_url=server.base_url, env=home) as terminal:
+    with serving(script) as server, Terminal("chat", *words, base_url=server.base_url, env=home) as terminal:
         terminal.prompt()
         terminal.say("one")
-        terminal.until("the service returned no conversation id: it will not remember this message")
+        terminal.until(says)
         terminal.prompt()
         terminal.type("\x04")
         assert terminal.end() == (0, None)

@@ -16,8 +16,13 @@ def blocks() -> list[str]:
 
 
 def examples() -> list[str]:
-    """The examples of the manual but for scenario and key files, which tests/local runs."""
-    text = re.sub(r"^\.SH (SCENARIO FILES|KEYS FILE)\n.*?(?=^\.SH )", "", MANUAL, flags=re.MULTILINE | re.DOTALL)
+    """The examples of the manual but for those about serve, which tests/local runs."""
+    text = re.sub(
+        r"^\.SH (SCENARIO FILES|RECORDINGS|TESTING YOUR OWN SCRIPTS|KEYS FILE)\n.*?(?=^\.SH )",
+        "",
+        MANUAL,
+        flags=re.MULTILINE | re.DOTALL,
+    )
     found = re.findall(r"^\.EX\n(.*?)^\.EE", text, re.MULTILINE | re.DOTALL)
     return [re.sub(r"\\(?:\((ti|ha|ga|dq)|(.))", _plain, example) for example in found]
 

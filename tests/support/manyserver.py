@@ -50,6 +50,7 @@ class Many:
     port: int = 0
     received: list[Body] = field(default_factory=list)
     peers: list[Any] = field(default_factory=list)  # the client's address at each request
+    paths: list[str] = field(default_factory=list)
     under_way: int = 0
     most: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -98,6 +99,7 @@ class _Handler(BaseHTTPRequestHandler):
         with many.lock:
             many.received.append(body)
             many.peers.append(self.client_address)
+            many.paths.append(self.path)
             many.under_way += 1
             many.most = max(many.most, many.under_way)
         try:

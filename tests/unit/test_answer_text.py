@@ -96,7 +96,7 @@ HELLO: dict[str, tuple[list[Fields], Fields]] = {
     "numbers that say nothing": ([delta("Hel", A, 0), delta("l", A, 0), delta("o", A, 0)], {}),
     "numbers of a clock": ([delta("Hel", A, 10), delta("l", A, 17), delta("o", A, 21)], {}),
     "indexes on some events only": ([delta("Hel"), delta("lo"), done("Hello", (1, 0)), item_done("Hello", item=1)], {}),
-    "indexes of odd types": ([{**delta("Hel"), "output_index": []}, {**delta("lo"), "output_index": "x"}], {}),
+    "an index is missing": ([delta("Hel", A), {**delta("lo", A), "output_index": None}, done("Hello", A)], {}),
     "reasoning before": (
         [
             {"type": "response.output_item.added", "output_index": 0, "item": {"type": "reasoning"}},
@@ -146,6 +146,7 @@ OTHER: dict[str, tuple[list[Fields], Fields, type[EugptError]]] = {
     "a delta is a number": ([delta("Hel"), delta(5)], FLAT, NotTheApi),
     "a delta is null": ([delta(None)], FLAT, NotTheApi),
     "a delta has none": ([{"type": "response.output_text.delta"}], FLAT, NotTheApi),
+    "an index is a string": ([{**delta("Hel"), "output_index": "0", "content_index": 0}], FLAT, NotTheApi),
     "done is an object": ([done({})], FLAT, NotTheApi),
     "no text": ([], {}, NotTheApi),
     "a part without text": ([delta("Hel", A), done(None, B)], {}, NotTheApi),

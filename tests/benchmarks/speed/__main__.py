@@ -84,7 +84,9 @@ def answer(world: World) -> Part:
         eugpt("ask", "ask", "-I", "x", url=url),
         eugpt("stream", "stream", "-I", "x", url=url),
     ]
-    goals = [Goal(case, imports, "wall", 1.1) for case in ("ask", "stream")]
+    goals = [
+        Goal(case, base, "wall", limit) for case in ("ask", "stream") for base, limit in ((imports, 0.7), ("curl", 10))
+    ]
     if "openai" in world.rivals:
         cases.append(Case("OpenAI SDK", [str(world.rivals["openai"] / "python"), "-c", OPENAI, url]))
     if "llm" in world.rivals:
@@ -102,7 +104,7 @@ def tls(world: World) -> Part:
         python("Typer and httpx", SCRIPT, url, env={"SSL_CERT_FILE": world.bundle}),
         Case("stream", [EUGPT, "stream", "-I", "x", "--base-url", url], trusting),
     ]
-    goals = [Goal("stream", "curl", "first", 1.6)]
+    goals = [Goal("stream", "curl", "first", 1.2)]
     title = f"TLS, the system's certificates, a round trip of {TRIP * 1000:.0f} ms"
     return Part(title, cases, ("first", "wall", "cpu"), goals)
 
@@ -114,7 +116,10 @@ def bulk(world: World, size: int) -> Part:
         eugpt("raw-events", "raw-events", "-I", "x", url=url, events=BULK),
         eugpt("stream", "stream", "-I", "x", url=url, events=BULK),
     ]
-    goals = [Goal("raw-events", "httpx loop", "rate", 0.85), Goal("stream", "httpx loop", "rate", 0.6)]
+    wanted = (0.85, 0.65) if size else (5, 4)
+    goals = [
+        Goal(case, "httpx loop", "rate", limit) for case, limit in zip(("raw-events", "stream"), wanted, strict=True)
+    ]
     if "httpx-sse" in world.rivals:
         rival = [str(world.rivals["httpx-sse"] / "python"), "-c", HTTPX_SSE, url]
         cases.append(Case("httpx-sse", rival, events=BULK))
@@ -131,7 +136,8 @@ def latency(world: World) -> Part:
         eugpt("stream", "stream", "-I", "x", url=url, marked=True),
     ]
     names = ("raw-events", "stream")
-    goals = [Goal(case, "httpx loop", figure, 1.3) for case in names for figure in ("p50", "p99")]
+    limits = {"p50": 1.1, "p99": 1.3}
+    goals = [Goal(case, "httpx loop", figure, limit) for case in names for figure, limit in limits.items()]
     return Part("200 events a second, from the server's write to ours", cases, ("p50", "p99", "cpu"), goals)
 
 
