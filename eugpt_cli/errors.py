@@ -112,7 +112,7 @@ class EugptError(Exception):
     `message` is one lower-case line; `hint` the command that helps. The other facts are filled in by whoever
     knows them on the way up: `http_status`, `type`, `code` and `detail` as the server said them, `retry_after`
     in seconds, `final` if trying again cannot help as it may with others of its kind, `attempts` made, `request_id`
-    and `conversation_id` as the server named them, `stored` if the turn may stand in its conversation all the same.
+    and `conversation_id` as the server named them, `stored` if the service may have stored the turn although it failed.
     """
 
     kind: ClassVar[ExitCode] = ExitCode.INTERNAL

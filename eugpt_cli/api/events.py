@@ -142,7 +142,7 @@ def decode(raw: bytes, name: str = "") -> Event:
 
 
 def tool_of(item: Any) -> str | None:
-    """The tool that an output item of type `…_call` tells of: its `name`, or else what its type says."""
+    """The tool that an output item of type `…_call` names: its `name`, or else what its type says."""
     kind = item.get("type") if isinstance(item, dict) else None
     if not isinstance(kind, str) or not kind.endswith("_call"):
         return None

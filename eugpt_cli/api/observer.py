@@ -1,4 +1,4 @@
-"""Who is told what happens on the way of a request: an observer, which by default does nothing."""
+"""Observers of a request on its way. By default, they do nothing."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING

@@ -24,7 +24,7 @@ class Outcome:
     events: int = 0
     tools: list[str] = field(default_factory=list)
     usage: Any = None
-    stored: bool = False  # an attempt has failed, and its turn may stand in the conversation all the same
+    stored: bool = False  # an attempt has failed, and the service may have stored its turn
     started: float = field(default_factory=time.monotonic)
     answered_at: float | None = None
     first_at: float | None = None

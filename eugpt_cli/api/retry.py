@@ -20,7 +20,7 @@ LONGEST_TOLD_PAUSE = 60.0  # for a Retry-After where --max-time sets no bound
 
 
 class RetryPolicy(NamedTuple):
-    """How often to try again, and how long there is for it: `left` tells the seconds until --max-time, or None."""
+    """How often to retry, and how long there is for it: `left` returns the seconds until --max-time, or None."""
 
     retries: int
     unsafe: bool = False
@@ -65,7 +65,7 @@ def _is_turned_away(fault: StatusError) -> bool:
 
 
 def may_be_stored(fault: EugptError) -> bool:
-    """Whether a turn that failed so, after it was sent, may stand in its conversation all the same."""
+    """Whether the service may have stored a turn that failed like this after it was sent."""
     if isinstance(fault, StatusError):
         return fault.in_stream or (fault.status >= 500 and not _is_turned_away(fault))
     if isinstance(fault, NotTheApi):

@@ -1,4 +1,4 @@
-"""One run of a batch: who works and who watches, what stops it, and what it has come to."""
+"""One run of a batch: its workers, its observers, what stops it, and its result."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -89,7 +89,7 @@ class BatchRun:
         except (EugptError, Stopped) as fault:
             self._rows.seal(LAST_WRITE_SECONDS)
             if journal:
-                with suppress(OutputError):  # one problem is told, the first
+                with suppress(OutputError):  # only the first problem is reported
                     journal.close(fault)
             return fault
         finally:
@@ -199,7 +199,7 @@ class BatchRun:
 
     def _tell_pace(self, limit: int) -> None:
         if self._tell:
-            self._tell(f"* {limit} requests at once")
+            self._tell(f"* concurrency is now {limit}")
 
     def _make_progress(self, state: State) -> Progress:
         console = self._console

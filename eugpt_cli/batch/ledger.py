@@ -59,7 +59,7 @@ class Ledger:
             if not resume:
                 raise UsageError(f"{path} is not empty", hint="--resume continues it; or remove it first")
             if not any(_begins_a_row(line.text) or _row(line.text) for line in self._file.lines()):
-                raise UsageError(f"{path} holds no rows of a batch", hint="give -o another file")
+                raise UsageError(f"{path} contains no rows of a batch", hint="give -o another file")
             self._recover()
 
     def has_come(self, name: int) -> bool:

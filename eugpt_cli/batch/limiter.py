@@ -1,4 +1,4 @@
-"""How many requests are under way at once: by half down when the service pushes back, by one up after a good run."""
+"""The concurrency of a batch: halved when the service pushes back, one more after a run of successes."""
 
 from collections.abc import Callable
 from threading import Condition
@@ -7,7 +7,7 @@ from threading import Condition
 class Limiter:
     """Additive increase, multiplicative decrease (RFC 5681 does it for packets), never above `most`.
 
-    What was under way when the pace fell says nothing about the new pace: each slot carries the number of falls
+    What was in flight when the concurrency fell says nothing about the new pace: each slot carries the number of falls
     that it has seen, and only one that has seen them all can make it fall again.
     """
 

@@ -1,4 +1,4 @@
-"""What an item has come to, as one line of NDJSON, and what is asked of the place where such rows go."""
+"""The row of an item as one line of NDJSON, and the protocol of where rows are written."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
@@ -128,7 +128,7 @@ def maker(full: bool, secret: str, *, usage: bool = False, value: bool = False) 
 
 
 def _identity(item: Item, fault: EugptError | None) -> dict[str, Any]:
-    """What tells the next run which item a row is for, which request of it, and which turns were posted."""
+    """What the next run needs to know: the item of a row, the request of the item, and the turns that were posted."""
     fields: dict[str, Any] = {} if item.custom_id is not None else {"item": f"{item.name:016x}"}
     fields["request"] = item.digest
     posted = fault.stored or item.short_digest in item.earlier if fault else item.is_turn

@@ -1,4 +1,4 @@
-"""What a batch has come to: counts by kind, tokens, and how long the items took, in a memory that does not grow."""
+"""The statistics of a batch: counts by kind, tokens, and times of items, in memory that does not grow."""
 
 import math
 from collections import Counter

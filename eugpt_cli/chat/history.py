@@ -11,7 +11,7 @@ KEPT = 1000
 
 
 class MessageHistory:
-    """`locate` tells the file, once the conversation has an id. What cannot be kept is not: nobody is told."""
+    """`locate` returns the file, once the conversation has an id. Entries that cannot be written are dropped."""
 
     def __init__(self, locate: Callable[[], str | None]) -> None:
         self._locate = locate

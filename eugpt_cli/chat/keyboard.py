@@ -162,7 +162,7 @@ class _Editor:
                 signal.signal(signum, handler)
 
     def _listen(self) -> None:
-        """The event loop is told of signals, since it swallows what they raise."""
+        """Lets the event loop handle signals, since it swallows what they raise."""
         import asyncio
 
         for signum in ENDS:

@@ -22,7 +22,7 @@ def _writer(options: AskOptions) -> turn.MakeWriter:
     if options.json and others:
         raise UsageError(f"--json prints the document, --{others[0]} is about its text: choose one")
     if options.partial and options.output:
-        raise UsageError("--partial prints what has arrived; --output keeps the old file on failure: choose one")
+        raise UsageError("use --partial without --output, which keeps the old file on failure")
     if options.json:
         return lambda sink: DocumentWriter(turn.raw(sink))
     attempts: list[AnswerText] | None = [] if options.partial else None

@@ -132,7 +132,7 @@ def _is_resumed(end: EugptError | Stopped | None, stopped: bool, rows: Rows) -> 
 
 
 def _check_outputs(options: BatchOptions, console: Console) -> None:
-    """Raises UsageError where a file would be read and written at once, or written twice."""
+    """Raises UsageError if a file would be read and written in one run, or written twice."""
     inputs: list[str | int] = [path for path in options.paths if path != "-"] or [0]
     output = ("standard output", 1) if options.output in (None, "-") else ("--output", options.output)
     named: list[tuple[str, str | int | None]] = [("the input", source) for source in inputs]
@@ -173,9 +173,11 @@ def _source(options: BatchOptions, console: Console) -> _InputLines:
     if paths and paths[0] != "-":
         return _InputLines(files.lines(files.read_chunks(paths[0])), files.size(paths[0]))
     if "-" in options.file or options.no_stdin:
-        raise UsageError("standard input is asked for " + ("and forbidden by -I" if options.no_stdin else "twice"))
+        raise UsageError(
+            "standard input is needed, but -I forbids it" if options.no_stdin else "standard input is given twice"
+        )
     if not paths and not console.has_input():
-        raise UsageError("nothing to send", hint="give a FILE, or pipe items into standard input")
+        raise UsageError("nothing to send", hint="give a FILE, or pipe items into it")
     return _InputLines(files.lines(console.read_input(lambda: None)), console.input_size())
 
 

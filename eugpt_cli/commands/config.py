@@ -14,7 +14,7 @@ from eugpt_cli.text.escapes import brief
 
 
 class Setting(NamedTuple):
-    """One line of what is told; `value` is None where there is none."""
+    """One line of the output; `value` is None if the setting has none."""
 
     name: str
     value: Any
@@ -25,7 +25,7 @@ def run(options: ConfigOptions, console: Console) -> int:
     path = config_path(console.environ)
     if options.path:
         if path is None:
-            raise ConfigError("there is no place for config.toml: HOME and XDG_CONFIG_HOME are unset")
+            raise ConfigError("no folder for config.toml: HOME and XDG_CONFIG_HOME are unset")
         console.out(path)
         return 0
     found = _settings(options, console)

@@ -1,4 +1,4 @@
-"""`eugpt doctor`: the checks one after the other, a line each; then the first problem as every problem is told."""
+"""`eugpt doctor`: prints a line for each check, then fails with the first problem."""
 
 from collections.abc import Iterator
 from typing import Any

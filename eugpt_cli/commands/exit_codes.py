@@ -24,7 +24,7 @@ def run(options: ExitCodesOptions, console: Console) -> int:
 def _named(word: str) -> ExitCode:
     names = {name: code for code in ExitCode for name in (str(code.number), code.label)}
     if word not in names:
-        raise UsageError(f"there is no exit code {word!r}{did_you_mean(word, names)}", hint="eugpt exit-codes")
+        raise UsageError(f"no exit code {word!r}{did_you_mean(word, names)}", hint="eugpt exit-codes")
     return names[word]
 
 

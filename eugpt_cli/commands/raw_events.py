@@ -14,7 +14,7 @@ from eugpt_cli.text.redaction import Sink, redact
 
 def run(options: RawEventsOptions, console: Console) -> int:
     if options.sse and (options.type or options.trailer):
-        raise UsageError("--sse passes the bytes through untouched; it goes with neither --type nor --trailer")
+        raise UsageError("--sse prints the bytes unchanged; use it without --type and --trailer")
 
     lines: list[NdjsonWriter] = []
 

@@ -173,7 +173,7 @@ class Conversations:
         elsewhere = list(self._entries().get(name, {}))
         raise ConfigError(
             f"no conversation is named {name} at {self.service}"
-            + (f"; near it: {', '.join(near)}" if near else "")
+            + (f"; did you mean {', '.join(near)}?" if near else "")
             + (f"; there is one at {', '.join(elsewhere)}" if elsewhere else ""),
             hint="eugpt conversation list shows the names; eugpt chat -c NAME starts a conversation",
         )

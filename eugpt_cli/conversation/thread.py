@@ -23,7 +23,7 @@ class Thread:
 
     @property
     def stored(self) -> bool:
-        """Whether the next turn is kept in a conversation that later ones go on with."""
+        """Whether the service stores the next turn in a conversation, which later turns continue."""
         return self.id is not None or self.name is not None
 
     @property
@@ -35,7 +35,7 @@ class Thread:
         """Raises NotTheApi where turns have a name, and the service told no id for it after the first one."""
         if self.name and not self.id:
             raise NotTheApi(
-                f"the service told no conversation id, so that {self.name} cannot be continued",
+                f"the service returned no conversation id, so that {self.name} cannot be continued",
                 hint="without -c, chat needs none",
             )
 

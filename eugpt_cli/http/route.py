@@ -39,14 +39,14 @@ class Target(NamedTuple):
 def target_of(base: str) -> Target:
     """A base URL to the endpoint. Raises ConfigError for one that would expose the key or cannot be used."""
     if any(ord(c) <= 32 or ord(c) >= 127 for c in base):
-        raise ConfigError("the base URL holds a space, a control character or a non-ASCII character")
+        raise ConfigError("the base URL contains a space, a control character or a non-ASCII character")
     try:
         parts = urlsplit(base)
         host, port = parts.hostname or "", parts.port
     except ValueError:
         raise _unreadable(base) from None
     if parts.username is not None or parts.password is not None:
-        raise ConfigError("the base URL holds credentials", hint="put the key into EUGPT_API_KEY")
+        raise ConfigError("the base URL contains credentials", hint="put the key in EUGPT_API_KEY")
     if parts.scheme not in ("http", "https") or not _is_host(host) or parts.query or parts.fragment:
         raise ConfigError(
             f"the base URL {base} cannot be used", hint="it looks like https://chat.eugpt.ai/v1, with its scheme"

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Verbose(Observer):
-    """A line for each thing: `>` is sent, `<` has come, `*` is what eugpt or the service does."""
+    """Prints a line for each step: `>` sent, `<` received, `*` done by eugpt or the service."""
 
     def __init__(self, tell: Callable[[str], None]) -> None:
         self._tell = tell
@@ -34,4 +34,4 @@ class Verbose(Observer):
         self._tell(f"* tool {one_line(name)}")
 
     def again(self, fault: EugptError, pause: float) -> None:
-        self._tell(f"* {fault.exit.label}: {brief(fault.message)}; trying again in {pause:.1f} s")
+        self._tell(f"* {fault.exit.label}: {brief(fault.message)}; retrying in {pause:.1f} s")

@@ -1,4 +1,4 @@
-"""What a run tells about itself: the error line as text or JSON, and the trailer of raw-events."""
+"""The report of a run: the error line as text or JSON, and the trailer of raw-events."""
 
 import time
 from typing import Any

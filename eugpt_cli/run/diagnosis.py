@@ -1,4 +1,4 @@
-"""What doctor looks at, in this order; a check builds on what those before it have found, and tells one finding."""
+"""The checks of doctor, in order. Each builds on what earlier ones found, and returns one finding."""
 
 import os
 import ssl
@@ -34,7 +34,7 @@ EXPIRES_SOON = 14 * 86400.0
 
 
 class Finding(NamedTuple):
-    """What a check tells; its mark is ok, warning, failed or skipped."""
+    """What a check found; its mark is ok, warning, failed or skipped."""
 
     mark: str
     says: str
@@ -179,13 +179,13 @@ def _clock(visit: Visit) -> Finding:
     try:
         ahead = visit.watch.at - parsedate_to_datetime(visit.watch.date or "").timestamp()
     except (ValueError, OverflowError):  # also a year that no clock has
-        return Finding("skipped", "the service has told no date")
+        return Finding("skipped", "the service sent no date")
     facts = {"seconds_ahead": round(ahead)}
     if abs(ahead) <= CLOCK_TOLERANCE:
         return Finding("ok", "agrees with the service's", facts=facts)
     side = "ahead of" if ahead > 0 else "behind"
     says = f"this machine's clock is {round(abs(ahead))} s {side} the service's"
-    return Finding("warning", says, "certificates and signatures depend on it; timedatectl tells its state", facts)
+    return Finding("warning", says, "certificates and signatures depend on it; timedatectl shows its state", facts)
 
 
 def _milliseconds(begun: float) -> int:

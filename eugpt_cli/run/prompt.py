@@ -51,7 +51,9 @@ def _input(options: TurnOptions, console: Console) -> tuple[str, str]:
     names = list(options.file)
     wanted = (options.prompt == "-") + names.count("-")
     if wanted > 1 or (wanted and options.no_stdin):
-        raise UsageError("standard input is asked for " + ("twice" if wanted > 1 else "and forbidden by -I"))
+        raise UsageError(
+            "standard input is given twice" if wanted > 1 else "standard input is needed, but -I forbids it"
+        )
     prompt = None if options.prompt in (None, "-") else _argument(options.prompt, "the prompt")
     stdin = None
     if options.prompt == "-" or "-" in names or (not options.no_stdin and console.has_input()):

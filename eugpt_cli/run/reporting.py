@@ -95,7 +95,7 @@ def _meta(path: str | None, report: RunReport, console: Console) -> Iterator[Non
     try:
         yield
     except (EugptError, Stopped) as end:
-        with suppress(OutputError, Stopped):  # one problem is told, the first
+        with suppress(OutputError, Stopped):  # only the first problem is reported
             _write_meta(sink, report.outcome, end, console)
         raise
     _write_meta(sink, report.outcome, None, console)

@@ -59,7 +59,7 @@ def load(environ: Mapping[str, str], wanted: str | None) -> Profile:
     text = _read(path) if path else None
     if text is None:
         if wanted:
-            raise ConfigError(f"there is no profile {wanted!r}: {path or 'a configuration file'} does not exist")
+            raise ConfigError(f"no profile {wanted!r}: {path or 'a configuration file'} does not exist")
         return Profile(path=path)
     document = _parse(text, str(path))
     profiles = document.get("profile")
@@ -68,14 +68,14 @@ def load(environ: Mapping[str, str], wanted: str | None) -> Profile:
         raise ConfigError(f"{path}: default_profile is a name and profile a table: [profile.{wanted or 'default'}]")
     source = _ConfigText(str(path), text)
     for key in document.keys() & (_options().keys() | KEY_SOURCES):
-        raise ConfigError(f"{source.place(key)}: {key} belongs into a profile: put [profile.default] above it")
+        raise ConfigError(f"{source.place(key)}: {key} belongs in a profile: put [profile.default] above it")
     _known(document, {"profile", "default_profile"}, source)
     name = wanted or named
     values = (profiles or {}).get(name)
     if values is None and name == "default" and not wanted:
         return Profile(path=path)
     if not isinstance(values, dict):
-        raise ConfigError(f"{path}: there is no profile {name!r}{did_you_mean(name, profiles or ())}")
+        raise ConfigError(f"{path}: no profile {name!r}{did_you_mean(name, profiles or ())}")
     plain = {key.replace("-", "_"): value for key, value in values.items()}
     _check(plain, source, name)
     return Profile(name, plain, path)
@@ -108,7 +108,7 @@ def _check(values: Mapping[str, Any], source: _ConfigText, profile: str) -> None
     _known(values, options.keys() | KEY_SOURCES, source, profile)
     for name, value in values.items():
         if isinstance(value, str) and "\0" in value:
-            raise ConfigError(f"{source.place(name, profile)}: {name} holds a NUL")
+            raise ConfigError(f"{source.place(name, profile)}: {name} contains a NUL")
     for name in values.keys() & options.keys():
         resolving.checked(options[name], values[name], ConfigError, f"{source.place(name, profile)}: {name}")
 
@@ -121,4 +121,4 @@ def _known(keys: Iterable[str], known: Set[str], source: _ConfigText, profile: s
     for key in keys:
         if key not in known:
             near = did_you_mean(key, sorted(known))
-            raise ConfigError(f"{source.place(key, profile)}: there is no setting {key!r}{near}")
+            raise ConfigError(f"{source.place(key, profile)}: unknown setting {key!r}{near}")

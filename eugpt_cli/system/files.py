@@ -47,7 +47,7 @@ def _decode(decoder: codecs.IncrementalDecoder, piece: bytes, source: str, offse
     except UnicodeDecodeError as error:
         raise InputError(f"{source} is not UTF-8 at byte {offset - held + error.start}") from None
     if nul >= 0:
-        raise InputError(f"{source} holds a NUL at byte {offset + nul}")
+        raise InputError(f"{source} contains a NUL at byte {offset + nul}")
     return decoded
 
 
@@ -107,7 +107,7 @@ def read_key(path: str) -> str:
     except OSError as error:
         raise ConfigError(f"the key file {path} cannot be read: {reason(error)}") from None
     if len(key) > KEY_LIMIT:
-        raise ConfigError(f"the key file {path} holds more than a key")
+        raise ConfigError(f"the key file {path} contains more than a key")
     return key.removesuffix(b"\n").removesuffix(b"\r").decode("latin-1")
 
 
@@ -158,7 +158,7 @@ def replace(path: str, data: bytes, mode: int = 0o600) -> None:
 
 
 def remove_leftovers(path: str) -> None:
-    """Removes what a killed Replacement of `path` left beside it; only for who knows that no other is under way."""
+    """Removes what a killed Replacement of `path` left beside it; only for a caller who knows that no other runs."""
     folder, name = os.path.split(os.path.realpath(path))
     left = re.compile(re.escape(f".{name[:200]}.") + r"[0-9a-f]{12}\.tmp")
     with contextlib.suppress(OSError), os.scandir(folder) as entries:

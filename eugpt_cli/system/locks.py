@@ -32,7 +32,7 @@ class Wait:
         if waited >= self._seconds:
             raise Busy(
                 f"the conversation is locked by another run (waited {self._seconds:g} s)",
-                hint="--lock-wait SECONDS waits longer",
+                hint="to wait longer, use --lock-wait SECONDS",
             )
         if waited >= TELL_AFTER_SECONDS and not self._told:
             self._told = True

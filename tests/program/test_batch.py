@@ -250,8 +250,8 @@ def test_dry_run_and_curl_need_neither_key_nor_network() -> None:
     ("arguments", "code", "words"),
     [
         (["-j", "0"], 2, "--jobs is from 1"),
-        (["-I"], 2, "forbidden by -I"),
-        (["-f", "-"], 2, "standard input is asked for twice"),
+        (["-I"], 2, "-I forbids it"),
+        (["-f", "-"], 2, "standard input is given twice"),
         (["a", "b"], 2, "one FILE at a time"),
         (["--files", "--lines"], 2, "do not go together"),
         (["--max-errors", "0"], 2, "--max-errors wants a whole number from 1"),

@@ -60,7 +60,7 @@ def test_it_falls_by_half_and_recovers_one_by_one(tmp_path: Path) -> None:
     assert process.returncode == 0
     assert len(by_id(rows(output))) == 400
     assert server.most == 12
-    trace = [int(limit) for limit in re.findall(r"^\* (\d+) requests at once$", (told + rest).decode(), re.MULTILINE)]
+    trace = [int(limit) for limit in re.findall(r"^\* concurrency is now (\d+)$", (told + rest).decode(), re.MULTILINE)]
     assert trace == [6, 7, 8, 9, 10, 11, 12]
 
 

@@ -99,7 +99,7 @@ def test_without_an_id_there_is_no_second_line(home: Env) -> None:
     with serving(answer("one", None)) as server:
         run = eugpt("chat", "-c", "work", "--each-line", env=home, base_url=server.base_url, stdin=b"a\nb\n")
     assert (run.returncode, run.stdout, len(server.received)) == (63, b"one\n", 1)
-    assert run.stderr.startswith(b"eugpt: not_the_api: the service told no conversation id, so that work")
+    assert run.stderr.startswith(b"eugpt: not_the_api: the service returned no conversation id, so that work")
 
 
 def test_a_file_gets_every_answer_or_none(home: Env, tmp_path: Path) -> None:

@@ -88,21 +88,21 @@ def test_path() -> None:
 @pytest.mark.parametrize(
     ("broken", "says"),
     [
-        ("timeuot = 3\n", "config.toml, line 4: there is no setting 'timeuot'; did you mean timeout?"),
+        ("timeuot = 3\n", "config.toml, line 4: unknown setting 'timeuot'; did you mean timeout?"),
         (
             "timeout = 3\nbase-ulr = 1\n",
-            "config.toml, line 5: there is no setting 'base_ulr'; did you mean base_url?",
+            "config.toml, line 5: unknown setting 'base_ulr'; did you mean base_url?",
         ),
         ("timeout = \n", "config.toml is not TOML: invalid value (at line 4, column 11)"),
         ("instructions = true\n", "config.toml, line 4: instructions wants a text, not True"),
-        ('api-key-file = "a\\u0000b"\n', "config.toml, line 4: api_key_file holds a NUL"),
+        ('api-key-file = "a\\u0000b"\n', "config.toml, line 4: api_key_file contains a NUL"),
         ("timeout = 'long'\n", "config.toml, line 4: timeout wants a number of seconds above 0, not 'long'"),
         (
             "[profile.other]\ntimeout = 'long'\n[ profile . 'mine' ]\n'retries' = 1\ntimeout = true\n",
             "config.toml, line 7: timeout wants a number of seconds above 0, not True",
         ),
         ("retries = 1.9\n", "config.toml, line 4: retries wants a whole number from 0, not 1.9"),
-        ("base_url = 'https://ada:secret@example.org'\n", "the base URL holds credentials"),
+        ("base_url = 'https://ada:secret@example.org'\n", "the base URL contains credentials"),
     ],
 )
 def test_a_broken_file_is_refused_with_file_line_and_the_nearest_key(home: Path, broken: str, says: str) -> None:
@@ -119,7 +119,7 @@ def test_a_broken_file_is_refused_with_file_line_and_the_nearest_key(home: Path,
 def test_a_setting_outside_of_any_profile(home: Path) -> None:
     (home / "eugpt/config.toml").write_text("# mine\ntimeout = 5\n")
     run = eugpt("ask", "Hello", env={"XDG_CONFIG_HOME": str(home)})
-    says = "config.toml, line 2: timeout belongs into a profile: put [profile.default] above it\n"
+    says = "config.toml, line 2: timeout belongs in a profile: put [profile.default] above it\n"
     assert (run.returncode, run.stderr.decode().endswith(says)) == (30, True)
 
 
@@ -143,7 +143,7 @@ def test_one_exit_code_by_number_or_name() -> None:
     }
     unknown = eugpt("exit-codes", "quotum")
     assert unknown.returncode == 2
-    assert b"there is no exit code 'quotum'; did you mean quota?" in unknown.stderr
+    assert b"no exit code 'quotum'; did you mean quota?" in unknown.stderr
 
 
 @pytest.mark.skipif(not shutil.which("man"), reason="man is not installed")

@@ -68,7 +68,7 @@ BAD = [
     (
         ["forget", "wrok"],
         30,
-        f"no conversation is named wrok at {SERVICE}; near it: work",
+        f"no conversation is named wrok at {SERVICE}; did you mean work",
         "hint: eugpt conversation list",
     ),
 ]
@@ -199,7 +199,7 @@ def test_every_command_knows_the_names(home: Env) -> None:
                 assert json.loads(unknown.stdout) == {"model": "auto", "input": "a", "stream": True}
             else:
                 assert (unknown.returncode, unknown.stdout) == (30, b"")
-                says = f"no conversation is named wrok at {server.base_url}; near it: work\n"
+                says = f"no conversation is named wrok at {server.base_url}; did you mean work?\n"
                 assert says in unknown.stderr.decode()
         other = eugpt("ask", "-c", OTHER, "a", env=home, base_url=server.base_url)
         assert (other.returncode, sent(server)) == (0, [ID] * 4 + [OTHER])
@@ -227,7 +227,7 @@ def test_a_name_for_which_the_service_tells_no_id_cannot_be_continued(
         known = eugpt("chat", "-c", ID, "a", "-q", env=home, base_url=server.base_url)
     for failed in (run, lines, kept):
         assert failed.returncode == 63
-        assert failed.stderr.startswith(b"eugpt: not_the_api: the service told no conversation id"), failed
+        assert failed.stderr.startswith(b"eugpt: not_the_api: the service returned no conversation id"), failed
     assert (run.stdout, lines.stdout, file.read_bytes()) == (b"hello\n", b"hello\n", b"hello\n")
     for silent in (nameless, known):
         assert (silent.returncode, silent.stdout, silent.stderr) == (0, b"hello\n", b"")

@@ -185,7 +185,7 @@ def test_broken_settings_are_a_finding_too(tmp_path: Path) -> None:
     code, rows = examined(base_url="http://127.0.0.1:1", env={"XDG_CONFIG_HOME": str(tmp_path)})
     assert code == 30
     assert rows["settings"]["mark"] == "failed"
-    assert "line 2: there is no setting 'timeuot'; did you mean timeout?" in rows["settings"]["says"]
+    assert "line 2: unknown setting 'timeuot'; did you mean timeout?" in rows["settings"]["says"]
     assert {row["mark"] for name, row in rows.items() if name != "settings"} == {"skipped"}
     code, rows = examined(base_url="http://eu.example.org")
     assert (code, rows["settings"]["mark"]) == (30, "failed")

@@ -211,7 +211,7 @@ def test_how_often(options: tuple[str, ...], requests: int) -> None:
         run = eugpt("ask", "x", "-v", "--errors", "json", *options, base_url=server.base_url)
     *_, last = run.stderr.decode().splitlines()
     assert (run.returncode, len(server.received), json.loads(last)["error"]["attempts"]) == (53, requests, requests)
-    assert len(re.findall(r"(?m)^\* unavailable: .*trying again in 0.0 s$", run.stderr.decode())) == requests - 1
+    assert len(re.findall(r"(?m)^\* unavailable: .*retrying in 0.0 s$", run.stderr.decode())) == requests - 1
 
 
 @pytest.mark.parametrize("value", ["-1", "1.5", "many", ""])

@@ -521,7 +521,7 @@ def test_a_new_name_that_may_have_been_mistyped(home: Env) -> None:
     ("words", "says"),
     [
         ((), "the service returned no conversation id: it will not remember this message"),
-        (("-c", "work"), "eugpt: not_the_api: the service told no conversation id"),
+        (("-c", "work"), "eugpt: not_the_api: the service returned no conversation id"),
     ],
 )
 def test_a_service_that_names_no_conversation(words: tuple[str, ...], says: str, home: Env) -> None:
