@@ -51,12 +51,14 @@ class SendManner:
 class Delivery:
     """What of a response left this process: its status, bytes of the body, and how it ended.
 
-    `left` is a client that was gone before all of it was handed to the system.
+    `left` is a client that was gone before all of it was handed to the system. After a clean cut the HTTP message is
+    whole (`is_message`), though the answer in it is not.
     """
 
     status: int | None = None
     sent: int = 0
     ended: Literal["whole", "cut", "left"] = "left"
+    is_message: bool = False
 
 
 async def send(request: web.BaseRequest, reply: Reply, manner: SendManner, delivery: Delivery) -> web.StreamResponse:
@@ -137,6 +139,7 @@ async def _cut(
     request.writer.send_headers()
     if how == "clean":
         await response.write_eof()
+        delivery.is_message = True
         return response
     if how == "silent":
         await asyncio.Event().wait()

@@ -67,5 +67,5 @@ with OpenAI(max_retries=0) as client:
 
 def test_an_sdk_as_the_readme_says(tmp_path: Path) -> None:
     (tmp_path / "app.py").write_text(APP)
-    app = run(tmp_path, "SDKs of the Responses API work against it too")
+    app = run(tmp_path, "SDKs of the Responses API work against the server, too")
     assert (app.returncode, app.stdout) == (0, "6 * 7 = 42\n"), app.stderr

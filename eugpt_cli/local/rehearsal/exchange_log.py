@@ -46,8 +46,9 @@ class ExchangeRecord:
     headers: Mapping[str, str] = field(default_factory=dict)
 
     def access_line(self) -> str:
-        """The line of `-v`: with the status of a response that left whole, otherwise how it ended."""
-        outcome = self.delivery.status if self.delivery.ended == "whole" else self.delivery.ended
+        """The line of `-v`: with the status of a response that left as a whole HTTP message, otherwise how it ended."""
+        sent = self.delivery
+        outcome = sent.status if sent.is_message or sent.ended == "whole" else sent.ended
         ignored = f"; ignored: {_brief(self.ignored)}" if self.ignored else ""
         return f"{self.remote} {self.method} {self.path} {outcome} {self._seconds() * 1000:.0f} ms {self.id}{ignored}"
 
