@@ -80,6 +80,8 @@ class Flow:
         self._owed = b""
         self._has_ended = False  # nothing came since the last end
         self._stray = ""  # the only delta since then
+        self._ends: set[int] = set()  # hashes of what was said at them
+        self._is_again = False  # one came again, and not at once
 
     def is_open(self, kind: int) -> bool:
         """Whether text came since the last end of that kind."""
@@ -104,6 +106,9 @@ class Flow:
         self.is_told = True
         if not text or (not numbered and not self.is_open(kind) and text == self._latest[kind]):
             return ""
+        end = hash((kind, text))
+        self._is_again = self._is_again or (not numbered and self._open[kind].is_blank and end in self._ends)
+        self._ends.add(end)
         rest = self._grow(beyond(self._open[kind], text))
         self._owed = utf16(rest)
         self._open[kind], self._latest[kind] = TextDigest(), text
@@ -116,8 +121,10 @@ class Flow:
 
     @property
     def is_doubtful(self) -> bool:
-        """Whether one delta came after the last end, and looks like one from before it that came twice."""
-        return bool(self._stray.strip()) and any(self._stray in latest for latest in self._latest.values())
+        """Whether something looks as if it came twice: an end, or the only delta after the last one."""
+        return self._is_again or (
+            bool(self._stray.strip()) and any(self._stray in latest for latest in self._latest.values())
+        )
 
     def _grow(self, text: str) -> str:
         self.has_text = self.has_text or bool(text)

@@ -157,7 +157,7 @@ class RedactingSink:
 
         `floor` is where to look from.
         """
-        half = HALF_ESCAPE.search(text.meant)
+        half = HALF_ESCAPE.search(text.meant, max(0, len(text.meant) - LONGEST_SPELLING))
         meant = text.meant[: half.start()] if half else text.meant
         longest = min(len(self._key) - 1, len(meant))
         if meant.rfind(self._key[:HELD_FROM], len(meant) - longest) >= 0:
