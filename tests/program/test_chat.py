@@ -75,7 +75,7 @@ def test_it_stops_at_the_first_failure(home: Env, tmp_path: Path) -> None:
     ("stdin", "code", "says"),
     [
         (b"a\n\xff\n", 31, b"line 2 of standard input is not UTF-8 at byte 0"),
-        (b"a\nb\0\n", 31, b"line 2 of standard input holds a NUL at byte 1"),
+        (b"a\nb\0\n", 31, b"line 2 of standard input contains a NUL at byte 1"),
         (b"", 2, b"nothing to send"),
         (b"\n \n", 2, b"nothing to send"),
         (None, 2, b"nothing to send"),

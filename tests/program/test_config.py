@@ -153,7 +153,7 @@ def test_the_manual_in_a_pipe_says_what_man_says() -> None:
     own = eugpt("man").stdout.decode()
     body = shown.partition("\n")[2].rstrip().rpartition("\n")[0]  # without the header and the footer
     assert own.split() == body.split()
-    examples = {line.strip() for line in PAGE.read_text().replace("\\-", "-").splitlines()}
+    examples = {line.strip() for line in PAGE.read_text().replace("\\-", "-").replace("\\e", "\\").splitlines()}
     assert all(len(line) <= 80 or line.strip() in examples for line in own.splitlines())
 
 
