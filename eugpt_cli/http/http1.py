@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from httptools import HttpParserError, HttpResponseParser
 
-from eugpt_cli.errors import Internal, NotTheApi, Truncated
+from eugpt_cli.errors import Internal, NotTheApi, OutOfTime, Stopped, Truncated
 from eugpt_cli.http.response import Fields
 
 BEGIN = b"HTTP/"
@@ -139,6 +139,7 @@ class ResponseParser:
         try:
             self._parser.feed_data(block)
         except HttpParserError as error:
+            _raise_interruption(error)
             if self._parser.get_status_code() == SWITCHING:
                 raise _no_http("it switches to another protocol") from None
             if self._message.reason is None:
@@ -178,6 +179,7 @@ class ResponseParser:
         try:
             self._parser.feed_data(data)
         except HttpParserError as error:
+            _raise_interruption(error)
             if message.ended:
                 message.followed = True
             else:
@@ -219,6 +221,12 @@ def _no_http(words: str) -> NotTheApi:
 def _no_status(block: bytes) -> NotTheApi:
     line = block.partition(b"\n")[0].removesuffix(b"\r")
     return _no_http(f"its status line is {line.decode('utf-8', 'replace')}")
+
+
+def _raise_interruption(error: HttpParserError) -> None:
+    """Raises what a signal raised in a callback; httptools hands it over as if the answer were at fault."""
+    if isinstance(error.__context__, Stopped | OutOfTime):
+        raise error.__context__ from None
 
 
 def _words(error: HttpParserError) -> str:

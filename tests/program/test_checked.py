@@ -147,7 +147,7 @@ def test_checked(row: Row, folder: Path, tmp_path: Path) -> None:
         ("--again 1 --check true -c 8f14e45f-ceea-467a-a4ed-a9e9a5cb16ee", b"do not go together"),
         ("--again -1 --check true", b"--again"),
         ("--again x --check true", b"--again"),
-        ("--partial --check true -o file", b"choose one"),
+        ("--partial --check true -o file", b"use --partial without --output"),
     ],
 )
 def test_options_that_do_not_go_together(arguments: str, says: bytes, folder: Path) -> None:

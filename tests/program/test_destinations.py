@@ -247,7 +247,8 @@ def test_meta_of_a_success(tmp_path: Path, command: str) -> None:
         SSE_HEAD.replace(b"\r\n\r\n", b"\r\nX-Request-Id: req_1\r\n\r\n") + stream(*events)[len(SSE_HEAD) :]
     ) as server:
         run = eugpt(command, "x", "--meta", str(tmp_path / "meta"), base_url=server.base_url)
-    assert (run.returncode, run.stderr) == (0, b"")
+    note = f"eugpt: note: new conversation {UUID}; continue it with -c {UUID}\n" if command == "chat" else ""
+    assert (run.returncode, run.stderr.decode()) == (0, note)
     told = meta(tmp_path / "meta")
     assert {name: told[name] for name in ("response_id", "conversation_id", "request_id", "model")} == {
         "response_id": "resp_1",

@@ -99,7 +99,7 @@ def test_too_little_memory_or_too_few_files_are_no_defect() -> None:
         memory = shell("head -c 250000000 /dev/zero | tr '\\0' a | { ulimit -v 200000; eugpt ask; }")
         files = [shell(f"ulimit -n {n}; eugpt ask -I x -c {UUID}", base_url=server.base_url) for n in range(5, 9)]
     assert (memory.returncode, memory.stdout) == (30, b"")
-    assert memory.stderr.startswith(b"eugpt: config: this machine allows too little for this: no more memory\n")
+    assert memory.stderr.startswith(b"eugpt: config: out of memory\nhint: ulimit -a ")
     assert not any(run.returncode == 1 or b"defect" in run.stderr for run in files), files
 
 

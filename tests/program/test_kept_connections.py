@@ -10,7 +10,7 @@ import pytest
 
 from tests.fixtures import DOCUMENT, UUID
 from tests.support.program import eugpt, start
-from tests.support.rawserver import RawServer, http, read_request, reset_after, serving
+from tests.support.rawserver import RawServer, deliver, http, read_request, reset_after, serving
 
 pytestmark = pytest.mark.usefixtures("lane")
 Reply = Callable[[socket.socket], None]
@@ -96,7 +96,7 @@ def test_an_answer_that_comes_while_nothing_is_asked_becomes_nobodys() -> None:
     def first(connection: socket.socket) -> None:
         connection.sendall(http(DOCUMENT))
         assert rested.wait(60)
-        connection.sendall(OTHER)
+        deliver(connection, OTHER)
         sent.set()
         connection.settimeout(60)
         connection.recv(65536)

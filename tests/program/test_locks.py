@@ -110,7 +110,7 @@ def test_a_busy_conversation_and_those_who_need_not_wait(home: dict[str, str]) -
         assert by_variable.returncode == 33
         assert by_variable.stderr == (
             b"eugpt: busy: the conversation is locked by another run (waited 0.05 s)\n"
-            b"hint: --lock-wait SECONDS waits longer\n"
+            b"hint: to wait longer, use --lock-wait SECONDS\n"
         )
         for free in ((), ("-c", OTHER)):
             assert eugpt("stream", "x", *free, *wait, env=home, base_url=server.base_url).returncode == 0

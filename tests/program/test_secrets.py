@@ -266,7 +266,7 @@ COMMANDS = [
     ("api_key_command = []", "no API key"),
     ("api_key_command = 7", "is a command line"),
     ("api_key_file = '/nowhere/key'", "/nowhere/key"),
-    ("api_key = 'eugpt_stored-in-a-file'", "no setting"),
+    ("api_key = 'eugpt_stored-in-a-file'", "unknown setting 'api_key'"),
 ]
 
 

@@ -1,14 +1,18 @@
 """A loopback server that can misbehave: each connection plays one script of raw bytes and records what it was sent."""
 
+import fcntl
 import socket
 import ssl
 import struct
+import sys
+import termios
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+SO_NWRITE = 0x1024  # macOS: bytes that the other side has not acknowledged
 DEFAULT_TLS: list[ssl.SSLContext] = []  # what the fixture `lane` has every server speak
 Script = bytes | Callable[[socket.socket], None]
 
@@ -136,6 +140,22 @@ def chunk(data: bytes) -> bytes:
 def stream(*data: str) -> bytes:
     """A whole chunked stream of events, cleanly ended."""
     return SSE_HEAD + chunk(sse(*data)) + b"0\r\n\r\n"
+
+
+def deliver(connection: socket.socket, data: bytes) -> None:
+    """Sends it, and returns once the other side has it to read: on a busy machine loopback takes its time, too."""
+    connection.sendall(data)
+    end = time.monotonic() + 60
+    while _undelivered(connection):
+        assert time.monotonic() < end
+        time.sleep(0.001)
+
+
+def _undelivered(connection: socket.socket) -> int:
+    """Bytes sent, and not acknowledged by the other side."""
+    if sys.platform == "darwin":
+        return connection.getsockopt(socket.SOL_SOCKET, SO_NWRITE)
+    return int.from_bytes(fcntl.ioctl(connection, termios.TIOCOUTQ, bytes(4)), sys.byteorder)
 
 
 def reset_after(data: bytes) -> Script:

@@ -1,7 +1,9 @@
 """The HTTP of the client: a table of answers, every cut of them, and h11 as a witness."""
 
 import re
+import signal
 from itertools import pairwise
+from types import FrameType
 from typing import Any, NamedTuple
 
 import h11
@@ -9,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eugpt_cli.errors import EugptError, Internal
+from eugpt_cli.errors import EugptError, Internal, Stopped
 from eugpt_cli.http.http1 import HEAD_LIMIT, Head, ResponseParser, request
 from eugpt_cli.http.response import Fields
 
@@ -208,6 +210,27 @@ def test_every_cut_gives_the_same(start: bytes, text: bytes, cuts: list[int]) ->
     whole = told(read(text))
     assert told(read(*pieces)) == whole
     assert told(bytewise(text)) == whole
+
+
+def test_a_signal_while_it_parses_is_no_fault_of_the_answer() -> None:
+    """A handler that raises mostly does so in a callback of llhttp here: the head has nothing but fields."""
+
+    def stop(signum: int, frame: FrameType | None) -> None:
+        raise Stopped(signum)
+
+    def read_for_long() -> None:
+        for _ in range(1000):
+            read(OK + b"a: b\r\n" * 10_000 + b"\r\n")
+
+    before = signal.signal(signal.SIGVTALRM, stop)
+    try:
+        for _ in range(20):
+            signal.setitimer(signal.ITIMER_VIRTUAL, 0.001)
+            with pytest.raises(Stopped):
+                read_for_long()
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)
 
 
 @given(st.binary(max_size=50), st.text("abcXYZ019 \t,;=*/", max_size=20))
