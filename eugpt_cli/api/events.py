@@ -172,7 +172,7 @@ def envelope(body: Any) -> Envelope:
 
 
 def shallow(value: Any, levels: int = 32) -> bool:
-    """Whether a value from elsewhere is nested so little that it can be walked and told on."""
+    """Whether a value from elsewhere is nested at most `levels` deep, so that walking and writing it is safe."""
     parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     return levels > 0 and all(shallow(part, levels - 1) for part in parts)
 

@@ -230,7 +230,7 @@ def _document(response: Response, silence: SilenceTimer, writer: Writer, outcome
 
 
 def _whole_body(response: Response, silence: SilenceTimer) -> bytes:
-    """A document that comes slowly is not silent: its bytes count."""
+    """Restarts the silence timer at each chunk: silence of a document counts bytes, not events."""
     parts: list[bytes] = []
     size = 0
     for chunk in response.chunks:

@@ -68,7 +68,7 @@ class Outcome:
         return told is not None and asked is not None and told.lower() != asked.lower()
 
     def again(self) -> None:
-        """Forgets what a failed attempt told, but for what the next one does not change."""
+        """Forgets what a failed attempt reported; `attempts` and the start of the run stay."""
         self.response_id = self.model = self.status = self.request_id = self.http_status = None
         self.answered_at = self.first_at = None
         self.events = 0

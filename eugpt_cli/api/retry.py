@@ -20,7 +20,7 @@ LONGEST_TOLD_PAUSE = 60.0  # for a Retry-After where --max-time sets no bound
 
 
 class RetryPolicy(NamedTuple):
-    """How often to retry, and how long there is for it: `left` returns the seconds until --max-time, or None."""
+    """How often to retry; `left` returns the seconds until --max-time, None without one."""
 
     retries: int
     unsafe: bool = False

@@ -35,7 +35,7 @@ class Rows(Arrivals, Protocol):
         """The item is not asked; its row stays."""
 
     def expect(self, item: Item) -> None:
-        """This item comes next."""
+        """Called for each item in the order of the input."""
 
     def mark(self, item: Item, unfinished: Callable[[], bytes]) -> None:
         """A turn of a conversation is about to be sent; `unfinished` makes the row that says that it may be stored."""
@@ -66,7 +66,7 @@ class AnswerRecorder:
 
     @property
     def output(self) -> str:
-        """What a complete answer comes to."""
+        """The result of a complete answer."""
         return self.text if self.accepted is None else self.accepted
 
     def write_events(self, chunk: bytes, events: Sequence[Event | DeltaRun]) -> None:

@@ -12,7 +12,7 @@ Size = Callable[[], tuple[int, int]]
 
 
 class Plain:
-    """A sink for one answer, which is shown as it comes."""
+    """A sink for one answer, shown as it arrives."""
 
     terminal = True
 
@@ -37,7 +37,7 @@ class Plain:
         self.discard()
 
     def discard(self) -> None:
-        """Nothing more comes; a last line that was cut is ended."""
+        """Ends a last line that was cut; nothing follows."""
         if self._in_line:
             self.write(b"\n")
 

@@ -65,7 +65,7 @@ def run(options: BatchOptions, console: Console) -> int:
 def _asked(
     options: BatchOptions, console: Console, source: _InputLines, share: Shard
 ) -> tuple[Conversations, Checks | None, Iterator[Item]]:
-    """The items of this share, the conversations that they may name, and what is asked of their answers."""
+    """Returns names of conversations, the checks of answers, and the items of this share."""
     names = turn.conversations(options, console)
     checks = turn.checks_for(options, console)
     mine = filter(share.takes, _items(source, options, console, names, checks))
@@ -76,7 +76,7 @@ def _asked(
 
 @contextmanager
 def _summary(options: BatchOptions, console: Console) -> Iterator[Callable[[Mapping[str, Any]], None]]:
-    """What writes the facts to --summary, if there is to be one."""
+    """Yields the function that writes the facts to --summary; it does nothing without one."""
     if options.summary is None:
         yield lambda facts: None
         return

@@ -1,4 +1,4 @@
-"""`eugpt config`: every setting, its value and where it comes from; of the key only the latter."""
+"""`eugpt config`: every setting, its value and its origin; of the key only the origin."""
 
 from typing import Any, NamedTuple
 

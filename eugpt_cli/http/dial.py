@@ -125,7 +125,7 @@ def _begun(row: Any) -> socket.socket:
 
 
 def _settled(under_way: dict[int, socket.socket], left: float, *, more: bool) -> list[int]:
-    """Those that have arrived or failed; an empty list when it is the next address's turn, or there is no time left."""
+    """The attempts that have ended; empty when the next address is due, or no time is left."""
     poll = select.poll()
     for number in under_way:
         poll.register(number, select.POLLOUT)
@@ -133,7 +133,7 @@ def _settled(under_way: dict[int, socket.socket], left: float, *, more: bool) ->
 
 
 def _no_connection(missing: str, code: int) -> Unreachable:
-    """Raises ConfigError for what is this machine's own limit."""
+    """Raises ConfigError for a limit of this machine, such as open files."""
     if code in (errno.EMFILE, errno.ENFILE):
         raise ConfigError("too many open files", hint="ulimit -n raises the limit, -j lowers the need")
     return Unreachable(f"{missing}: {os.strerror(code).lower()}")

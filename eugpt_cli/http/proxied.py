@@ -162,7 +162,7 @@ class ProxiedLane:
         return self._gate.refusal.fault()
 
     def peer(self) -> Peer:
-        """Connects, sends nothing, and tells who is there. Raises what `send` raises."""
+        """Connects, sends nothing, and returns what the peer presented. Raises what `send` raises."""
         transport = self._transport(0)
         try:
             self._answer(transport, Post(self._route.target, [], b""), None)

@@ -75,7 +75,7 @@ PROXY_PORTS = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
 
 
 class Proxy(NamedTuple):
-    """What stands between, and the variable that names it; the user and the password as they are, not quoted."""
+    """A proxy, and the variable that names it; user and password decoded."""
 
     scheme: str
     host: str
@@ -124,7 +124,7 @@ class Route(NamedTuple):
 
     @property
     def is_direct(self) -> bool:
-        """Whether nothing stands between and nobody is introduced; plain http is always so: it is the loopback."""
+        """Whether neither a proxy nor a client certificate is used; plain http, which is loopback, uses none."""
         return not self.proxy and not self.identity
 
     @property

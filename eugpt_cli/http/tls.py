@@ -176,7 +176,7 @@ def secure(sock: Any, context: ssl.SSLContext, host: str, port: int, deadline: C
 
 
 def _shaken(sock: Any, context: ssl.SSLContext, host: str, bound: Callable[[], None]) -> Any:
-    """`bound` limits what is waited for next to the time that is left."""
+    """`bound` limits the next wait to the time that is left."""
     name = host.encode()  # a str makes Python load its idna codec
     bound()
     if not isinstance(sock, ssl.SSLSocket):

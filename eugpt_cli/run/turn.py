@@ -147,7 +147,7 @@ def shown(sink: Sink) -> Callable[[str], str] | None:
 
 
 def live(sink: Sink) -> TextWriter:
-    """Text as it comes."""
+    """Writes text as it arrives."""
     return TextWriter(sink.write, shown(sink), live=True)
 
 
@@ -223,7 +223,7 @@ class TurnSender:
 
     @contextmanager
     def _watched(self, shown: Callable[[], bool]) -> Iterator[tuple[Observer, Wait]]:
-        """Who observes a turn, and how it waits for its conversation; a terminal shows what is being waited for."""
+        """Returns the observer of a turn and how it waits for its conversation; on a terminal both show the wait."""
         console, seconds = self._console, self._options.lock_wait
         observer = Verbose(console.error) if self._options.verbose else Observer()
         if not console.has_status_line:
