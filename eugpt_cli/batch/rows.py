@@ -93,7 +93,7 @@ def maker(full: bool, secret: str, *, usage: bool = False, value: bool = False) 
 
     They have the response document if `full`, its `usage`, and the `value` where answers are checked to be JSON.
     """
-    shown = secret.encode()
+    plain = secret.encode()
     masked = MASK.encode()
 
     def row(item: Item, outcome: Outcome, answer: AnswerRecorder, fault: EugptError | None, seconds: float) -> bytes:
@@ -122,7 +122,7 @@ def maker(full: bool, secret: str, *, usage: bool = False, value: bool = False) 
         fields["line"] = item.line  # the last, where the ledger changes it
         line = _line(fields)
         is_long = len(secret) >= (SHORTEST if fault else SHORTEST_IN_ANSWERS)
-        return line.replace(shown, masked) if is_long else line
+        return line.replace(plain, masked) if is_long else line
 
     return row
 

@@ -17,13 +17,13 @@ class Plain:
     terminal = True
 
     def __init__(self, write: Callable[[bytes], None], size: Size) -> None:
-        self.shown = False
+        self.emitted = False
         self._write = write
         self._size = size
         self._in_line = False
 
     def write(self, data: bytes) -> None:
-        self.shown = True
+        self.emitted = True
         self._in_line = not data.endswith(b"\n")
         self._show(data.decode())
 
@@ -31,7 +31,7 @@ class Plain:
         """Nothing has been shown."""
 
     def keep(self) -> None:
-        self.shown = False
+        self.emitted = False
 
     def commit(self) -> None:
         self.discard()

@@ -106,7 +106,7 @@ def _go(
     route = route_to(target_of(options.base_url), options, console.environ)
     secret = turn.api_key(options, console)
     if options.verbose:
-        console.error(f"* connecting {route.shown}")
+        console.error(f"* connecting {route.description}")
     rows = _rows(options, console)
     from eugpt_cli.batch.batch_run import BatchRun
     from eugpt_cli.batch.item_journal import ItemJournal
@@ -120,7 +120,7 @@ def _go(
     seconds = time.monotonic() - started
     if not (isinstance(end, Stopped) and end.signum == SIGPIPE):
         more = "; --resume continues with the rest" if _is_resumed(end, batch.stopped, rows) else ""
-        console.note(f"eugpt: batch: {batch.statistics.told(seconds)}{more}")
+        console.note(f"eugpt: batch: {batch.statistics.summary_line(seconds)}{more}")
     code = exit_code(end)
     return end, {"outcome": code.label, "exit": code.number, **batch.statistics.summary(seconds)}
 

@@ -83,7 +83,7 @@ class ProxiedLane:
                 trust_env=False,
                 limits=httpx.Limits(max_keepalive_connections=keep, keepalive_expiry=LONGEST_REST),
                 proxy=httpx.Proxy(
-                    proxy.shown,
+                    proxy.description,
                     ssl_context=tls.tls_context(trust) if proxy.scheme == "https" else None,
                     auth=None if proxy.user is None else (proxy.user, proxy.password),
                 )

@@ -90,7 +90,7 @@ class Proxy(NamedTuple):
         return f"{host}:{self.port}"
 
     @property
-    def shown(self) -> str:
+    def description(self) -> str:
         """Without its credentials."""
         return f"{self.scheme}://{self.authority}"
 
@@ -103,7 +103,7 @@ class Trust(NamedTuple):
     folder: str | None = None
 
     @property
-    def shown(self) -> str:
+    def description(self) -> str:
         return self.file or " and ".join(filter(None, (self.bundle, self.folder))) or "the system"
 
 
@@ -128,8 +128,8 @@ class Route(NamedTuple):
         return not self.proxy and not self.identity
 
     @property
-    def shown(self) -> str:
-        way = f"through the proxy {self.proxy.shown} ({self.proxy.variable})" if self.proxy else "directly"
+    def description(self) -> str:
+        way = f"through the proxy {self.proxy.description} ({self.proxy.variable})" if self.proxy else "directly"
         return f"{way}, as {self.identity.path}" if self.identity else way
 
 

@@ -25,13 +25,13 @@ class DescriptorSink:
         self.terminal = os.isatty(fd)
         self._before = before
         self._line_is_open = False
-        self.shown = False
+        self.emitted = False
         self._fd = fd
         self._name = name
 
     def write(self, data: bytes) -> None:
         if data:
-            self.shown = True
+            self.emitted = True
             self._line_is_open = not data.endswith(b"\n")
             self._before()
             write(self._fd, data, self._name)
@@ -44,7 +44,7 @@ class DescriptorSink:
         """Nothing has been written."""
 
     def keep(self) -> None:
-        self.shown = False
+        self.emitted = False
 
     def commit(self) -> None:
         """Everything is out already."""
