@@ -15,8 +15,9 @@ import httpcore
 
 from eugpt_cli.errors import NotTheApi, Unreachable
 from eugpt_cli.http import tls
+from eugpt_cli.http.connect_deadline import ConnectDeadline
 from eugpt_cli.http.connection import Connection
-from eugpt_cli.http.dial import ConnectDeadline, connect
+from eugpt_cli.http.dial import connect
 from eugpt_cli.http.route import Route
 from eugpt_cli.http.seam import Peer
 from eugpt_cli.http.silence import SilenceTimer

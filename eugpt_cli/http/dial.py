@@ -5,32 +5,14 @@ import os
 import select
 import socket
 import threading
-import time
 from itertools import zip_longest
 from typing import Any
 
 from eugpt_cli.errors import ConfigError, Unreachable
+from eugpt_cli.http.connect_deadline import ConnectDeadline
 from eugpt_cli.http.route import Route
 
 ATTEMPT_DELAY = 0.25  # seconds before the next address is tried beside this one (RFC 8305, section 8)
-
-
-class ConnectDeadline:
-    """The time to connect, from now on."""
-
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
-        self._until = time.monotonic() + seconds
-
-    def left(self, what: str) -> float:
-        """Seconds that are left. Raises Unreachable if none are."""
-        left = self._until - time.monotonic()
-        if left <= 0:
-            raise self.over(what)
-        return left
-
-    def over(self, what: str) -> Unreachable:
-        return Unreachable(f"{what} within {self._seconds:g} s")
 
 
 class Preconnect:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, NoReturn, TypeVar
 
 from eugpt_cli.errors import ConfigError, Unreachable
-from eugpt_cli.http.dial import ConnectDeadline
+from eugpt_cli.http.connect_deadline import ConnectDeadline
 from eugpt_cli.http.route import ClientCertificate, Trust
 
 BLOCKED: tuple[type[OSError], ...] = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)

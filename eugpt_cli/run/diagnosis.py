@@ -15,6 +15,7 @@ from eugpt_cli.api.outcome import Outcome
 from eugpt_cli.api.request import build
 from eugpt_cli.api.retry import RetryPolicy
 from eugpt_cli.http import dial
+from eugpt_cli.http.connect_deadline import ConnectDeadline
 from eugpt_cli.http.lanes import peer_of, tunnel_of
 from eugpt_cli.http.route import Route, route_to, target_of
 from eugpt_cli.output.writers import TextWriter
@@ -73,8 +74,8 @@ class Visit:
         first = self.route.proxy or self.route.target
         return first.host, first.port
 
-    def deadline(self) -> dial.ConnectDeadline:
-        return dial.ConnectDeadline(self.options.connect_timeout)
+    def deadline(self) -> ConnectDeadline:
+        return ConnectDeadline(self.options.connect_timeout)
 
 
 class Check(NamedTuple):
