@@ -2,6 +2,7 @@
 
 import re
 import signal
+import threading
 from itertools import pairwise
 from types import FrameType
 from typing import Any, NamedTuple
@@ -222,15 +223,14 @@ def test_a_signal_while_it_parses_is_no_fault_of_the_answer() -> None:
         for _ in range(1000):
             read(OK + b"a: b\r\n" * 10_000 + b"\r\n")
 
-    before = signal.signal(signal.SIGVTALRM, stop)
+    before = signal.signal(signal.SIGUSR1, stop)
     try:
         for _ in range(20):
-            signal.setitimer(signal.ITIMER_VIRTUAL, 0.001)
+            threading.Timer(0.001, signal.pthread_kill, (threading.get_ident(), signal.SIGUSR1)).start()
             with pytest.raises(Stopped):
                 read_for_long()
     finally:
-        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
-        signal.signal(signal.SIGVTALRM, before)
+        signal.signal(signal.SIGUSR1, before)
 
 
 @given(st.binary(max_size=50), st.text("abcXYZ019 \t,;=*/", max_size=20))
