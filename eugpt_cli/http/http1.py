@@ -8,7 +8,7 @@ refused; and what comes after an answer is noticed, so that it never becomes the
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from httptools import HttpParserError, HttpResponseParser
+from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 from eugpt_cli.errors import Internal, NotTheApi, Truncated
 from eugpt_cli.http.response import Fields
@@ -138,7 +138,7 @@ class ResponseParser:
     def _parsed(self, block: bytes) -> Head:
         try:
             self._parser.feed_data(block)
-        except HttpParserError as error:
+        except (HttpParserError, HttpParserUpgrade) as error:
             if self._parser.get_status_code() == SWITCHING:
                 raise _no_http("it switches to another protocol") from None
             if self._message.reason is None:
@@ -221,7 +221,7 @@ def _no_status(block: bytes) -> NotTheApi:
     return _no_http(f"its status line is {line.decode('utf-8', 'replace')}")
 
 
-def _words(error: HttpParserError) -> str:
+def _words(error: HttpParserError | HttpParserUpgrade) -> str:
     """llhttp's own reason: a constant, which quotes nothing of the answer."""
     words = str(error.args[0]) if error.args else ""
     return words[:1].lower() + words[1:]
