@@ -52,8 +52,8 @@ function __eugpt_at_files
 end
 
 complete -c eugpt -f
-complete -c eugpt -n __eugpt_no_command -l version -d 'tell the version, and exit'
-complete -c eugpt -n __eugpt_no_command -s h -l help -d 'tell what there is, and exit'
+complete -c eugpt -n __eugpt_no_command -l version -d 'print the version and exit'
+complete -c eugpt -n __eugpt_no_command -s h -l help -d 'print this help and exit'
 complete -c eugpt -n __eugpt_no_command -a ask -d 'Print one answer, once it is complete.'
 complete -c eugpt -n __eugpt_no_command -a stream -d 'Print the answer as it arrives.'
 complete -c eugpt -n __eugpt_no_command -a chat -d 'Continue a conversation that the service stores.'
@@ -66,7 +66,7 @@ complete -c eugpt -n __eugpt_no_command -a doctor -d 'Check settings, key, netwo
 complete -c eugpt -n __eugpt_no_command -a exit-codes -d 'Print the table of exit codes, or one row of it.'
 complete -c eugpt -n __eugpt_no_command -a man -d 'Show the manual.'
 complete -c eugpt -n '__eugpt_in ask stream chat raw-events batch conversation serve config doctor exit-codes man' -l errors -x -a 'text json' -d 'print errors as text or as one line of JSON'
-complete -c eugpt -n '__eugpt_in ask stream chat raw-events batch conversation serve config doctor exit-codes man' -s h -l help -d 'tell what there is, and exit'
+complete -c eugpt -n '__eugpt_in ask stream chat raw-events batch conversation serve config doctor exit-codes man' -s h -l help -d 'print this help and exit'
 complete -c eugpt -n '__eugpt_in ask stream chat raw-events batch conversation config doctor' -l profile -x -a '(__eugpt_profiles)' -d 'use this profile of config.toml'
 complete -c eugpt -n '__eugpt_in ask stream chat raw-events batch conversation doctor' -l base-url -x -d 'send requests to this URL'
 complete -c eugpt -n '__eugpt_in ask stream chat raw-events batch doctor' -l api-key-file -r -F -d 'read the API key from this file'

@@ -126,7 +126,7 @@ UNTYPED: dict[str, Any] = {} if typer.__version__.startswith("0.28.") else {"typ
 
 
 class _Option(TyperOption):
-    """An option whose value stays the text that was given: settings.resolve converts it and words what is wrong."""
+    """An option that keeps its value as text: settings.resolving converts it and words what is wrong."""
 
     def process_value(self, ctx: Any, value: Any) -> Any:
         if value is None and self.multiple:
@@ -220,7 +220,7 @@ def _usage(error: typer.TyperException, argv: Sequence[str]) -> UsageError:
 
 
 def _is_unknown(error: typer.TyperException) -> bool:
-    """Whether there is no such option; an option without its value is another mistake."""
+    """Whether the option is unknown; an option without its value is another mistake."""
     return type(error).__name__ == "NoSuchOption"
 
 

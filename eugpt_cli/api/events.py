@@ -172,7 +172,7 @@ def envelope(body: Any) -> Envelope:
 
 
 def shallow(value: Any, levels: int = 32) -> bool:
-    """Whether a value from elsewhere is nested so little that it can be walked and told on."""
+    """Whether a value from elsewhere is nested at most `levels` deep, so that walking and writing it is safe."""
     parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     return levels > 0 and all(shallow(part, levels - 1) for part in parts)
 
@@ -234,9 +234,9 @@ def fault_of_document(document: Mapping[str, Any]) -> EugptError | None:
     """What a document's `status` means: None for a complete answer."""
     if document.get("status") is not None:
         return fault_of_status(document["status"], document)
-    told = envelope(document)
-    if told.message or told.code:
-        return _failure(told, "the service answered with an error")
+    said = envelope(document)
+    if said.message or said.code:
+        return _failure(said, "the service answered with an error")
     return NotTheApi("the response has no status")
 
 
@@ -256,9 +256,9 @@ def fault_of_status(status: Any, response: Mapping[str, Any]) -> EugptError | No
     return Incomplete(f"the response is not complete: its status is {status}")
 
 
-def _failure(told: Envelope, otherwise: str) -> EugptError:
-    facts: dict[str, Any] = {"type": told.type, "code": told.code, "detail": told.detail}
-    status = told.status()
+def _failure(said: Envelope, otherwise: str) -> EugptError:
+    facts: dict[str, Any] = {"type": said.type, "code": said.code, "detail": said.detail}
+    status = said.status()
     if status is None:
-        return Failed(told.message or otherwise, **facts)
-    return StatusError(told.message or otherwise, status=status, in_stream=True, **facts)
+        return Failed(said.message or otherwise, **facts)
+    return StatusError(said.message or otherwise, status=status, in_stream=True, **facts)

@@ -57,16 +57,16 @@ def deliver(
     outcome: Outcome,
     *,
     stored: bool = False,
-    shown: Callable[[], bool] = lambda: False,
+    emitted: Callable[[], bool] = lambda: False,
 ) -> None:
     """Sends, tries again where that is safe, and feeds a writer until the answer is complete.
 
-    Each attempt has a writer of its own. `stored`: the turn is kept in a conversation. `shown` tells whether
+    Each attempt has a writer of its own. `stored`: the turn is kept in a conversation. `emitted` tells whether
     something of the answer is out, so that there can be no other attempt. Raises the last fault.
     """
     writer = make_writer()
     try:
-        while (wait := _attempt(request, policy, writer, outcome, stored, shown)) is not None:
+        while (wait := _attempt(request, policy, writer, outcome, stored, emitted)) is not None:
             policy.sleep(wait)
             writer = make_writer()
     except EugptError as fault:
@@ -83,7 +83,12 @@ def deliver(
 
 
 def _attempt(
-    request: Request, policy: DeliveryPolicy, writer: Writer, outcome: Outcome, stored: bool, shown: Callable[[], bool]
+    request: Request,
+    policy: DeliveryPolicy,
+    writer: Writer,
+    outcome: Outcome,
+    stored: bool,
+    emitted: Callable[[], bool],
 ) -> float | None:
     """None for a complete answer, seconds to the next attempt after a fault that allows one."""
     outcome.again()
@@ -105,7 +110,7 @@ def _attempt(
         fault.message = policy.client.masked(fault.message)
         outcome.stored = outcome.stored or (stored and silence.sent and may_be_stored(fault))
         wait = retry_delay(
-            policy.retry, fault, attempts=outcome.attempts, stored=stored, shown=shown(), jitter=random.random()
+            policy.retry, fault, attempts=outcome.attempts, stored=stored, emitted=emitted(), jitter=random.random()
         )
         if wait is None:
             raise
@@ -230,7 +235,7 @@ def _document(response: Response, silence: SilenceTimer, writer: Writer, outcome
 
 
 def _whole_body(response: Response, silence: SilenceTimer) -> bytes:
-    """A document that comes slowly is not silent: its bytes count."""
+    """Restarts the silence timer at each chunk: silence of a document counts bytes, not events."""
     parts: list[bytes] = []
     size = 0
     for chunk in response.chunks:
@@ -279,8 +284,8 @@ def _learn_response(outcome: Outcome, response: Mapping[str, Any]) -> None:
 
 def _conversation(response: Mapping[str, Any]) -> str | None:
     """The id in `conversation_id`, or in `conversation` as a string or an object."""
-    told = response.get("conversation_id") or response.get("conversation")
-    return _name(told.get("id") if isinstance(told, dict) else told)
+    found = response.get("conversation_id") or response.get("conversation")
+    return _name(found.get("id") if isinstance(found, dict) else found)
 
 
 def _name(value: Any) -> str | None:

@@ -23,4 +23,4 @@ class Observer:
         """The service has begun to use a tool."""
 
     def again(self, fault: EugptError, pause: float) -> None:
-        """An attempt has failed; after `pause` seconds there is another."""
+        """Called when an attempt has failed and the next one starts in `pause` seconds."""

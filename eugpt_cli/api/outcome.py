@@ -55,20 +55,20 @@ class Outcome:
         self.attempts = 0
         self.usage = None
 
-    def learn_conversation(self, told: str | None) -> None:
+    def learn_conversation(self, answered: str | None) -> None:
         """The service has named the conversation, or has not; the first name counts."""
-        if told and self.conversation_id == self.asked:
-            self.conversation_id = told
+        if answered and self.conversation_id == self.asked:
+            self.conversation_id = answered
             self.conversation_told()
 
     @property
     def is_elsewhere(self) -> bool:
         """Whether the service answered in another conversation than the one asked for."""
-        told, asked = self.conversation_id, self.asked
-        return told is not None and asked is not None and told.lower() != asked.lower()
+        answered, asked = self.conversation_id, self.asked
+        return answered is not None and asked is not None and answered.lower() != asked.lower()
 
     def again(self) -> None:
-        """Forgets what a failed attempt told, but for what the next one does not change."""
+        """Forgets what a failed attempt reported; `attempts` and the start of the run stay."""
         self.response_id = self.model = self.status = self.request_id = self.http_status = None
         self.answered_at = self.first_at = None
         self.events = 0

@@ -47,7 +47,7 @@ class Part:
         return ""
 
     def agree(self, kind: int, text: str) -> str:
-        """Takes a final text; an empty one says nothing. Raises Truncated where it contradicts what is known."""
+        """Takes a final text; ignores an empty one. Raises Truncated where it contradicts what is known."""
         self.last = max(self.last, kind)
         self.is_told = True
         rest = beyond(self._digest, text) if text else ""
@@ -136,7 +136,7 @@ class Flow:
 
 
 class Parts:
-    """The parts of a stream, found by the indexes that an event tells."""
+    """The parts of a stream, found by the indexes in an event."""
 
     def __init__(self, *, keep: bool) -> None:
         self.flow = Flow(keep=keep)
@@ -215,7 +215,7 @@ class Parts:
 
 
 def key_of(event: Event) -> Key | None:
-    """Both indexes, if both are told. Raises NotTheApi for one that is no number."""
+    """Both indexes, if the event has both. Raises NotTheApi for one that is not a number."""
     item, content = index_of(event, "output_index"), index_of(event, "content_index")
     return None if item is None or content is None else (item, content)
 

@@ -25,7 +25,7 @@ class Request(NamedTuple):
 
     @property
     def fields(self) -> list[tuple[str, str]]:
-        """The header fields, but for the key's, which is the client's."""
+        """The header fields, except Authorization: the client holds the key."""
         return [
             ("Content-Type", "application/json"),
             ("Accept", ACCEPT[self.stream]),
@@ -34,7 +34,7 @@ class Request(NamedTuple):
 
 
 def compose(prompt: str | None, stdin: str | None, files: Sequence[tuple[str, str]]) -> str:
-    """Prompt, a blank line, stdin, and each file wrapped by its name; "" if there is no text in any of them."""
+    """Joins prompt, stdin and wrapped files, a blank line between them; "" if none of them has text."""
     if not (prompt or stdin or any(text for _, text in files)):
         return ""
     wrapped = [f'<file name="{_attribute(name)}">\n{text}\n</file>' for name, text in files]

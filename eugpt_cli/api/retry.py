@@ -16,11 +16,11 @@ HINTS = {
 }
 FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 8.0
-LONGEST_TOLD_PAUSE = 60.0  # for a Retry-After where --max-time sets no bound
+LONGEST_NAMED_PAUSE = 60.0  # for a Retry-After where --max-time sets no bound
 
 
 class RetryPolicy(NamedTuple):
-    """How often to retry, and how long there is for it: `left` returns the seconds until --max-time, or None."""
+    """How often to retry; `left` returns the seconds until --max-time, None without one."""
 
     retries: int
     unsafe: bool = False
@@ -28,35 +28,35 @@ class RetryPolicy(NamedTuple):
 
 
 def retry_delay(
-    patience: RetryPolicy, fault: EugptError, *, attempts: int, stored: bool, shown: bool, jitter: float
+    patience: RetryPolicy, fault: EugptError, *, attempts: int, stored: bool, emitted: bool, jitter: float
 ) -> float | None:
     """Seconds to wait before the next attempt, None to give up.
 
-    `stored`: the turn goes into a conversation, so that sending it again may store it twice. `shown`: part of the
+    `stored`: the turn goes into a conversation, so that sending it again may store it twice. `emitted`: part of the
     answer is out. `jitter`, from 0 to 1, is the share of the pause taken (full jitter, doubling).
     """
-    if attempts > patience.retries or not _worth(fault, shown, stored and not patience.unsafe):
+    if attempts > patience.retries or not _worth(fault, emitted, stored and not patience.unsafe):
         return None
     left = patience.left()
-    told = fault.retry_after
-    if told is None:
+    named = fault.retry_after
+    if named is None:
         wait = jitter * min(FIRST_PAUSE * 2 ** (attempts - 1), LONGEST_PAUSE)
         return wait if left is None or wait < left else None
-    return told if fits(told, left) else None
+    return named if fits(named, left) else None
 
 
-def fits(told: float | None, left: float | None) -> bool:
+def fits(named: float | None, left: float | None) -> bool:
     """Whether the service names a time to come back (Retry-After) which is within the run's."""
-    return told is not None and told <= (LONGEST_TOLD_PAUSE if left is None else left)
+    return named is not None and named <= (LONGEST_NAMED_PAUSE if left is None else left)
 
 
-def _worth(fault: EugptError, shown: bool, guarded: bool) -> bool:
+def _worth(fault: EugptError, emitted: bool, guarded: bool) -> bool:
     """The table of the contract: what was not sent, or was turned away with a time, may always be sent again."""
     if isinstance(fault, Unreachable):
         return not fault.final
     if isinstance(fault, StatusError):
-        return _is_turned_away(fault) or (fault.status >= 500 and not shown and not guarded)
-    return isinstance(fault, LostError) and not shown and not guarded
+        return _is_turned_away(fault) or (fault.status >= 500 and not emitted and not guarded)
+    return isinstance(fault, LostError) and not emitted and not guarded
 
 
 def _is_turned_away(fault: StatusError) -> bool:
@@ -109,17 +109,17 @@ def status_fault(
             http_status=status,
             hint="check the base URL",
         )
-    told = envelope(_json(body)) if "json" in media_type or body[:1] in b"{[" else envelope(None)
+    named = envelope(_json(body)) if "json" in media_type or body[:1] in b"{[" else envelope(None)
     wait = retry_after(fields.get("retry-after"), now)
     plain = body.decode("utf-8", "replace") if media_type == "text/plain" else ""
     return StatusError(
-        told.message or plain.strip() or reason or _phrase(status),
+        named.message or plain.strip() or reason or _phrase(status),
         status=status,
         http_status=status,
         hint=reset_hint(wait, now) if status == 429 and wait is not None else HINTS.get(status),
-        type=told.type,
-        code=told.code,
-        detail=told.detail,
+        type=named.type,
+        code=named.code,
+        detail=named.detail,
         retry_after=wait,
     )
 

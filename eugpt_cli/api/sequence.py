@@ -52,7 +52,7 @@ class SequenceNumbers:
         return True
 
     def is_new(self, event: Event) -> bool:
-        """Takes an event; False for one that has come before, number and all."""
+        """Takes an event; returns False for an exact repeat, sequence number included."""
         number = number_of(event.fields)
         if number is None:
             return True

@@ -23,4 +23,4 @@ class Writer(Protocol):
         """What follows the terminal event in the same body, for whoever wants it: reading it may take its time."""
 
     def fail(self) -> None:
-        """The answer is not complete, and there is no other attempt."""
+        """Called when the answer is not complete and no attempt follows."""

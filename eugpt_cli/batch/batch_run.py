@@ -38,7 +38,7 @@ LAST_WRITE_SECONDS = 2.0  # that a run which ends at once waits for a row that i
 
 
 class BatchRun:
-    """The items over one client into rows; `share` tells the part of the input that has gone by, if known.
+    """Sends items over one client and writes rows; `share` returns the part of the input read, None if unknown.
 
     `one_first`: the first request is on its way before another begins, so that a wrong password is tried once.
     """

@@ -22,7 +22,7 @@ class Arrivals(Protocol):
 
 
 def identified(items: Iterable[Item], arrivals: Arrivals) -> Iterator[Item]:
-    """The items with their names, each of which comes once."""
+    """Yields the items with their names, each name once."""
     for item in items:
         if item.custom_id is not None:
             item.name = name_of_id(item.custom_id)

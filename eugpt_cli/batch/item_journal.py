@@ -30,7 +30,7 @@ class ItemJournal:
                 self._write(item, outcome, fault)
 
     def close(self, end: EugptError | Stopped) -> None:
-        """The run ends at once, and what is in flight with it. Raises OutputError."""
+        """Adds a line for each item in flight: the run ends now. Raises OutputError."""
         with self._lock:
             self._closed = True
             for item, outcome in self._in_flight.values():

@@ -23,7 +23,7 @@ class ItemQueue:
         self.running = 0
 
     def take(self) -> Item | None:
-        """The next item, or None: there is none that nobody else will take."""
+        """Returns the next item, or None: what is left belongs to other workers."""
         item = self._freed()
         if item or self._stopped:
             return item

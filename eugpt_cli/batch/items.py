@@ -1,4 +1,4 @@
-"""Lines and files to items, streamed: what each asks for, or what is wrong with it."""
+"""Turns lines and files into items, streamed: a request each, or what is wrong with it."""
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -37,7 +37,7 @@ class Item:
 
     @property
     def share(self) -> int:
-        """What --shard goes by: the id, or the bytes where there is none."""
+        """What --shard hashes: the id, or the bytes of an item without one."""
         return self.content if self.custom_id is None else eight_bytes(str(self.custom_id).encode())
 
     @property

@@ -88,7 +88,7 @@ class Ledger:
         self._last_line = max(self._last_line, item.line)
 
     def expect(self, item: Item) -> None:
-        """The order is made when the run ends, so that a kill loses nothing that has been answered."""
+        """Does nothing: rows are sorted when the run ends, so that a kill loses no answer."""
 
     def mark(self, item: Item, unfinished: Callable[[], bytes]) -> None:
         with self._write_lock:
@@ -100,7 +100,7 @@ class Ledger:
             self._put(item, row, 0)
 
     def _put(self, item: Item, row: bytes, flags: int) -> None:
-        """No flags but a mark's matter any more: an item comes once a run."""
+        """Appends a row, then blanks its predecessor. `flags` say whether the row is a mark."""
         number = self._number(item.name)
         before = self._places[number]
         offset = self._file.append(row)
@@ -142,7 +142,7 @@ class Ledger:
         return number
 
     def _place_of(self, item: Item) -> int:
-        """The place and flags of the row that is for today's request; 0 if there is none."""
+        """The place and flags of the row for today's request, 0 without one."""
         number = self._number(item.name)
         return self._places[number] if self._requests[number] == int(item.short_digest, 16) else 0
 
@@ -191,7 +191,7 @@ class Ledger:
         return ((today, line.text) for today, line in self._staying(prune))
 
     def _sorted(self, prune: bool) -> Iterator[tuple[int, bytes]]:
-        """The same in the order of the input, what is not in it at the end."""
+        """Yields the same in the order of the input; rows of other items follow."""
         todays, offsets, sizes = array("Q"), array("Q"), array("Q")
         for today, line in self._staying(prune):
             todays.append(today)

@@ -28,7 +28,7 @@ class Silent:
 
 
 class State:
-    """What there is to tell; `share` is the part of the input that has been read, None if nobody knows."""
+    """What progress shows; `share` is the part of the input that was read, None if unknown."""
 
     def __init__(self, statistics: Statistics, limit: Callable[[], int], share: Callable[[], float | None]) -> None:
         self._statistics = statistics
@@ -37,7 +37,7 @@ class State:
         self._started = time.monotonic()
 
     def parts(self) -> list[str]:
-        """What there is to tell, the most important first."""
+        """The facts to show, the most important first."""
         statistics = self._statistics
         rate = statistics.done / max(time.monotonic() - self._started, 0.001)
         parts = [f"{statistics.done} done, {statistics.failed} failed", f"{rate:.1f}/s", f"{self._limit()} at once"]

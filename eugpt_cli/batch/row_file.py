@@ -52,7 +52,7 @@ class RowFile:
         return offset
 
     def blank(self, offset: int) -> None:
-        """The row there is no more. A kill may leave its end: `lines` yields that as a line which follows blanks."""
+        """Overwrites a row with blanks. A kill may leave its end: `lines` yields that as a line that follows blanks."""
         end = False
         while not end and (piece := self.read(offset, PIECE)):
             size = piece.find(b"\n") + 1

@@ -31,7 +31,7 @@ def repaired(file: RowFile) -> Iterator[tuple[Line, dict[str, Any] | None]]:
 
 
 def _ends_whole(file: RowFile, line: Line) -> bool:
-    """A last line without its end: a whole row gets it, half a row goes, and what is none of ours is kept."""
+    """Repairs a last line without its end: ends a whole row, drops half a row, keeps what is not ours."""
     spoilt = line.follows_blanks or b"\0" in line.text  # a power cut may leave zeros
     half = row_of(line.text) is None and (begins_a_row(line.text) or spoilt)
     if half:

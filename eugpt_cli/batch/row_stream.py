@@ -64,7 +64,7 @@ class RowStream:
             self._condition.notify_all()
 
     def release(self) -> None:
-        """The run stops: what comes before some of the held rows may never come."""
+        """Stops waiting: the rows before some held rows may never arrive."""
         with self._condition:
             self._open = True
             self._condition.notify_all()

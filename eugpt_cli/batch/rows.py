@@ -35,7 +35,7 @@ class Rows(Arrivals, Protocol):
         """The item is not asked; its row stays."""
 
     def expect(self, item: Item) -> None:
-        """This item comes next."""
+        """Called for each item in the order of the input."""
 
     def mark(self, item: Item, unfinished: Callable[[], bytes]) -> None:
         """A turn of a conversation is about to be sent; `unfinished` makes the row that says that it may be stored."""
@@ -66,7 +66,7 @@ class AnswerRecorder:
 
     @property
     def output(self) -> str:
-        """What a complete answer comes to."""
+        """The result of a complete answer."""
         return self.text if self.accepted is None else self.accepted
 
     def write_events(self, chunk: bytes, events: Sequence[Event | DeltaRun]) -> None:
@@ -93,7 +93,7 @@ def maker(full: bool, secret: str, *, usage: bool = False, value: bool = False) 
 
     They have the response document if `full`, its `usage`, and the `value` where answers are checked to be JSON.
     """
-    shown = secret.encode()
+    plain = secret.encode()
     masked = MASK.encode()
 
     def row(item: Item, outcome: Outcome, answer: AnswerRecorder, fault: EugptError | None, seconds: float) -> bytes:
@@ -122,7 +122,7 @@ def maker(full: bool, secret: str, *, usage: bool = False, value: bool = False) 
         fields["line"] = item.line  # the last, where the ledger changes it
         line = _line(fields)
         is_long = len(secret) >= (SHORTEST if fault else SHORTEST_IN_ANSWERS)
-        return line.replace(shown, masked) if is_long else line
+        return line.replace(plain, masked) if is_long else line
 
     return row
 

@@ -70,7 +70,7 @@ class Statistics:
             "p95": self.percentile(0.95),
         }
 
-    def told(self, seconds: float) -> str:
+    def summary_line(self, seconds: float) -> str:
         """The same as a line for people."""
         noun = "item" if self.done == 1 else "items"
         parts = [f"{self.done} {noun} in {seconds:.1f} s: {self.ok} ok, {self.failed} failed"]
@@ -96,5 +96,5 @@ def tokens_of(usage: Any) -> int | None:
     total, *parts = (usage.get(name) for name in ("total_tokens", "input_tokens", "output_tokens"))
     if isinstance(total, int):
         return total
-    told = [part for part in parts if isinstance(part, int)]
-    return sum(told) if told else None
+    summary_line = [part for part in parts if isinstance(part, int)]
+    return sum(summary_line) if summary_line else None

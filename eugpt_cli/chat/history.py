@@ -30,7 +30,7 @@ class MessageHistory:
         self._waiting.append(text)
 
     def save(self) -> None:
-        """Appends what is new, if the conversation has an id."""
+        """Appends the new messages, if the conversation has an id."""
         path = self._locate()
         if not path or not self._waiting:
             return

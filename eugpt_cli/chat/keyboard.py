@@ -176,7 +176,7 @@ class _Editor:
 
 @contextmanager
 def unechoed() -> Iterator[None]:
-    """What is typed in here does not mix with what is printed; it waits for the next message."""
+    """Turns echo off, so that typing does not mix with the answer; it is read as the next message."""
     before = termios.tcgetattr(0)
     silent = before.copy()
     silent[3] &= ~termios.ECHO

@@ -1,4 +1,4 @@
-"""Markdown for a terminal, a line at a time, so that it can be shown while it arrives.
+"""Styles Markdown for a terminal, a line at a time, while it arrives.
 
 Prose is wrapped between words; code is left to the terminal, so that what is copied from it is what the model wrote.
 Colours are the terminal's own.
@@ -47,7 +47,7 @@ TOKENS: Mapping[_TokenType, str] = {  # of the eight colours, these two can be r
 
 
 class Markdown:
-    """`take` a line at a time; what it returns is to be shown in place of the lines taken since it last did."""
+    """Call `take` for each line; what it returns replaces the lines taken since it last returned something."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._console = Console(
@@ -107,7 +107,7 @@ class Markdown:
         return Text("───", style="dim")
 
     def _hung(self, line: str, width: int) -> Text:
-        """A paragraph's or an item's line, wrapped so that what follows stands below its first word."""
+        """Wraps the line of a paragraph or an item; continuation lines align with its first word."""
         lead = LEAD.match(line)
         before = lead[1].replace(">", "│") + (_bullet(lead[2]) + lead[3] if lead[2] else "") if lead else ""
         text = self._text(line[lead.end() :] if lead else line)

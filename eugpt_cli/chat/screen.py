@@ -12,18 +12,18 @@ Size = Callable[[], tuple[int, int]]
 
 
 class Plain:
-    """A sink for one answer, which is shown as it comes."""
+    """A sink for one answer, shown as it arrives."""
 
     terminal = True
 
     def __init__(self, write: Callable[[bytes], None], size: Size) -> None:
-        self.shown = False
+        self.emitted = False
         self._write = write
         self._size = size
         self._in_line = False
 
     def write(self, data: bytes) -> None:
-        self.shown = True
+        self.emitted = True
         self._in_line = not data.endswith(b"\n")
         self._show(data.decode())
 
@@ -31,13 +31,13 @@ class Plain:
         """Nothing has been shown."""
 
     def keep(self) -> None:
-        self.shown = False
+        self.emitted = False
 
     def commit(self) -> None:
         self.discard()
 
     def discard(self) -> None:
-        """Nothing more comes; a last line that was cut is ended."""
+        """Ends a last line that was cut; nothing follows."""
         if self._in_line:
             self.write(b"\n")
 

@@ -229,15 +229,15 @@ class Session:
         if not self._heard:
             self._tell("no answer to save yet")
             return
-        path, shown = files.expand(rest, self._console.environ), one_line(rest)
+        path, visible_name = files.expand(rest, self._console.environ), one_line(rest)
         if os.path.isfile(path) and self._save_over != path:
             self._save_over = path
-            self._tell(f"{shown} exists; repeat the command to replace it")
+            self._tell(f"{visible_name} exists; repeat the command to replace it")
             return
         self._save_over = None
         with turn.opened(path, self._console, self._line.secret) as sink:
             sink.write(encode("".join(self._heard)))
-        self._tell(f"wrote the last answer{', which broke off,' if self._broke_off else ''} to {shown}")
+        self._tell(f"wrote the last answer{', which broke off,' if self._broke_off else ''} to {visible_name}")
 
     def attach(self, rest: str) -> None:
         path = files.expand(rest, self._console.environ)

@@ -4,7 +4,7 @@ from eugpt_cli.api.answer_text import AnswerText
 from eugpt_cli.errors import UsageError
 from eugpt_cli.output.writers import DocumentWriter, TextWriter
 from eugpt_cli.run import turn
-from eugpt_cli.run.turn import shown
+from eugpt_cli.run.turn import escaping_for
 from eugpt_cli.settings.records import AskOptions
 from eugpt_cli.system.console import Console
 
@@ -26,4 +26,4 @@ def _writer(options: AskOptions) -> turn.MakeWriter:
     if options.json:
         return lambda sink: DocumentWriter(turn.raw(sink))
     attempts: list[AnswerText] | None = [] if options.partial else None
-    return lambda sink: TextWriter(sink.write, shown(sink), live=False, attempts=attempts)
+    return lambda sink: TextWriter(sink.write, escaping_for(sink), live=False, attempts=attempts)

@@ -65,7 +65,7 @@ def run(options: BatchOptions, console: Console) -> int:
 def _asked(
     options: BatchOptions, console: Console, source: _InputLines, share: Shard
 ) -> tuple[Conversations, Checks | None, Iterator[Item]]:
-    """The items of this share, the conversations that they may name, and what is asked of their answers."""
+    """Returns names of conversations, the checks of answers, and the items of this share."""
     names = turn.conversations(options, console)
     checks = turn.checks_for(options, console)
     mine = filter(share.takes, _items(source, options, console, names, checks))
@@ -76,7 +76,7 @@ def _asked(
 
 @contextmanager
 def _summary(options: BatchOptions, console: Console) -> Iterator[Callable[[Mapping[str, Any]], None]]:
-    """What writes the facts to --summary, if there is to be one."""
+    """Yields the function that writes the facts to --summary; it does nothing without one."""
     if options.summary is None:
         yield lambda facts: None
         return
@@ -106,7 +106,7 @@ def _go(
     route = route_to(target_of(options.base_url), options, console.environ)
     secret = turn.api_key(options, console)
     if options.verbose:
-        console.error(f"* connecting {route.shown}")
+        console.error(f"* connecting {route.description}")
     rows = _rows(options, console)
     from eugpt_cli.batch.batch_run import BatchRun
     from eugpt_cli.batch.item_journal import ItemJournal
@@ -120,7 +120,7 @@ def _go(
     seconds = time.monotonic() - started
     if not (isinstance(end, Stopped) and end.signum == SIGPIPE):
         more = "; --resume continues with the rest" if _is_resumed(end, batch.stopped, rows) else ""
-        console.note(f"eugpt: batch: {batch.statistics.told(seconds)}{more}")
+        console.note(f"eugpt: batch: {batch.statistics.summary_line(seconds)}{more}")
     code = exit_code(end)
     return end, {"outcome": code.label, "exit": code.number, **batch.statistics.summary(seconds)}
 

@@ -1,4 +1,4 @@
-"""`eugpt config`: every setting, its value and where it comes from; of the key only the latter."""
+"""`eugpt config`: every setting, its value and its origin; of the key only the origin."""
 
 from typing import Any, NamedTuple
 
@@ -32,8 +32,8 @@ def run(options: ConfigOptions, console: Console) -> int:
     if options.json:
         import orjson
 
-        told = {setting.name: {"value": setting.value, "origin": setting.origin} for setting in found}
-        console.out(orjson.dumps({"path": path, "settings": told}).decode())
+        rows = {setting.name: {"value": setting.value, "origin": setting.origin} for setting in found}
+        console.out(orjson.dumps({"path": path, "settings": rows}).decode())
     else:
         console.out("\n".join(_lines(found)))
     return 0
@@ -71,7 +71,7 @@ def _proxy(found: list[Setting], console: Console) -> Setting:
     """The proxy that the way to the service takes, without its credentials."""
     base_url = next(setting.value for setting in found if setting.name == "base_url")
     proxy = proxy_for(target_of(base_url), console.environ)
-    return Setting("proxy", proxy and proxy.shown, proxy.variable if proxy else "none")
+    return Setting("proxy", proxy and proxy.description, proxy.variable if proxy else "none")
 
 
 def _key(profile: Profile, console: Console) -> Setting:
@@ -80,10 +80,10 @@ def _key(profile: Profile, console: Console) -> Setting:
 
 
 def _lines(found: list[Setting]) -> list[str]:
-    values = ["-" if setting.value is None else _shown(setting.value) for setting in found]
+    values = ["-" if setting.value is None else _formatted(setting.value) for setting in found]
     names, width = max(len(setting.name) for setting in found), max(map(len, values))
     return [f"{s.name:<{names}}  {value:<{width}}  {s.origin}" for s, value in zip(found, values, strict=True)]
 
 
-def _shown(value: Any) -> str:
+def _formatted(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else brief(str(value), 60)

@@ -61,7 +61,7 @@ def _config(options: ServeOptions, console: Console) -> ServerConfig:
 
 
 def _port(options: ServeOptions) -> int:
-    """Where nothing is said, 8399; a free port for a command, so that two of them do not meet."""
+    """The default is 8399, and a free port for a command, so that two runs do not collide."""
     if options.port is not None:
         return int(options.port)
     return 0 if options.command else 8399

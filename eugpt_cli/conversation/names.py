@@ -42,7 +42,7 @@ Places = dict[str, dict[str, Any]]  # what a name stands for, by service
 
 
 class Named(NamedTuple):
-    """One line of the list: a name, the service where it stands for a conversation, and what is kept of that."""
+    """One line of the list: a name, the service that it belongs to, and the stored facts."""
 
     name: str
     service: str | None
@@ -88,7 +88,7 @@ class Conversations:
 
     @property
     def folder(self) -> str:
-        """Raises ConfigError where there is none."""
+        """Raises ConfigError without a state folder."""
         if self._folder is None:
             raise ConfigError(f"names for conversations need a state folder: {NO_FOLDER}")
         return self._folder
@@ -106,15 +106,15 @@ class Conversations:
         ]
 
     def find(self, name: str) -> str | None:
-        """The id that a name stands for. Raises ConfigError for what cannot be a name."""
+        """The id of a name at this service, None for an unused one. Raises ConfigError for an invalid name."""
         return self._id(self._entries().get(checked_name(name), {}))
 
     def known(self, name: str) -> str:
-        """The same; a name that stands for nothing is a ConfigError which lists the near ones."""
+        """Like `find`; raises ConfigError for an unused name and lists the near ones."""
         return self.find(name) or self._unknown(checked_name(name))
 
     def name(self, name: str, conversation_id: str) -> str | None:
-        """The name stands for this id at this service; returns what it stood for. Raises ConfigError or OutputError."""
+        """Gives the name to this id at this service; returns the id that had it. Raises ConfigError or OutputError."""
         name = checked_name(name)
         with self._writing():
             entries = self._sound()
@@ -142,7 +142,7 @@ class Conversations:
                 fault.hint = self._stale(name if name in names else min(names), conversation_id)
 
     def forget(self, name: str) -> str:
-        """The name stands for nothing at this service any more; returns the id. Raises ConfigError, OutputError."""
+        """Removes the name at this service; returns its id. Raises ConfigError, OutputError."""
         name = checked_name(name)
         gone = self.known(name)
         with self._writing():
@@ -179,11 +179,11 @@ class Conversations:
         )
 
     def history(self, conversation_id: str) -> str | None:
-        """The file of what the user has said in a conversation; None where there is no state folder."""
+        """The file of the user's messages in a conversation; None without a state folder."""
         return os.path.join(self._folder, "history", conversation_id.lower()) if self._folder else None
 
     def resolve(self, given: str) -> str:
-        """The id that is given, or that the given name stands for. Raises ConfigError."""
+        """The given id, or the id of the given name. Raises ConfigError."""
         return given if is_id(given) else self.known(given)
 
     @contextmanager
@@ -227,12 +227,12 @@ class Conversations:
             os.close(lock)
 
     def _id(self, places: Places) -> str | None:
-        """What a name stands for at this service."""
+        """The id of a name at this service, None without one."""
         facts = places.get(self.service) or places.get(ANYWHERE)
         return str(facts["id"]) if facts else None
 
     def _entries(self) -> dict[str, Places]:
-        """Every name and what it stands for. A damaged file is set aside. Raises ConfigError."""
+        """Every name and its conversations. Moves a damaged file aside. Raises ConfigError."""
         found = self._read()
         if found is not None:
             return found
@@ -240,7 +240,7 @@ class Conversations:
             return self._sound()
 
     def _read(self) -> dict[str, Places] | None:
-        """The file's entries, none if there is no file, None if it is damaged. Raises ConfigError."""
+        """The file's entries; {} without a file, None for a damaged one. Raises ConfigError."""
         try:
             with open(self._path, "rb") as file:
                 found = orjson.loads(file.read())

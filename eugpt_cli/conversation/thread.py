@@ -13,7 +13,7 @@ class Thread:
     """The conversation of a run: an id, a name that the first turn gives an id to, or neither (stateless)."""
 
     def __init__(self, conversations: Conversations, given: str | None, *, starts: bool) -> None:
-        """`starts`: a name that stands for nothing begins a conversation. Raises ConfigError for it otherwise."""
+        """`starts`: an unused name starts a conversation; otherwise it raises ConfigError."""
         self._conversations = conversations
         self._held = ExitStack()  # the locks of the turn in flight
         self.name = checked_name(given) if given and not is_id(given) else None
@@ -32,7 +32,7 @@ class Thread:
         return self._conversations.near(self.name) if self.name and not self.id else []
 
     def check_named(self) -> None:
-        """Raises NotTheApi where turns have a name, and the service told no id for it after the first one."""
+        """Raises NotTheApi if the turns have a name and the service sent no id for it."""
         if self.name and not self.id:
             raise NotTheApi(
                 f"the service returned no conversation id, so that {self.name} cannot be continued",
@@ -67,7 +67,7 @@ class Thread:
             yield
 
     def learn(self, conversation_id: str | None) -> None:
-        """The service has told the conversation's id: the first one is kept, under the name.
+        """Stores the first conversation id that the service sends, under the name.
 
         From then on other runs find it, so that the rest of the turn holds the id's lock, too.
         Raises ConfigError or OutputError if the name cannot be kept; the next call tries again.
@@ -81,7 +81,7 @@ class Thread:
 
     @contextmanager
     def learning(self, outcome: Outcome) -> Iterator[None]:
-        """The id is learnt in here as soon as the service tells it, so that not even SIGKILL loses it.
+        """Stores the id as soon as the service sends it, so that not even SIGKILL loses it.
 
         Raises ConfigError or OutputError at the end if the name cannot be kept, and nothing else has gone wrong.
         """

@@ -15,8 +15,9 @@ import httpcore
 
 from eugpt_cli.errors import NotTheApi, Unreachable
 from eugpt_cli.http import tls
+from eugpt_cli.http.connect_deadline import ConnectDeadline
 from eugpt_cli.http.connection import Connection
-from eugpt_cli.http.dial import ConnectDeadline, connect
+from eugpt_cli.http.dial import connect
 from eugpt_cli.http.route import Route
 from eugpt_cli.http.seam import Peer
 from eugpt_cli.http.silence import SilenceTimer
@@ -31,7 +32,7 @@ class Established(Exception):
 
 
 class Attempt(threading.local):
-    """What this thread is sending just now; `silence` is None where nothing is to be sent."""
+    """The request that this thread is sending; `silence` is None for a connection without a request."""
 
     silence: SilenceTimer | None = None
     is_tunnelled = True  # as a kept connection is
@@ -110,7 +111,7 @@ class Stream(httpcore.NetworkStream):
         return data
 
     def judge(self) -> None:
-        """Raises what is wrong with the answer, once what is good of it has been passed on."""
+        """Passes the good part of the answer on, then raises what is wrong with it."""
         if self.carrier.answer.head():
             self.carrier.check()
             self.carrier.answer.body()

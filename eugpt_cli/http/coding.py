@@ -1,4 +1,4 @@
-"""Content codings undone: one of gzip and deflate, piece by piece, so that no piece is larger than a limit."""
+"""Undoes one content coding, gzip or deflate, in pieces of limited size."""
 
 import zlib
 from collections.abc import Iterator
@@ -47,7 +47,7 @@ def _members(chunks: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def _deflated(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """RFC 9110, section 8.4.1.2: zlib's format; some servers send what is inside it alone."""
+    """Decodes zlib's format (RFC 9110, section 8.4.1.2); some servers send raw deflate instead."""
     inflater = None
     begin = b""
     for data in chunks:

@@ -18,7 +18,7 @@ REFUSED_CERTIFICATE = ("CERTIFICATE_REQUIRED", "ALERT_BAD_CERTIFICATE", "ALERT_C
 
 
 class Channel(Protocol):
-    """What is needed of a socket; TLS over TLS is none."""
+    """The methods of a socket that a connection calls; TLS over TLS is not a socket."""
 
     def send(self, data: memoryview, /) -> int: ...
     def recv(self, size: int, /) -> bytes: ...
@@ -84,7 +84,7 @@ class Connection:
         return True
 
     def _wait(self, seconds: float, events: int) -> bool:
-        """Whether one of the events has come; where there was time for it, it must have."""
+        """Waits for one of the events; returns whether it came. With time left it always has."""
         poll = select.poll()
         poll.register(self._sock.fileno(), events)
         found = bool(poll.poll(seconds * 1000))
@@ -93,7 +93,7 @@ class Connection:
         return found
 
     def _hear(self) -> bool:
-        """Reads what there is; whether it is an answer for which the rest of the request is no longer needed."""
+        """Reads what has arrived; returns whether its answer makes the rest of the request pointless."""
         try:
             while not self.answer.is_final():
                 self.early.append(self._sock.recv(READ_SIZE))

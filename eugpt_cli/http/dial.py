@@ -5,32 +5,14 @@ import os
 import select
 import socket
 import threading
-import time
 from itertools import zip_longest
 from typing import Any
 
 from eugpt_cli.errors import ConfigError, Unreachable
+from eugpt_cli.http.connect_deadline import ConnectDeadline
 from eugpt_cli.http.route import Route
 
 ATTEMPT_DELAY = 0.25  # seconds before the next address is tried beside this one (RFC 8305, section 8)
-
-
-class ConnectDeadline:
-    """The time to connect, from now on."""
-
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
-        self._until = time.monotonic() + seconds
-
-    def left(self, what: str) -> float:
-        """Seconds that are left. Raises Unreachable if none are."""
-        left = self._until - time.monotonic()
-        if left <= 0:
-            raise self.over(what)
-        return left
-
-    def over(self, what: str) -> Unreachable:
-        return Unreachable(f"{what} within {self._seconds:g} s")
 
 
 class Preconnect:
@@ -125,7 +107,7 @@ def _begun(row: Any) -> socket.socket:
 
 
 def _settled(under_way: dict[int, socket.socket], left: float, *, more: bool) -> list[int]:
-    """Those that have arrived or failed; an empty list when it is the next address's turn, or there is no time left."""
+    """The attempts that have ended; empty when the next address is due, or no time is left."""
     poll = select.poll()
     for number in under_way:
         poll.register(number, select.POLLOUT)
@@ -133,7 +115,7 @@ def _settled(under_way: dict[int, socket.socket], left: float, *, more: bool) ->
 
 
 def _no_connection(missing: str, code: int) -> Unreachable:
-    """Raises ConfigError for what is this machine's own limit."""
+    """Raises ConfigError for a limit of this machine, such as open files."""
     if code in (errno.EMFILE, errno.ENFILE):
         raise ConfigError("too many open files", hint="ulimit -n raises the limit, -j lowers the need")
     return Unreachable(f"{missing}: {os.strerror(code).lower()}")

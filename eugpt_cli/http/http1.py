@@ -77,7 +77,7 @@ class _Message:
 
 
 class ResponseParser:
-    """The answer to one request. `receive` what has come, b"" for the end of the connection; then ask.
+    """Parses the answer to one request. Feed `receive` the bytes, b"" for the end of the connection; then ask.
 
     What asks for the head or the body raises NotTheApi for what is no HTTP, and Truncated where the connection has
     ended too early. Their words quote the status line alone: elsewhere the key might stand cut, folded or in other
@@ -151,7 +151,7 @@ class ResponseParser:
         return Head(int(version[2:]), self._parser.get_status_code(), message.reason or b"", Fields(message.fields))
 
     def body(self) -> bytes:
-        """What has come of the body, as one piece; b"" for nothing. What is wrong is raised after all that is good."""
+        """Returns the new bytes of the body, b"" for none. Raises what is wrong after the good bytes were returned."""
         data, self._data = self._data, b""
         if data and not self._fault:
             self._feed(data)

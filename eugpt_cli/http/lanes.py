@@ -1,4 +1,4 @@
-"""Which lane a route takes: directly if nothing stands between, and otherwise as httpx does it."""
+"""Chooses the lane of a route: direct without proxy and client certificate, otherwise httpx."""
 
 from eugpt_cli.http.dial import Preconnect, dial
 from eugpt_cli.http.route import Route
@@ -22,7 +22,7 @@ def preconnect(route: Route, connect_timeout: float) -> Preconnect | None:
 
 
 def peer_of(route: Route, connect_timeout: float) -> Peer:
-    """Connects, sends nothing, and tells who is there. Raises Unreachable or ConfigError."""
+    """Connects, sends nothing, and returns what the peer presented. Raises Unreachable or ConfigError."""
     if not route.is_direct:
         from eugpt_cli.http.proxied import ProxiedLane
 

@@ -83,7 +83,7 @@ class ProxiedLane:
                 trust_env=False,
                 limits=httpx.Limits(max_keepalive_connections=keep, keepalive_expiry=LONGEST_REST),
                 proxy=httpx.Proxy(
-                    proxy.shown,
+                    proxy.description,
                     ssl_context=tls.tls_context(trust) if proxy.scheme == "https" else None,
                     auth=None if proxy.user is None else (proxy.user, proxy.password),
                 )
@@ -162,7 +162,7 @@ class ProxiedLane:
         return self._gate.refusal.fault()
 
     def peer(self) -> Peer:
-        """Connects, sends nothing, and tells who is there. Raises what `send` raises."""
+        """Connects, sends nothing, and returns what the peer presented. Raises what `send` raises."""
         transport = self._transport(0)
         try:
             self._answer(transport, Post(self._route.target, [], b""), None)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 
 class Fields:
-    """Header fields in their order, their names in any case. Of a name that comes twice `get` joins the values."""
+    """Header fields in order; names match in any case. `get` joins the values of a repeated name."""
 
     def __init__(self, pairs: Sequence[tuple[bytes, bytes]]) -> None:
         self._pairs = [(name.decode("latin-1"), value.decode("utf-8", "replace")) for name, value in pairs]
@@ -44,5 +44,5 @@ class Response(NamedTuple):
 
     @property
     def is_framed(self) -> bool:
-        """Whether the body says where it ends, so that a cut cannot look like an end."""
+        """Whether HTTP marks the end of the body, so that a cut cannot look like an end."""
         return "content-length" in self.fields or "transfer-encoding" in self.fields

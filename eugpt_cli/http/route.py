@@ -75,7 +75,7 @@ PROXY_PORTS = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
 
 
 class Proxy(NamedTuple):
-    """What stands between, and the variable that names it; the user and the password as they are, not quoted."""
+    """A proxy, and the variable that names it; user and password decoded."""
 
     scheme: str
     host: str
@@ -90,7 +90,7 @@ class Proxy(NamedTuple):
         return f"{host}:{self.port}"
 
     @property
-    def shown(self) -> str:
+    def description(self) -> str:
         """Without its credentials."""
         return f"{self.scheme}://{self.authority}"
 
@@ -103,7 +103,7 @@ class Trust(NamedTuple):
     folder: str | None = None
 
     @property
-    def shown(self) -> str:
+    def description(self) -> str:
         return self.file or " and ".join(filter(None, (self.bundle, self.folder))) or "the system"
 
 
@@ -124,12 +124,12 @@ class Route(NamedTuple):
 
     @property
     def is_direct(self) -> bool:
-        """Whether nothing stands between and nobody is introduced; plain http is always so: it is the loopback."""
+        """Whether neither a proxy nor a client certificate is used; plain http, which is loopback, uses none."""
         return not self.proxy and not self.identity
 
     @property
-    def shown(self) -> str:
-        way = f"through the proxy {self.proxy.shown} ({self.proxy.variable})" if self.proxy else "directly"
+    def description(self) -> str:
+        way = f"through the proxy {self.proxy.description} ({self.proxy.variable})" if self.proxy else "directly"
         return f"{way}, as {self.identity.path}" if self.identity else way
 
 

@@ -1,4 +1,4 @@
-"""The seam between what is sent and how it gets there: every lane takes a Post and gives a Response."""
+"""The seam between the API and its transport: every lane sends a Post and yields a Response."""
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
@@ -12,7 +12,7 @@ Pairs = list[tuple[str, str]]
 
 
 class Post(NamedTuple):
-    """What is sent: where, the header fields but for those that the lane adds (Host, Content-Length), and the body."""
+    """What to send: target, body, and header fields without those that the lane adds (Host, Content-Length)."""
 
     target: Target
     fields: Pairs

@@ -8,7 +8,7 @@ LONGEST_WAIT = 1e6  # seconds; a socket takes 2**32 ms for none at all
 
 
 class SilenceTimer:
-    """How long the server may stay silent: `beat` when an event, or a byte of a document, has come. Raises TimedOut.
+    """How long the server may stay silent: call `beat` at each event, or each chunk of a document. Raises TimedOut.
 
     `sent`: the request, or a part of it, may have left.
     """

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, NoReturn, TypeVar
 
 from eugpt_cli.errors import ConfigError, Unreachable
-from eugpt_cli.http.dial import ConnectDeadline
+from eugpt_cli.http.connect_deadline import ConnectDeadline
 from eugpt_cli.http.route import ClientCertificate, Trust
 
 BLOCKED: tuple[type[OSError], ...] = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
@@ -176,7 +176,7 @@ def secure(sock: Any, context: ssl.SSLContext, host: str, port: int, deadline: C
 
 
 def _shaken(sock: Any, context: ssl.SSLContext, host: str, bound: Callable[[], None]) -> Any:
-    """`bound` limits what is waited for next to the time that is left."""
+    """`bound` limits the next wait to the time that is left."""
     name = host.encode()  # a str makes Python load its idna codec
     bound()
     if not isinstance(sock, ssl.SSLSocket):

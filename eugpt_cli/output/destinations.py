@@ -25,13 +25,13 @@ class DescriptorSink:
         self.terminal = os.isatty(fd)
         self._before = before
         self._line_is_open = False
-        self.shown = False
+        self.emitted = False
         self._fd = fd
         self._name = name
 
     def write(self, data: bytes) -> None:
         if data:
-            self.shown = True
+            self.emitted = True
             self._line_is_open = not data.endswith(b"\n")
             self._before()
             write(self._fd, data, self._name)
@@ -44,7 +44,7 @@ class DescriptorSink:
         """Nothing has been written."""
 
     def keep(self) -> None:
-        self.shown = False
+        self.emitted = False
 
     def commit(self) -> None:
         """Everything is out already."""
@@ -68,7 +68,7 @@ def destination(path: str | None, console: Console) -> Sink:
 
 
 def direct(path: str | None, console: Console) -> DescriptorSink | None:
-    """The same, but None for what is a file or is to become one."""
+    """Like `destination`, but None for a regular file, existing or not."""
     if path in (None, "-"):
         console.check_output()
         return DescriptorSink(1, "standard output", console.clear_line)
@@ -95,7 +95,7 @@ def _takes_more(fd: int) -> bool:
 
 
 def same_file(path: str, other: str | None) -> bool:
-    """Whether both name one file, so that one would replace what the other has written."""
+    """Whether both paths name one regular file, so that one output would replace the other."""
     if other is None or path == other:
         return path == other
     return _is_replaced(path) and _is_replaced(other) and os.path.realpath(path) == os.path.realpath(other)

@@ -35,7 +35,7 @@ NAME = re.compile(r"[^\x00-\x1f\x7f-\x9f]{1,100}")
 
 
 class Journal:
-    """One file, opened for each line, so that it may be rotated under a long run."""
+    """One file, opened for each line, so that it can be rotated during a long run."""
 
     def __init__(self, path: str, command: str, label: str | None, base_url: str | None, console: Console) -> None:
         self._path = path
@@ -94,7 +94,7 @@ class Journal:
         self._put(f"{line}\n".encode())
 
     def _fail(self, outcome: Outcome, end: BaseException) -> None:
-        """The first problem is the one to be told: a second one, with the journal, is not."""
+        """Ignores a problem with the journal where another problem is already being reported."""
         with suppress(OutputError, Stopped):
             if not isinstance(end, UsageError):
                 self.add(outcome, end if isinstance(end, EugptError | Stopped) else Internal(""))

@@ -19,8 +19,8 @@ class MeasuredSink:
         self._start()
 
     @property
-    def shown(self) -> bool:
-        return self._sink.shown
+    def emitted(self) -> bool:
+        return self._sink.emitted
 
     def write(self, data: bytes) -> None:
         """Counts first: whoever reads the bytes may send a signal before they are counted."""
@@ -48,7 +48,7 @@ class MeasuredSink:
 
     def discard(self) -> None:
         """A file that was not committed has got nothing; what was shown stays."""
-        if not self._committed and not self.shown:
+        if not self._committed and not self.emitted:
             self._start()
         self._sink.discard()
 

@@ -9,7 +9,7 @@ from eugpt_cli.text.escapes import brief, dump
 
 
 def error_text(error: EugptError) -> str:
-    """`eugpt: KIND: message (HTTP 401)` and, where there is one, `hint: …`."""
+    """Formats `eugpt: KIND: message (HTTP 401)` and, if the error has a hint, `hint: …`."""
     status = f" (HTTP {error.http_status})" if error.http_status else ""
     lines = [f"eugpt: {error.exit.label}: {brief(error.message)}{status}"]
     if error.hint:

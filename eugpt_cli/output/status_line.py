@@ -72,15 +72,15 @@ def _draw(picture: str) -> None:
 
 
 class SignsOfLife(Observer):
-    """What a turn is doing, as a status line: shown after a second without a sign, gone once `shown` says so.
+    """What a turn is doing, as a status line: shown after a second without a sign, gone once `emitted` says so.
 
     An observer of the request that passes everything on to `inner`.
     """
 
-    def __init__(self, line: StatusLine, inner: Observer, shown: Callable[[], bool]) -> None:
+    def __init__(self, line: StatusLine, inner: Observer, emitted: Callable[[], bool]) -> None:
         self._line = line
         self._inner = inner
-        self._shown = shown
+        self._is_emitted = emitted
         self._attempts = 0
         self._quiet_since = time.monotonic()
         self.waiting_for("starting")
@@ -93,7 +93,7 @@ class SignsOfLife(Observer):
 
     def tick(self) -> None:
         """Called now and then by a signal handler, between any two instructions of the run."""
-        if not self._shown() and time.monotonic() - self._quiet_since >= SIGN_AFTER_SECONDS:
+        if not self._is_emitted() and time.monotonic() - self._quiet_since >= SIGN_AFTER_SECONDS:
             self._line.show(self._text())
 
     def clear(self) -> None:

@@ -17,7 +17,7 @@ Write = Callable[[bytes], None]
 
 
 class TextWriter:
-    """Text as it comes (`live`), or all or nothing; then a newline if the text has none.
+    """Writes text as it arrives (`live`), or all or nothing, then a newline if the text ends without one.
 
     `visible` makes control characters visible: the text goes to a terminal. `attempts`, if given, keeps what each
     attempt brings; the most of it is written if none brings a complete answer.
@@ -98,7 +98,7 @@ class DocumentWriter:
         self._raw = self._last = b""
 
     def write_events(self, chunk: bytes, events: Sequence[Event | DeltaRun]) -> None:
-        """A stream's document stands in its last event."""
+        """The last event of a stream carries the document."""
         for _ in self._answer.of(events):
             pass
         self._last = events[-1].raw if events else self._last

@@ -9,8 +9,8 @@ from eugpt_cli.reference.words import EVENT_TYPES, EXAMPLES, FILES, VARIABLES, E
 from eugpt_cli.settings.catalogue import COMMANDS, Argument, Command
 from eugpt_cli.settings.options import Option
 
-HELP = Option("help", ("-h", "--help"), "tell what there is, and exit", kind="flag")
-VERSION = Option("version", ("--version",), "tell the version, and exit", kind="flag")
+HELP = Option("help", ("-h", "--help"), "print this help and exit", kind="flag")
+VERSION = Option("version", ("--version",), "print the version and exit", kind="flag")
 
 # What completes a value, by the word that help shows for it; a word that is not here completes nothing.
 FILLERS = {

@@ -27,7 +27,7 @@ class CheckedTurn:
     stored: bool
 
     def deliver(self, send: Send, draft: Draft) -> None:
-        """Shows the accepted answer. Raises what went wrong; with `partial` it shows also what is not accepted."""
+        """Shows the accepted answer; with `partial` a rejected one, too. Raises what went wrong."""
         this = draft
         for left in range(self.checks.again, -1, -1):
             collector = _Collector(self.partial)
@@ -47,7 +47,7 @@ class CheckedTurn:
                 return
 
     def _accepted(self, answer: str) -> str:
-        """What is to be printed of it."""
+        """Returns what to print of an answer. Raises Rejected, or ConfigError for a broken check."""
         try:
             return self.checks.accept(answer)
         except EugptError as fault:

@@ -37,7 +37,7 @@ This answer to what is asked above was rejected for this reason. Answer again, s
 
 
 class Checks:
-    """What the options ask of an answer; `is_json`: what is printed is one JSON value."""
+    """The checks that the options ask for; `is_json`: the printed text is one JSON value."""
 
     def __init__(self, options: ChecksOptions, console: Console, *, verbose: bool) -> None:
         """Raises UsageError, and ConfigError for a schema that cannot be read; the rest of it is `confirm`'s."""
@@ -64,12 +64,12 @@ class Checks:
         return own
 
     def confirm(self) -> None:
-        """Raises ConfigError if the schema is none; it is compiled while the input is read."""
+        """Starts compiling the schema while the input is read. Raises ConfigError for an invalid one."""
         if self._schema:
             self._schema.confirm()
 
     def accept(self, answer: str, custom_id: str | int | None = None) -> str:
-        """What is to be printed of an answer, but for a newline. Raises Rejected, or ConfigError for a broken check."""
+        """Returns the text to print, without the final newline. Raises Rejected, or ConfigError for a broken check."""
         text = encode(redact(answer, self._console.secret)).decode()
         if self._extract:
             text = self._extract(text)
@@ -123,7 +123,7 @@ def checks_of(options: ChecksOptions, console: Console, *, verbose: bool, stored
 
 
 def _with_id(environ: Mapping[str, str], custom_id: str | int | None) -> dict[str, str]:
-    """The environment with the item's id, but for one that no variable can hold."""
+    """The environment with the item's id, unless no variable can hold it (NUL)."""
     variables = {name: value for name, value in environ.items() if name != CUSTOM_ID}
     value = "" if custom_id is None else encode(str(custom_id)).decode()
     return {**variables, CUSTOM_ID: value} if value and "\0" not in value and len(value) <= LONGEST_ID else variables

@@ -15,6 +15,7 @@ from eugpt_cli.api.outcome import Outcome
 from eugpt_cli.api.request import build
 from eugpt_cli.api.retry import RetryPolicy
 from eugpt_cli.http import dial
+from eugpt_cli.http.connect_deadline import ConnectDeadline
 from eugpt_cli.http.lanes import peer_of, tunnel_of
 from eugpt_cli.http.route import Route, route_to, target_of
 from eugpt_cli.output.writers import TextWriter
@@ -73,8 +74,8 @@ class Visit:
         first = self.route.proxy or self.route.target
         return first.host, first.port
 
-    def deadline(self) -> dial.ConnectDeadline:
-        return dial.ConnectDeadline(self.options.connect_timeout)
+    def deadline(self) -> ConnectDeadline:
+        return ConnectDeadline(self.options.connect_timeout)
 
 
 class Check(NamedTuple):
@@ -101,11 +102,11 @@ def _key(visit: Visit) -> Finding:
     visit.key = find(visit.options.api_key_file, visit.console.environ, visit.options.profile_values)
     value, origin = visit.key
     visit.console.secret = value
-    told = f"{len(value)} characters from {origin.name}"
+    found = f"{len(value)} characters from {origin.name}"
     facts = {"source": origin.name, "characters": len(value)}
     if not value.startswith("eugpt_"):
-        return Finding("warning", f"{told}, which do not begin with eugpt_ as EU GPT's keys do", facts=facts)
-    return Finding("ok", f"{told}, in the form of EU GPT's keys", facts=facts)
+        return Finding("warning", f"{found}, which do not begin with eugpt_ as EU GPT's keys do", facts=facts)
+    return Finding("ok", f"{found}, in the form of EU GPT's keys", facts=facts)
 
 
 def _files(visit: Visit) -> Finding:
@@ -122,7 +123,7 @@ def _files(visit: Visit) -> Finding:
 
 def _proxy(visit: Visit) -> Finding:
     visit.route = route_to(visit.route.target, visit.options, visit.console.environ)
-    return Finding("ok", visit.route.shown)
+    return Finding("ok", visit.route.description)
 
 
 def _dns(visit: Visit) -> Finding:
@@ -157,7 +158,7 @@ def _tls(visit: Visit) -> Finding:
         "version": version,
         "issuer": issuer.get("organizationName") or issuer.get("commonName"),
         "expires": time.strftime("%Y-%m-%d", time.gmtime(expires)),
-        "trusted_by": route.trust.shown,
+        "trusted_by": route.trust.description,
     }
     says = "{version}, certificate of {issuer} until {expires}, trusted by {trusted_by}".format(**facts)
     return Finding("warning" if expires - time.time() < EXPIRES_SOON else "ok", says, facts=facts)

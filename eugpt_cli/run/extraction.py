@@ -5,7 +5,7 @@ count.
 
 JSON is that of I-JSON (RFC 7493), so that whoever reads it after us reads the same value: no member twice, no NaN or
 Infinity, no half of a surrogate pair, no number beyond a double's range, and at most LEVELS arrays and objects inside
-each other. It is printed as it was written, but for the white space between its tokens.
+each other. It is printed as it was written, without the white space between its tokens.
 """
 
 import math

@@ -64,7 +64,7 @@ def reported(options: TurnOptions, console: Console) -> Iterator[RunReport]:
 
 
 def open_journal(options: TurnOptions | BatchOptions, console: Console) -> "Journal | None":
-    """The journal, if there is to be one, not opened yet."""
+    """The journal that the options name, not opened yet; None without one."""
     if options.log is None:
         return None
     with console.signals_blocked():

@@ -1,4 +1,4 @@
-"""--schema: what is told to the model, and the validation of its answers by jsonschema-rs.
+"""--schema: the words for the model, and the validation of its answers by jsonschema-rs.
 
 The library holds Python's lock, so no signal and no deadline reaches us while it works, and a schema may make it work
 for ever (references that double at every step). It runs in a servant, which alone loads it, and can be ended.
@@ -67,7 +67,7 @@ class SchemaValidator:
             raise ConfigError(f"no process can be started to check the schema: {reason(error)}") from None
 
     def confirm(self) -> None:
-        """Raises ConfigError for what is no schema."""
+        """Raises ConfigError for an invalid schema."""
         if wrong := self._ask(""):
             raise ConfigError(f"{self._path} is no JSON Schema: {wrong}")
 
@@ -134,6 +134,6 @@ def _reason(fault: "BaseException") -> str:
 
 
 def _nearest(error: "ValidationError") -> "ValidationError":
-    """Of alternatives that all fail, what is wrong in the one that goes deepest; the error itself if none does."""
+    """Finds the deepest error among alternatives that all fail; returns the error itself if none goes deeper."""
     inner = [found for branch in getattr(error.kind, "context", ()) for found in map(_nearest, branch[:1])]
     return max([error, *inner], key=lambda found: len(found.instance_path))

@@ -109,7 +109,7 @@ def _deliver(
         return
     from eugpt_cli.run.checked_turn import CheckedTurn
 
-    make_fit = shown(sink) or str
+    make_fit = escaping_for(sink) or str
 
     def put(text: str) -> None:
         sink.write(encode(make_fit(text)))
@@ -141,14 +141,14 @@ def show(request: Request, options: TurnOptions | BatchOptions, console: Console
     console.out(curl(request, route, console.environ, options.max_time))
 
 
-def shown(sink: Sink) -> Callable[[str], str] | None:
+def escaping_for(sink: Sink) -> Callable[[str], str] | None:
     """How text is made fit for where it goes: a terminal gets no control characters, the rest exact bytes."""
     return visible if sink.terminal else None
 
 
 def live(sink: Sink) -> TextWriter:
-    """Text as it comes."""
-    return TextWriter(sink.write, shown(sink), live=True)
+    """Writes text as it arrives."""
+    return TextWriter(sink.write, escaping_for(sink), live=True)
 
 
 def raw(sink: Sink) -> Write:
@@ -187,14 +187,14 @@ class TurnSender:
             return make_writer(sink)
 
         thread = self.thread
-        with self._watched(lambda: sink.shown) as (observer, wait), thread.turn(wait):
+        with self._watched(lambda: sink.emitted) as (observer, wait), thread.turn(wait):
             client = self._open()
             from eugpt_cli.api.exchange import deliver
 
             request = draft(conversation_id=thread.id)
             policy = delivery_policy(self._options, self._console, client, observer, stream=request.stream)
             with thread.learning(outcome):
-                deliver(request, policy, fresh, outcome, stored=thread.stored, shown=lambda: sink.shown)
+                deliver(request, policy, fresh, outcome, stored=thread.stored, emitted=lambda: sink.emitted)
         if outcome.is_elsewhere:
             told, asked = one_line(str(outcome.conversation_id)), outcome.asked
             self._console.note(f"eugpt: note: the service answered in conversation {told}, not in {asked}")
@@ -212,7 +212,7 @@ class TurnSender:
             from eugpt_cli.http.lanes import preconnect
 
             if self._options.verbose:
-                self._console.error(f"* connecting {self._route.shown}")
+                self._console.error(f"* connecting {self._route.description}")
             seconds = self._options.connect_timeout
             with self._console.signals_blocked():
                 early = preconnect(self._route, seconds)
@@ -222,8 +222,8 @@ class TurnSender:
         return self._client
 
     @contextmanager
-    def _watched(self, shown: Callable[[], bool]) -> Iterator[tuple[Observer, Wait]]:
-        """Who observes a turn, and how it waits for its conversation; a terminal shows what is being waited for."""
+    def _watched(self, emitted: Callable[[], bool]) -> Iterator[tuple[Observer, Wait]]:
+        """Returns the observer of a turn and how it waits for its conversation; on a terminal both show the wait."""
         console, seconds = self._console, self._options.lock_wait
         observer = Verbose(console.error) if self._options.verbose else Observer()
         if not console.has_status_line:
@@ -231,7 +231,7 @@ class TurnSender:
             return
         from eugpt_cli.output.status_line import SignsOfLife, StatusLine
 
-        signs = SignsOfLife(StatusLine(dim=not console.environ.get("NO_COLOR")), observer, shown)
+        signs = SignsOfLife(StatusLine(dim=not console.environ.get("NO_COLOR")), observer, emitted)
         if self.thread.stored:
             signs.waiting_for("waiting for another run", of=seconds)
         with console.showing(signs):

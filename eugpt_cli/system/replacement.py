@@ -39,7 +39,7 @@ class Replacement:
     """
 
     terminal = False
-    shown = False
+    emitted = False
 
     def __init__(self, path: str, mode: int = 0o666) -> None:
         self._given = path

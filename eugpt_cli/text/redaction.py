@@ -62,7 +62,7 @@ class Sink(Protocol):
     terminal: bool
 
     @property
-    def shown(self) -> bool:
+    def emitted(self) -> bool:
         """Whether anything is out that cannot be taken back."""
 
     def write(self, data: bytes) -> None: ...
@@ -94,8 +94,8 @@ class RedactingSink:
         self._held = b""  # what may turn out to be a key
 
     @property
-    def shown(self) -> bool:
-        return self._sink.shown
+    def emitted(self) -> bool:
+        return self._sink.emitted
 
     def write(self, data: bytes) -> None:
         data = self._filtered(data) if len(self._key) >= SHORTEST_IN_ANSWERS else data

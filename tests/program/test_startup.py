@@ -21,7 +21,7 @@ WAY = {
     "api": "answer_text delta_runs events exchange observer outcome parts request response_text retry sequence sse "
     "text_digest writer",
     "conversation": "names thread",
-    "http": "client connection dial direct http1 lanes response route seam silence",
+    "http": "connect_deadline client connection dial direct http1 lanes response route seam silence",
     "output": "activity destinations report writers",
     "run": "prompt reporting turn",
     "settings": "catalogue key option options profile records resolving serve_options",

@@ -42,12 +42,10 @@ def modules() -> dict[str, Path]:
     return {".".join(path.relative_to(HOUSE).with_suffix("").parts): path for path in HOUSE.rglob("*.py")}
 
 
-def imports(path: Path, *, at_once: bool = False) -> set[str]:
-    """What a module imports, by dotted names; with `at_once` only what it imports while it is being loaded."""
-    tree = ast.parse(path.read_text())
-    nodes = [node for top in tree.body if not _is_lazy(top) for node in ast.walk(top)] if at_once else ast.walk(tree)
+def imports(path: Path) -> set[str]:
+    """What a module imports, at once, in a function or for types only, by dotted names."""
     found: set[str] = set()
-    for node in nodes:
+    for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             found.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -55,18 +53,10 @@ def imports(path: Path, *, at_once: bool = False) -> set[str]:
     return found
 
 
-def _is_lazy(node: ast.stmt) -> bool:
-    return isinstance(node, ast.FunctionDef | ast.ClassDef) or (
-        isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
-    )
-
-
-def ours(path: Path, *, at_once: bool = False) -> set[str]:
+def ours(path: Path) -> set[str]:
     """The modules of the package that a module imports."""
     known = modules()
-    names = {
-        name.removeprefix("eugpt_cli.") for name in imports(path, at_once=at_once) if name.startswith("eugpt_cli.")
-    }
+    names = (name.partition("eugpt_cli.")[2] for name in imports(path))
     return {name for name in names if name in known}
 
 
@@ -80,17 +70,19 @@ def test_a_folder_imports_only_from_below() -> None:
 
 
 def test_no_module_imports_in_a_circle() -> None:
-    arrows = {name: ours(path, at_once=True) - {name} for name, path in modules().items()}
+    arrows = {name: ours(path) - {name} for name, path in modules().items()}
     while leaves := {name for name, targets in arrows.items() if not targets}:
         arrows = {name: targets - leaves for name, targets in arrows.items() if name not in leaves}
     assert arrows == {}
 
 
 def test_one_name_for_one_thing() -> None:
-    paths = [path for name, path in modules().items() if not name.startswith("local.")]
-    names = Counter(path.stem for path in paths if not path.stem.startswith("__"))
+    names = Counter(path.stem for path in HOUSE.rglob("*.py") if not path.stem.startswith("__"))
     classes = Counter(
-        node.name for path in paths for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ClassDef)
+        node.name
+        for path in HOUSE.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ClassDef)
     )
     assert [name for name, count in (names + classes).items() if count > 1] == []
 

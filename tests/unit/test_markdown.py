@@ -48,7 +48,7 @@ TOKENS += [
 ]
 
 
-def shown(pieces: list[str], size: tuple[int, int]) -> tuple[list[str], bool]:
+def emitted(pieces: list[str], size: tuple[int, int]) -> tuple[list[str], bool]:
     """The lines above and on the screen, and whether the cursor stands at the start of one."""
     screen = Screen(*size)
     screen.set_mode(pyte.modes.LNM)  # a terminal's driver makes a newline the start of a line
@@ -69,7 +69,7 @@ def words(text: str) -> Counter[str]:
 @example(["~~~~b c\n", "a"], (80, 24))
 @given(st.lists(st.sampled_from(TOKENS), max_size=40), st.sampled_from([(80, 24), (40, 10), (11, 4)]))
 def test_no_word_is_lost_or_told_twice(pieces: list[str], size: tuple[int, int]) -> None:
-    lines, at_start = shown(pieces, size)
+    lines, at_start = emitted(pieces, size)
     assert words("".join(lines)) == words("".join(pieces))
     assert at_start
 
@@ -77,14 +77,14 @@ def test_no_word_is_lost_or_told_twice(pieces: list[str], size: tuple[int, int])
 @settings(deadline=None)
 @given(st.lists(st.text(st.characters(blacklist_categories=["Cc", "Cs", "Cf", "Mn", "Me"]), max_size=20), max_size=10))
 def test_no_text_is_too_odd(pieces: list[str]) -> None:
-    assert shown(pieces, (40, 10))[1]
+    assert emitted(pieces, (40, 10))[1]
 
 
 @pytest.mark.parametrize(
     "text", ["```\n" + "[" * 3000 + "\n```\n", "[" * 3000 + "\n", "*a" * 3000 + "\n", "|" * 3000 + "\n"]
 )
 def test_hostile_lines(text: str) -> None:
-    lines, _ = shown([text], (80, 24))
+    lines, _ = emitted([text], (80, 24))
     assert words("".join(lines)) == words(text)
 
 

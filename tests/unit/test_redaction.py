@@ -14,7 +14,7 @@ KEY = "eugpt_eugpt_abcab"
 
 class Collected:
     terminal = False
-    shown = False
+    emitted = False
 
     def __init__(self) -> None:
         self.data = b""
@@ -94,10 +94,10 @@ KEY_SPELLED = st.tuples(*(st.sampled_from(spellings_of(character)) for character
 def test_the_key_is_masked_in_each_spelling_of_json(key: str, before: str, cuts: list[int]) -> None:
     out = through(pieces_of(f"{before}{key}\\u00e9".encode(), cuts), SLASHES).decode()
     assert out.startswith(before)
-    shown, mask, after = out[len(before) :].partition(MASK)
+    emitted, mask, after = out[len(before) :].partition(MASK)
     assert (mask, after) == (MASK, "\\u00e9")
-    assert key.startswith(shown)
-    assert len(json.loads(f'"{shown}"')) < HELD_FROM
+    assert key.startswith(emitted)
+    assert len(json.loads(f'"{emitted}"')) < HELD_FROM
 
 
 SPELLED = st.sampled_from([*"eugpt_a/b+c", "\\/", "\\u0065", "\\u007", "\\u", "\\", "\\\\", "eugpt_a/b+c/d=e", "\n"])
