@@ -46,7 +46,7 @@ class AnswerText:
             elif _is_one_part(event) and self._numbers.follows(event):
                 yield self._print(self._parts.add(Event(DELTA, event.deltas[0], b""), event.text))
             else:
-                for delta, raw in zip(event.deltas, event.raw.split(b"\n"), strict=True):
+                for delta, raw in zip(event.deltas, event.each, strict=True):
                     yield self._print(self._of_event(Event(DELTA, delta, raw)))
 
     def rest(self, response: Mapping[str, Any]) -> str:
@@ -156,10 +156,8 @@ def document_text(document: Mapping[str, Any]) -> str:
 
 def _is_one_part(run: DeltaRun) -> bool:
     """Whether all deltas tell the same indexes."""
-    try:
-        return len({(delta.get("output_index"), delta.get("content_index")) for delta in run.deltas}) == 1
-    except TypeError:  # an index that is an object
-        return False
+    columns = run.column("output_index"), run.column("content_index")
+    return all(indexes.count(indexes[0]) == run.length for indexes in columns)
 
 
 def _refused(words: str) -> Failed:

@@ -204,10 +204,10 @@ def _collect(events: list[Event | DeltaRun], decoder: Decoder, chunk: bytes) -> 
 
 def _decoded(runs: list[FrameRun]) -> Iterator[Event | DeltaRun]:
     for run in runs:
-        if run.length > 1 and (many := delta_run(run.data, run.length)):
+        if len(run.each) > 1 and (many := delta_run(run.each)):
             yield many
             continue
-        for data in run.each():
+        for data in run.each:
             if data.strip() not in (b"", b"[DONE]"):
                 yield decode(data, run.event)
 

@@ -1,7 +1,7 @@
 """The sequence numbers of a stream: which events came twice, and whether any are missing."""
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from eugpt_cli.api.delta_runs import DeltaRun
@@ -27,7 +27,7 @@ class SequenceNumbers:
         self._lowest = self._highest = 0
         self._in_order = True
         self._gap: tuple[int, int] | None = None
-        self._recent: deque[tuple[int, int, bytes | int]] = deque(maxlen=REMEMBERED)
+        self._recent: deque[tuple[int, int, Sequence[bytes | int]]] = deque(maxlen=REMEMBERED)
 
     @property
     def missing(self) -> str | None:
@@ -40,7 +40,7 @@ class SequenceNumbers:
 
     def follows(self, run: DeltaRun) -> bool:
         """Takes a whole run if its numbers go on by one, or if it has none."""
-        numbers = [delta.get("sequence_number") for delta in run.deltas]
+        numbers = run.column("sequence_number")
         first = numbers[0]
         if first is None:
             return numbers == [None] * run.length
@@ -48,7 +48,7 @@ class SequenceNumbers:
             return False
         self._single += run.length - (self._last is None)
         self._take(first, run.length)
-        self._recent.append((first, run.length, run.raw))
+        self._recent.append((first, run.length, run.each))
         return True
 
     def is_new(self, event: Event) -> bool:
@@ -67,7 +67,7 @@ class SequenceNumbers:
             if step > 1 and not self._gap:
                 self._gap = (self._last, number)
         self._take(number, 1)
-        self._recent.append((number, 1, event.raw if len(event.raw) <= HELD_BYTES else hash(event.raw)))
+        self._recent.append((number, 1, [event.raw if len(event.raw) <= HELD_BYTES else hash(event.raw)]))
         return True
 
     def _take(self, first: int, length: int) -> None:
@@ -79,8 +79,7 @@ class SequenceNumbers:
     def _came(self, number: int, raw: bytes) -> bool:
         for first, length, seen in self._recent:
             if first <= number < first + length:
-                lines = seen.split(b"\n") if isinstance(seen, bytes) and length > 1 else [seen]
-                return lines[number - first] in (raw, hash(raw))
+                return seen[number - first] in (raw, hash(raw))
         return False
 
 

@@ -24,15 +24,11 @@ class Frame(NamedTuple):
 
 
 class FrameRun(NamedTuple):
-    """`length` events that follow each other under one name and id; their data, one a line if they are many."""
+    """Events that follow each other under one name and id: the data of each. Where there are many, each is a line."""
 
     event: str
     id: str
-    length: int
-    data: bytes
-
-    def each(self) -> list[bytes]:
-        return self.data.split(b"\n") if self.length > 1 else [self.data]
+    each: list[bytes]
 
 
 class Decoder:
@@ -54,7 +50,7 @@ class Decoder:
         self._after_cr = False
 
     def feed(self, chunk: bytes) -> list[Frame]:
-        return [Frame(run.event, data, run.id) for run in self.runs(chunk) for data in run.each()]
+        return [Frame(run.event, data, run.id) for run in self.runs(chunk) for data in run.each]
 
     def runs(self, chunk: bytes) -> list[FrameRun]:
         """The same frames in runs. Events of one shape are taken apart by one replacement, all else line by line."""
@@ -81,12 +77,10 @@ class Decoder:
         name = NAME.fullmatch(start)
         if not name or not body.startswith(start) or b"\r" in body or len(body) > self._limit:
             return None
-        between = BLANK + start
-        data = body[len(start) :].replace(between, b"\n")
-        count = (len(body) - len(start) - len(data)) // (len(between) - 1) + 1
-        if data.count(b"\n") != count - 1:  # there are lines of another kind
+        each = body[len(start) :].split(BLANK + start)
+        if b"\n" in b"".join(each):  # there are lines of another kind
             return None
-        return FrameRun(_text(name[1] or b"message"), self._id, count, data)
+        return FrameRun(_text(name[1] or b"message"), self._id, each)
 
     def _read(self, chunk: bytes, runs: list[FrameRun]) -> None:
         """Line by line."""
@@ -151,7 +145,7 @@ class Decoder:
 
     def _dispatch(self, runs: list[FrameRun]) -> None:
         if self._data:
-            runs.append(FrameRun(self._event or "message", self._id, 1, b"\n".join(self._data)))
+            runs.append(FrameRun(self._event or "message", self._id, [b"\n".join(self._data)]))
             self._data = []
             self._size = 0
         self._event = ""

@@ -101,7 +101,8 @@ class DocumentWriter:
         """The last event of a stream carries the document."""
         for _ in self._answer.of(events):
             pass
-        self._last = events[-1].raw if events else self._last
+        if events and isinstance(events[-1], Event):
+            self._last = events[-1].raw
 
     def document(self, document: Mapping[str, Any], raw: bytes) -> None:
         self._answer.document(document)

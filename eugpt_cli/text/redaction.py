@@ -8,6 +8,7 @@ SHORTEST = 8  # in our own words; masking a shorter word would garble them
 SHORTEST_IN_ANSWERS = 16  # what is shorter is no key of the service, but a placeholder, and an answer may hold the word
 HELD_FROM = 7  # "eugpt_" and one character: what is shorter may be shown, since the whole key then never is
 ESCAPE = re.compile(rb"\\(?:u00([2-7][0-9a-fA-F])|(.))", re.DOTALL)  # of JSON, which may spell the key in this way
+ESCAPE_OF_A_KEY = re.compile(rb"\\u00[2-7]|\\/")  # the escapes that matter; one quick search
 LONGEST_SPELLING = len(rb"\u0065")
 HALF_ESCAPE = re.compile(rb"\\(?:u(?:0(?:0(?:[2-7])?)?)?)?\Z")
 
@@ -25,7 +26,7 @@ class _Unescaped:
 
     def __init__(self, raw: bytes) -> None:
         self.raw = raw
-        self._is_plain = rb"\u00" not in raw and rb"\/" not in raw
+        self._is_plain = not ESCAPE_OF_A_KEY.search(raw)
         self.meant = raw if self._is_plain else ESCAPE.sub(_meaning, raw)
 
     def find(self, key: bytes) -> list[tuple[int, int]]:

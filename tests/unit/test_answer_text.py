@@ -212,7 +212,7 @@ RUN = [json.dumps(delta(text, A, n)).encode() for n, text in enumerate(["a", "b\
 
 
 def test_a_run_of_deltas_is_what_its_events_are() -> None:
-    run = delta_run(b"\n".join(RUN), len(RUN))
+    run = delta_run(RUN)
     assert run
     answer = AnswerText(keep=True)
     assert "".join(answer.of([run])) == "ab\\né"
@@ -239,7 +239,7 @@ UNSOUND = [
 def test_no_run_has_an_unsound_line(line: bytes) -> None:
     for at in range(len(RUN) + 1):
         lines = [*RUN[:at], line, *RUN[at:]]
-        assert delta_run(b"\n".join(lines), len(lines)) is None
+        assert delta_run(lines) is None
 
 
 def test_lines_do_not_make_up_for_each_other() -> None:
@@ -247,4 +247,4 @@ def test_lines_do_not_make_up_for_each_other() -> None:
     start = b'{"type":"response.output_text.delta","delta":"x"'
     lines = [start + b"}," + start + b"}", start + b',"y":[{"z":1}', start + b"}]}"]
     assert json.loads(b"[" + b",".join(lines) + b"]")
-    assert delta_run(b"\n".join(lines), len(lines)) is None
+    assert delta_run(lines) is None
