@@ -56,7 +56,7 @@ complete -c eugpt -n __eugpt_no_command -l version -d 'print the version and exi
 complete -c eugpt -n __eugpt_no_command -s h -l help -d 'print this help and exit'
 complete -c eugpt -n __eugpt_no_command -a ask -d 'Print one answer, once it is complete.'
 complete -c eugpt -n __eugpt_no_command -a stream -d 'Print the answer as it arrives.'
-complete -c eugpt -n __eugpt_no_command -a chat -d 'Continue a conversation that the service stores.'
+complete -c eugpt -n __eugpt_no_command -a chat -d 'Start or continue a conversation that the service stores.'
 complete -c eugpt -n __eugpt_no_command -a raw-events -d 'Print every event as one line of JSON.'
 complete -c eugpt -n __eugpt_no_command -a batch -d 'Send many requests at once, and resume after a failure.'
 complete -c eugpt -n __eugpt_no_command -a conversation -d 'List, set and forget the names of conversations.'

@@ -10,8 +10,9 @@ from typing import NamedTuple
 
 from eugpt_cli.errors import UsageError
 from eugpt_cli.settings.catalogue import COMMANDS, Command
-from eugpt_cli.text.suggestions import did_you_mean
+from eugpt_cli.text.suggestions import did_you_mean, near_words
 
+ALIKE = 0.8  # from there on an option is taken for another program's, mistyped
 KEY = "keys are made in Settings → API Keys; export EUGPT_API_KEY=eugpt_…, then run: eugpt doctor"
 NO_SETTING = "the service has no such setting; -i TEXT says how to answer"
 # Flags of other programs, without their values, and what eugpt has instead.
@@ -54,7 +55,7 @@ FLAGS = {
 WORDS = {
     **dict.fromkeys(("login", "logout", "auth", "init", "setup", "configure", "key", "keys"), KEY),
     **dict.fromkeys(("models", "model"), "the service chooses the model; --meta FILE records which one"),
-    **dict.fromkeys(("completion", "completions"), "see `Installing it for good` in README"),
+    **dict.fromkeys(("completion", "completions"), "see `Install it for good` in README"),
     **dict.fromkeys(("update", "upgrade"), "upgrade with what installed it, such as: pipx upgrade eugpt-cli"),
     "version": "eugpt --version",
     "manual": "eugpt man",
@@ -120,14 +121,20 @@ def _unknown_option(refusal: RefusedCommandLine, option: str) -> UsageError:
     if not command:
         known = {flag for row in COMMANDS for each in row.options for flag in each.flags}
         placed = f"put options after the command: eugpt COMMAND {option}" if option in known else "eugpt --help"
-        return UsageError(f"no such option before the command: {option}", hint=placed)
+        near = "" if option in known else did_you_mean(option, ("--version", "--help"))
+        return UsageError(f"no such option before the command: {option}{near}", hint=placed)
     flags = ["--version", *(flag for each in command.options for flag in each.flags)]
     known_elsewhere = FLAGS.get(f"{command.name} {option}") or FLAGS.get(option)
     others = [row.name for row in COMMANDS if any(option in each.flags for each in row.options)]
     if others and not known_elsewhere:
         return UsageError(f"{command.name} has no option {option}", hint=f"{option} is an option of {_listed(others)}")
-    near = did_you_mean(option, flags) if not known_elsewhere and len(option) > len("-x") else ""
-    return UsageError(f"no such option: {option}{near}", hint=known_elsewhere or f"{refusal.path} --help")
+    if known_elsewhere or len(option) <= len("-x"):
+        return UsageError(f"no such option: {option}", hint=known_elsewhere or f"{refusal.path} --help")
+    foreign = FLAGS.keys() - set(flags)
+    nearest = "".join(near_words(option, [*flags, *foreign], most=1, least=ALIKE))
+    if nearest in foreign:
+        return UsageError(f"no such option: {option}", hint=FLAGS[nearest])
+    return UsageError(f"no such option: {option}{did_you_mean(option, flags)}", hint=f"{refusal.path} --help")
 
 
 def _is_prompt(word: str) -> bool:

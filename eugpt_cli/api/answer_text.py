@@ -95,7 +95,7 @@ class AnswerText:
         """What matters only where the response at the end does not have the text."""
         if missing := self._numbers.missing:
             raise Truncated(f"the text is damaged: {missing}")
-        if self._parts.flow.is_doubtful:
+        if self._parts.is_doubtful:
             raise Truncated("the text is damaged: its last words came twice, or their end did not come")
         refusal = output.refusal or self._refusal
         if refusal and not any(part.has_text for part in self._parts.all):

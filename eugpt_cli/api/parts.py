@@ -108,7 +108,8 @@ class Flow:
             return ""
         end = hash((kind, text))
         self._is_again = self._is_again or (not numbered and self._open[kind].is_blank and end in self._ends)
-        self._ends.add(end)
+        if text.strip():  # white space may come twice
+            self._ends.add(end)
         rest = self._grow(beyond(self._open[kind], text))
         self._owed = utf16(rest)
         self._open[kind], self._latest[kind] = TextDigest(), text
@@ -146,7 +147,13 @@ class Parts:
         self._at: Key = (0, 0)
         self._flow_is_first = True
         self._furthest: Key = (0, 0)
+        self._is_mixed = False  # one part of an item is known by its indexes; another may have come without
         self.in_order = True
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether some text looks as if it came twice."""
+        return self._is_mixed or self.flow.is_doubtful
 
     @property
     def all(self) -> Iterator[Part | Flow]:
@@ -181,8 +188,10 @@ class Parts:
         if item is None and self._parts and not self.flow.has_text:
             item = self._at[0]
         keys = [] if item is None else [(item, content) for content in texts]
-        if not keys or (self.flow.is_open(ITEM) and not any(key in self._parts for key in keys)):
+        strange = [text for key, text in zip(keys, texts.values(), strict=False) if key not in self._parts]
+        if not keys or (self.flow.is_open(ITEM) and len(strange) == len(keys)):
             return self._flow_agrees(event, ITEM, list(texts.values()))
+        self._is_mixed = self._is_mixed or (self.flow.is_open(ITEM) and any(strange))
         return "".join([self._part_agrees(key, ITEM, text) for key, text in zip(keys, texts.values(), strict=True)])
 
     def _flow_agrees(self, event: Event, kind: int, texts: list[Any]) -> str:

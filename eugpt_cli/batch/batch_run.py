@@ -179,7 +179,7 @@ class BatchRun:
             what.append(f"{statistics.failed} of {statistics.done} items failed: {statistics.failures()}{why}")
         if statistics.held_back:
             turns = "1 turn" if statistics.held_back == 1 else f"{statistics.held_back} turns"
-            what.append(f"{turns} of an earlier run may have been stored, and left alone")
+            what.append(f"not sent again: {turns} of an earlier run that may have been stored")
         return Partial("; ".join(what), hint=self._hint())
 
     def _hint(self) -> str:

@@ -2,12 +2,7 @@
 
 The file holds rows only, one an id. A turn of a conversation has its row before it is sent: it says that the turn may
 be stored, and is what the file tells if the process dies. Each later row of an id is appended first and then takes the
-place of the one before, which is blanked out. What a kill can leave, the next run puts right when it reads the file:
-
-    half a row at the end                     it goes; the id keeps the row that it had
-    a row and its successor                   the successor counts
-    a row that is half blanked                its rest goes
-    the old file, while it was written anew   nothing has happened
+place of the one before, which is blanked out. `row_repair` repairs what a kill has left.
 
 When a run ends, the file is written anew if a row was replaced, or tells a line of the input which is another one now.
 """
@@ -26,10 +21,10 @@ from eugpt_cli.batch.identity import name_of_id
 from eugpt_cli.batch.items import Item
 from eugpt_cli.batch.name_index import NameIndex
 from eugpt_cli.batch.row_file import Line, RowFile
+from eugpt_cli.batch.row_repair import begins_a_row, repaired, row_of
 from eugpt_cli.errors import OutputError, UsageError
-from eugpt_cli.system.files import Replacement
+from eugpt_cli.system.replacement import Replacement
 
-ROW_START = b'{"custom_id":'
 LINE_NUMBER = re.compile(rb'"line":\d+}\n\Z')  # a row's last member, so that nothing within can look like it
 NOWHERE = (1 << 63) - 1  # the line of what is not in today's input
 SORTED_AT_ONCE = 1 << 16  # Python's own integers take four times the room of an array's
@@ -58,7 +53,7 @@ class Ledger:
         if self._file.size():
             if not resume:
                 raise UsageError(f"{path} is not empty", hint="--resume continues it; or remove it first")
-            if not any(_begins_a_row(line.text) or _row(line.text) for line in self._file.lines()):
+            if not any(begins_a_row(line.text) or row_of(line.text) for line in self._file.lines()):
                 raise UsageError(f"{path} contains no rows of a batch", hint="give -o another file")
             self._recover()
 
@@ -152,26 +147,10 @@ class Ledger:
         return self._places[number] if self._requests[number] == int(item.short_digest, 16) else 0
 
     def _recover(self) -> None:
-        for line in self._file.lines():
-            if not line.text.endswith(b"\n") and not self._repair(line):
-                return
-            row = _row(line.text)
+        for line, row in repaired(self._file):
             if row is not None:
                 self._learn(line.offset, row)
-            elif line.follows_blanks and line.text.strip():
-                self._file.blank(line.offset)
-                self._stale = True
             self._stale = self._stale or line.follows_blanks
-
-    def _repair(self, line: Line) -> bool:
-        """Repairs a last line without its end: ends a whole row, drops half a row, keeps what is not ours."""
-        spoilt = line.follows_blanks or b"\0" in line.text  # a power cut may leave zeros
-        half = _row(line.text) is None and (_begins_a_row(line.text) or spoilt)
-        if half:
-            self._file.truncate(line.offset)
-        else:
-            self._file.append(b"\n")
-        return not half
 
     def _learn(self, offset: int, row: dict[str, Any]) -> None:
         name = _name(row)
@@ -227,25 +206,12 @@ class Ledger:
 
     def _staying(self, prune: bool) -> Iterator[tuple[int, Line]]:
         for line in self._file.lines():
-            row = _row(line.text)
+            row = row_of(line.text)
             name = None if row is None else _name(row)
             number = None if name is None else self._index.find(name)
             today = NOWHERE if number is None or self._lines[number] < 0 else self._lines[number]
             if line.text.strip() and not (prune and row is not None and today == NOWHERE):
                 yield today, line
-
-
-def _begins_a_row(line: bytes) -> bool:
-    return line.startswith(ROW_START[: len(line)])
-
-
-def _row(line: bytes) -> dict[str, Any] | None:
-    """A row of ours; None for a line that somebody has spoilt."""
-    try:
-        row = orjson.loads(line)
-    except orjson.JSONDecodeError:
-        return None
-    return row if isinstance(row, dict) and isinstance(row.get("ok"), bool) else None
 
 
 def _name(row: dict[str, Any]) -> int | None:

@@ -11,7 +11,8 @@ from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
 from eugpt_cli.errors import Busy, OutputError
-from eugpt_cli.system.files import remove_leftovers, to_disk
+from eugpt_cli.system.files import to_disk
+from eugpt_cli.system.replacement import remove_leftovers
 from eugpt_cli.system.streams import reason
 
 PIECE = 1 << 20

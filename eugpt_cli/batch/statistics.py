@@ -72,11 +72,12 @@ class Statistics:
 
     def summary_line(self, seconds: float) -> str:
         """The same as a line for people."""
-        parts = [f"{self.done} items in {seconds:.1f} s: {self.ok} ok, {self.failed} failed"]
+        noun = "item" if self.done == 1 else "items"
+        parts = [f"{self.done} {noun} in {seconds:.1f} s: {self.ok} ok, {self.failed} failed"]
         if self.skipped:
-            parts.append(f"{self.skipped} done before")
+            parts.append(f"{self.skipped} skipped")
         if self.held_back:
-            parts.append(f"{self.held_back} left alone")
+            parts.append(f"{self.held_back} held back")
         if self.done:
             parts.append(f"p50 {self.percentile(0.50)} s, p95 {self.percentile(0.95)} s")
         if self.tokens:

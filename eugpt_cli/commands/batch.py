@@ -46,14 +46,15 @@ def run(options: BatchOptions, console: Console) -> int:
     share = shard(options.shard, console.environ)
     source = _source(options, console)
     if options.dry_run or options.curl:
-        _, _, mine = _asked(options, console, source, share)
-        return _show(identified(mine, RowStream(console.write, lambda: None, ordered=False)), options, console)
+        _, _, every = _asked(options, console, source)
+        rows = RowStream(console.write, lambda: None, ordered=False)
+        return _show(_mine(every, rows, share, options), options, console)
     _check_outputs(options, console)
     journal = open_journal(options, console)
     outcome = Outcome()
     with journal.run(outcome) if journal else nullcontext(), _summary(options, console) as summarize:
-        names, checks, mine = _asked(options, console, source, share)
-        end, facts = _go(options, console, source, mine, names, journal, checks)
+        names, checks, every = _asked(options, console, source)
+        end, facts = _go(options, console, source, every, share, names, journal, checks)
         summarize(facts)
         if journal:
             journal.add(outcome, end, summary=facts)
@@ -63,15 +64,22 @@ def run(options: BatchOptions, console: Console) -> int:
 
 
 def _asked(
-    options: BatchOptions, console: Console, source: _InputLines, share: Shard
+    options: BatchOptions, console: Console, source: _InputLines
 ) -> tuple[Conversations, Checks | None, Iterator[Item]]:
-    """Returns names of conversations, the checks of answers, and the items of this share."""
+    """Returns names of conversations, the checks of answers, and the items of all shares."""
     names = turn.conversations(options, console)
     checks = turn.checks_for(options, console)
-    mine = filter(share.takes, _items(source, options, console, names, checks))
+    every = _items(source, options, console, names, checks)
     if checks:
         checks.confirm()
-    return names, checks, mine
+    return names, checks, every
+
+
+def _mine(every: Iterator[Item], rows: Rows, share: Shard, options: BatchOptions) -> Iterator[Item]:
+    """Names the items of this share. With --prune it names all items, so that the rows of other shares stay."""
+    if options.prune:
+        return filter(share.takes, identified(every, rows))
+    return identified(filter(share.takes, every), rows)
 
 
 @contextmanager
@@ -96,7 +104,8 @@ def _go(
     options: BatchOptions,
     console: Console,
     source: _InputLines,
-    mine: Iterator[Item],
+    every: Iterator[Item],
+    share: Shard,
     names: Conversations,
     journal: Journal | None,
     checks: Checks | None,
@@ -114,7 +123,7 @@ def _go(
 
     client = Client(route, secret, connect_timeout=options.connect_timeout, keep=options.jobs)
     has_password = bool(route.proxy and route.proxy.user is not None)
-    mine = identified(mine, rows)
+    mine = _mine(every, rows, share, options)
     batch = BatchRun(options, console, client, rows, mine, source.share, checks=checks, one_first=has_password)
     end = batch.run(options.timeout or turn.DOCUMENT_SILENCE, names, ItemJournal(journal) if journal else None)
     seconds = time.monotonic() - started

@@ -23,9 +23,9 @@ class Action(NamedTuple):
 def run(options: ConversationOptions, console: Console) -> int:
     action = ACTIONS.get(options.action or "")
     if options.action is None or not action:
-        problem = f"there is no action {options.action!r}" if options.action else "no action"
+        problem = f"no such action: {options.action}" if options.action else "missing action"
         near = near_words(options.action or "", ACTIONS) or ["list"]
-        raise UsageError(f"{problem}; it is {', '.join(ACTIONS)}", hint=f"eugpt conversation {near[0]}")
+        raise UsageError(f"{problem}; give one of {', '.join(ACTIONS)}", hint=f"eugpt conversation {near[0]}")
     if len(options.words) != len(action.words) or (options.json and action.words):
         usage = " ".join(("eugpt conversation", options.action, *(action.words or ("[--json]",))))
         raise UsageError(f"{options.action} takes {' and '.join(action.words) or 'nothing more'}", hint=usage)

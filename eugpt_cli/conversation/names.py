@@ -266,7 +266,9 @@ class Conversations:
 
     def _replace(self, entries: Mapping[str, Places]) -> None:
         lines = [f"  {_json(name)}: {_json(places.get(ANYWHERE, places))}" for name, places in sorted(entries.items())]
-        files.replace(self._path, ("{\n" + ",\n".join(lines) + "\n}\n").encode())
+        from eugpt_cli.system.replacement import replace
+
+        replace(self._path, ("{\n" + ",\n".join(lines) + "\n}\n").encode())
 
 
 def _is_sound(places: Places) -> bool:

@@ -8,7 +8,7 @@ refused; and what comes after an answer is noticed, so that it never becomes the
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from httptools import HttpParserError, HttpResponseParser
+from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 from eugpt_cli.errors import Internal, NotTheApi, OutOfTime, Stopped, Truncated
 from eugpt_cli.http.response import Fields
@@ -138,7 +138,7 @@ class ResponseParser:
     def _parsed(self, block: bytes) -> Head:
         try:
             self._parser.feed_data(block)
-        except HttpParserError as error:
+        except (HttpParserError, HttpParserUpgrade) as error:
             _raise_interruption(error)
             if self._parser.get_status_code() == SWITCHING:
                 raise _no_http("it switches to another protocol") from None
@@ -223,13 +223,13 @@ def _no_status(block: bytes) -> NotTheApi:
     return _no_http(f"its status line is {line.decode('utf-8', 'replace')}")
 
 
-def _raise_interruption(error: HttpParserError) -> None:
+def _raise_interruption(error: HttpParserError | HttpParserUpgrade) -> None:
     """Raises what a signal raised in a callback; httptools hands it over as if the answer were at fault."""
     if isinstance(error.__context__, Stopped | OutOfTime):
         raise error.__context__ from None
 
 
-def _words(error: HttpParserError) -> str:
+def _words(error: HttpParserError | HttpParserUpgrade) -> str:
     """llhttp's own reason: a constant, which quotes nothing of the answer."""
     words = str(error.args[0]) if error.args else ""
     return words[:1].lower() + words[1:]

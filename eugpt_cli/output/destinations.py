@@ -9,7 +9,7 @@ from contextlib import suppress
 
 from eugpt_cli.errors import OutputError, Stopped
 from eugpt_cli.system.console import Console
-from eugpt_cli.system.files import Replacement, to_disk
+from eugpt_cli.system.files import to_disk
 from eugpt_cli.system.streams import reason, write
 from eugpt_cli.text.redaction import Sink
 
@@ -59,7 +59,12 @@ class DescriptorSink:
 
 def destination(path: str | None, console: Console) -> Sink:
     """The sink for a path; None and `-` are standard output. Raises OutputError, before anything is sent."""
-    return direct(path, console) or Replacement(str(path))
+    sink = direct(path, console)
+    if sink:
+        return sink
+    from eugpt_cli.system.replacement import Replacement
+
+    return Replacement(str(path))
 
 
 def direct(path: str | None, console: Console) -> DescriptorSink | None:

@@ -142,7 +142,7 @@ def _tcp(visit: Visit) -> Finding:
 def _tunnel(visit: Visit) -> Finding:
     target, proxy = visit.route.target, visit.route.proxy
     if not proxy:
-        return Finding("skipped", "there is no proxy")
+        return Finding("skipped", "no proxy is set")
     tunnel_of(visit.route, visit.options.connect_timeout)
     return Finding("ok", f"the proxy connects to {target.host}:{target.port}")
 

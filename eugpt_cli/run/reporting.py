@@ -5,7 +5,7 @@ from contextlib import contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING
 
 from eugpt_cli.api.outcome import Outcome
-from eugpt_cli.errors import ConfigError, EugptError, OutputError, Stopped, UsageError
+from eugpt_cli.errors import ConfigError, EugptError, Internal, OutputError, Stopped, UsageError
 from eugpt_cli.http.route import target_of
 from eugpt_cli.output.destinations import destination, same_file
 from eugpt_cli.output.report import meta
@@ -94,9 +94,10 @@ def _meta(path: str | None, report: RunReport, console: Console) -> Iterator[Non
     sink = destination(path, console)
     try:
         yield
-    except (EugptError, Stopped) as end:
+    except BaseException as end:
+        known = end if isinstance(end, EugptError | Stopped) else Internal(type(end).__name__)
         with suppress(OutputError, Stopped):  # only the first problem is reported
-            _write_meta(sink, report.outcome, end, console)
+            _write_meta(sink, report.outcome, known, console)
         raise
     _write_meta(sink, report.outcome, None, console)
 

@@ -56,7 +56,7 @@ COMMANDS = (
     ),
     Command(
         "chat",
-        "Continue a conversation that the service stores.",
+        "Start or continue a conversation that the service stores.",
         (Argument("prompt", "[MESSAGE]", "the message; - reads it from standard input"),),
         options.SHARED + options.CHAT,
         examples=(

@@ -177,7 +177,7 @@ BAD = [
     ("x = 1", "[[request]]"),
     ("", "[[request]]"),
     ("request = 3", "[[request]]"),
-    ("[[request]]\nstats = 200", "request 1: stats"),
+    ("[[request]]\nstats = 200", "request 1: no such member: stats; did you mean status?"),
     ('[[request]]\n[[request]]\nstatus = "503"', "request 2: status"),
     ("[[request]]\nstatus = 99", "request 1: status"),
     ("[[request]]\ndelay = -1", "request 1: delay"),

@@ -1,6 +1,7 @@
 """`ask` in its forms: the document, a fenced block of the answer, what has arrived before a failure."""
 
 import json
+from itertools import permutations
 
 import pytest
 
@@ -60,3 +61,18 @@ def test_partial_prints_what_has_arrived() -> None:
         incomplete = eugpt("ask", "x", "--partial", base_url=server.base_url)
     assert (cut.returncode, cut.stdout) == (62, b"Hel\n")
     assert (incomplete.returncode, incomplete.stdout) == (81, b"half\n")
+
+
+CUTS = [
+    SSE_HEAD + chunk(sse(json.dumps({"type": "response.output_text.delta", "delta": text})))
+    for text in ("He", "Hello w")
+]
+NOTHING = http(b'{"detail":"busy"}', status="503 Unavailable", extra="Retry-After: 0\r\n")
+
+
+@pytest.mark.parametrize("order", list(permutations([*CUTS, NOTHING])), ids=range(6))
+def test_partial_prints_the_longest_of_all_attempts(order: tuple[bytes, ...]) -> None:
+    with serving(*order) as server:
+        run = eugpt("ask", "x", "--partial", "--retries", "2", base_url=server.base_url)
+    assert (run.returncode, run.stdout) == (53 if order[-1] is NOTHING else 62, b"Hello w\n")
+    assert server.connections == 3

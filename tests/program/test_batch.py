@@ -217,6 +217,19 @@ def test_the_summary(tmp_path: Path) -> None:
     assert hint.startswith("hint: ")
 
 
+@pytest.mark.parametrize("count", [1 << 63, (1 << 64) - 1, 1 << 64, 10**400], ids=range(4))
+def test_token_counts_may_be_of_any_size(count: int, tmp_path: Path) -> None:
+    """Sums are exact where each count has at most 64 bits; a longer one does no harm."""
+    path = tmp_path / "summary"
+    usage = dict.fromkeys(("input_tokens", "output_tokens", "total_tokens"), count)
+    with serving(lambda body: document("x", usage=usage)) as server:
+        run = eugpt("batch", "--summary", str(path), base_url=server.base_url, stdin=ndjson(numbered(3)))
+    assert run.returncode == 0, run
+    assert len(rows(run.stdout)) == 3
+    sums = json.loads(path.read_bytes())["tokens"]
+    assert count >= 1 << 64 or sums == dict.fromkeys(usage, 3 * count)
+
+
 def test_quiet_and_nothing_to_do() -> None:
     with serving() as server:
         quiet = eugpt("batch", "-q", base_url=server.base_url, stdin=b'{"input":"1"}')

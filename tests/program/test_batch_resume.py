@@ -266,7 +266,7 @@ def test_a_turn_that_may_be_stored_is_not_sent_again(tmp_path: Path) -> None:
         server.received.clear()
         run = eugpt(*arguments, "--summary", str(tmp_path / "summary"), base_url=server.base_url)
         assert (run.returncode, sorted(server.inputs())) == (90, ["alone", "bad"])
-        assert b"eugpt: partial: 1 turn of an earlier run may have been stored, and left alone\n" in run.stderr
+        assert b"eugpt: partial: not sent again: 1 turn of an earlier run that may have been stored\n" in run.stderr
         assert b"--retry-unsafe" in run.stderr
         assert json.loads((tmp_path / "summary").read_text())["held_back"] == 1
         assert by_id(rows_of(output))["cut"] == before["cut"]
@@ -334,7 +334,7 @@ def test_a_run_that_ends_at_once_tells_of_the_turns_under_way(tmp_path: Path, si
         server.received.clear()
         again = eugpt("batch", str(source), "-o", str(output), "--resume", base_url=server.base_url)
         assert (again.returncode, server.inputs()) == (90, ["alone"])
-        assert b"3 left alone" in again.stderr
+        assert b"3 held back" in again.stderr
 
 
 def test_a_turn_that_was_never_sent_cannot_be_stored(tmp_path: Path) -> None:

@@ -105,3 +105,22 @@ def test_a_share_of_nothing_is_a_success() -> None:
         }
     assert [run.returncode for run in codes] == [0, 0]
     assert sum(len(rows(run.stdout)) for run in codes) == 1
+
+
+def test_shares_in_one_file_do_not_prune_each_other(tmp_path: Path) -> None:
+    source, output = tmp_path / "items", tmp_path / "rows"
+    lines = ndjson(numbered(20)).splitlines(keepends=True)
+    source.write_bytes(b"".join(lines))
+
+    def run(shard: str) -> list[str]:
+        arguments = ("-o", str(output), "--resume", "--prune", "--ordered", "--shard", shard)
+        with serving() as server:
+            assert eugpt("batch", str(source), *arguments, base_url=server.base_url).returncode == 0
+            return server.inputs()
+
+    assert len(run("1/2") + run("2/2")) == 20
+    assert [row["line"] for row in rows_of(output)] == list(range(1, 21))
+    assert run("1/2") + run("2/2") == []
+    source.write_bytes(b"".join(lines[:5] + lines[6:]))
+    assert run("1/2") == []
+    assert [row["custom_id"] for row in rows_of(output)] == [f"item-{n}" for n in range(20) if n != 5]

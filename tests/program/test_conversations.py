@@ -52,9 +52,9 @@ def test_names_are_given_listed_and_forgotten(home: Env, names: Path) -> None:
 
 
 BAD = [
-    ([], 2, "no action", "hint: eugpt conversation list"),
-    (["lits"], 2, "there is no action 'lits'; it is list, name, forget", "hint: eugpt conversation list"),
-    (["forgt", "x"], 2, "no action 'forgt'", "hint: eugpt conversation forget"),
+    ([], 2, "missing action", "hint: eugpt conversation list"),
+    (["lits"], 2, "no such action: lits; give one of list, name, forget", "hint: eugpt conversation list"),
+    (["forgt", "x"], 2, "no such action: forgt", "hint: eugpt conversation forget"),
     (["name", "work"], 2, "name takes NAME and UUID", "hint: eugpt conversation name NAME UUID"),
     (["forget", "a", "b"], 2, "forget takes NAME", "hint: eugpt conversation forget NAME"),
     (["forget", "a", "--json"], 2, "forget takes NAME", "hint: eugpt conversation forget NAME"),

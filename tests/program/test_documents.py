@@ -206,7 +206,7 @@ def test_the_line_for_cron(folder: Path, service: dict[str, str]) -> None:
 def test_the_schema(answers: str, code: int, total: str, folder: Path, service: dict[str, str]) -> None:
     (schema,) = [block for block in blocks() if block.startswith('{\n  "type"')]
     (line,) = [block for block in blocks() if block.startswith("eugpt ask --schema")]
-    (folder / "invoice.json").write_text(schema)
+    (folder / "invoice.schema.json").write_text(schema)
     (folder / "invoice.txt").write_text("Invoice A-17: 340 euros")
     texts = {"ok": '{"number": "A-17", "total": 340}', "bad": '{"number": 17}'}
     tables = "".join(f"[[request]]\ntext = '{texts[answer]}'\n" for answer in answers.split())

@@ -165,7 +165,14 @@ def test_fault(fault: Fault, command: str) -> None:
 
 
 @pytest.mark.usefixtures("lane")
-@pytest.mark.parametrize("begin", [b"SSH-2.0-OpenSSH_9.2\r\n", b"HTTP/1.1 101 Switching Protocols\r\n\r\n"])
+@pytest.mark.parametrize(
+    "begin",
+    [
+        b"SSH-2.0-OpenSSH_9.2\r\n",
+        b"HTTP/1.1 101 Switching Protocols\r\n\r\n",
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n",
+    ],
+)
 def test_what_is_no_http_is_told_without_waiting_for_its_end(begin: bytes) -> None:
     with serving(held_open(begin)) as server:
         run = eugpt("ask", "hello", "--timeout", "5", base_url=server.base_url)

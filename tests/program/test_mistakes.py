@@ -58,6 +58,8 @@ TYPED: list[tuple[list[str], str, str | None]] = [
     (["ask", "--api-key", "K", "x"], "usage: no such option: --api-key", SECRET),
     (["ask", "--version"], "usage: no such option: --version", "to print the version, run: eugpt --version"),
     (["ask", "--jsn", "x"], "usage: no such option: --jsn; did you mean --json?", "eugpt ask --help"),
+    (["ask", "--modle", "x"], "usage: no such option: --modle", "the service chooses the model"),
+    (["--verison"], "usage: no such option before the command: --verison; did you mean --version?", "eugpt --help"),
     (["ask", "--nope", "x"], "usage: no such option: --nope", "eugpt ask --help"),
     (["stream", "--each-line"], "usage: stream has no option --each-line", "--each-line is an option of eugpt chat"),
     (["chat", "--resume", "x"], "usage: no such option: --resume", "to continue a conversation, use -c NAME"),

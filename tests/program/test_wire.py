@@ -2,6 +2,7 @@
 
 import json
 import socket
+import time
 
 import pytest
 
@@ -114,6 +115,29 @@ def test_raw_events_forms() -> None:
     lines = [json.loads(line) for line in some.stdout.splitlines()]
     assert [line["type"] for line in lines] == ["response.output_text.delta"] * 2 + ["eugpt.end"]
     assert (lines[-1]["outcome"], lines[-1]["exit"]) == ("ok", 0)
+
+
+TAIL = b": bye\n\ndata: [DONE]\n\nunfinished"
+
+
+@pytest.mark.parametrize("pause", [None, 0, 0.3])
+@pytest.mark.parametrize(("end", "code"), [(EVENTS[-1], 0), ('{"type":"response.failed"}', 80)], ids=["ok", "failed"])
+def test_the_bytes_after_the_terminal_event_pass_too(pause: float | None, end: str, code: int) -> None:
+    """Whether they come with it, right behind it or later; `pause` is in seconds."""
+    body = sse(*EVENTS[:-1], end)
+
+    def script(connection: socket.socket) -> None:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        pieces = [body + TAIL] if pause is None else [body, TAIL]
+        connection.sendall(SSE_HEAD)
+        for piece in pieces:
+            connection.sendall(chunk(piece))
+            time.sleep(pause or 0)
+        connection.sendall(b"0\r\n\r\n")
+
+    with serving(script) as server:
+        run = eugpt("raw-events", "x", "--sse", "--retries", "0", base_url=server.base_url)
+    assert (run.returncode, run.stdout) == (code, body + TAIL)
 
 
 def test_raw_events_of_a_document() -> None:

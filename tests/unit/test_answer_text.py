@@ -128,6 +128,10 @@ DAMAGED: dict[str, tuple[list[Fields], Fields]] = {
     "the item says otherwise": ([done("Hello", A), item_done("Hallo", item=0)], {}),
     "the response says otherwise": ([delta("Hello")], {"output_text": "Hallo"}),
     "white space in the middle": ([delta("Hel lo")], FLAT),
+    "an item some of whose text came without indexes": (
+        [delta("Hel"), done("Hel", A), delta("lo", B), done("lo", B), item_done("Hel", "lo", item=0)],
+        {},
+    ),
     "a gap": ([delta("He", A, 1), delta("l", A, 2), delta("o", A, 4)], {}),
 }
 
@@ -183,6 +187,11 @@ def test_white_space_at_either_end_makes_no_difference() -> None:
     events = [delta("\n Hello", A), delta(" \n", A), done("Hello", A)]
     assert (live(events, {}), whole(events, {})) == ("\n Hello \n", "Hello")
     assert (live(events, FLAT), whole(events, FLAT)) == ("\n Hello \n", "Hello")
+
+
+def test_white_space_may_be_a_part_twice() -> None:
+    events = [delta(" "), done(" "), done("Hel"), delta(" "), done(" "), done("lo")]
+    assert (live(events, {}), whole(events, {})) == (" Hel lo", " Hel lo")
 
 
 def test_all_or_nothing_puts_parts_in_their_order() -> None:

@@ -112,6 +112,7 @@ ANSWERS: dict[bytes, tuple[bytes, str, bool]] = {
     b"HTTP/1.1 204 No Content\r\n\r\nhello": (b"", "complete", False),
     b"HTTP/1.1 100 Continue\r\nX: y\r\n\r\nHTTP/1.1 103 Early\r\n\r\n" + OK + b"\r\nhi": (b"hi", "complete", False),
     b"HTTP/1.1 101 Switching\r\n\r\n": (b"", "it switches to another protocol", False),
+    b"HTTP/1.1 101 S\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n": (b"", "it switches to another protocol", False),
     b"HTTP/2 200 OK\r\n\r\n": (b"", "its status line is HTTP/2 200 OK", False),
     b"HTTP/1.1 20 OK\r\n\r\n": (b"", "its status line is HTTP/1.1 20 OK", False),
     OK + b"no colon\r\n\r\n": (b"", "header token", False),
@@ -160,6 +161,7 @@ def test_bytes_after_an_answer_that_has_no_body() -> None:
 WORDS = (
     b"HTTP/1.1 ", b"HTTP/1.0 ", b"200 OK", b"204", b"100 Continue", b"101", b"\r\n", b"\n", b"\r\n\r\n", b" ", b"\t",
     b"Content-Length: ", b"5", b"0", b",", b"Transfer-Encoding: chunked\r\n", b"Connection: close\r\n", b"X: y\r\n",
+    b"Upgrade: x\r\nConnection: Upgrade\r\n",
     b"5\r\nhello\r\n", b"0\r\n\r\n", b";x", b"a", b"\r", OK, CHUNKED,
 )  # fmt: skip
 TEXTS = st.lists(st.sampled_from(WORDS) | st.binary(max_size=3), max_size=12).map(b"".join)

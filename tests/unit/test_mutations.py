@@ -16,7 +16,8 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from itertools import pairwise
+from functools import partial
+from itertools import combinations, pairwise
 from random import Random
 from typing import Any, NamedTuple
 
@@ -116,10 +117,16 @@ def telling(random: Random) -> Telling:
 
 
 def _is_ambiguous(it: Telling) -> bool:
-    """Ends without indexes or numbers, two of which follow each other and are the same: one that came twice."""
+    """Ends without indexes or numbers, two of which are the same: one that came twice.
+
+    Where deltas tell the parts too, only two that follow each other.
+    """
     parts = ["".join(part) for item in it.items for part in item]
     items = ["".join(map("".join, item)) for item in it.items]
-    return not (it.indexed or it.numbered) and any(a == b for a, b in (*pairwise(parts), *pairwise(items)))
+    if it.indexed or it.numbered:
+        return False
+    pairs = pairwise if it.deltas else partial(combinations, r=2)
+    return any(a == b for a, b in (*pairs(parts), *pairs(items)))
 
 
 Mutation = Callable[[list[bytes], Random], list[bytes]]

@@ -5,6 +5,7 @@ import binascii
 import json
 import tomllib
 from collections.abc import Callable
+from difflib import get_close_matches
 from http import HTTPStatus
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -194,13 +195,23 @@ def load(file: Path) -> Scenario:
     return Scenario(steps, {name: RecordedExchange.load(file.parent / name) for name in names})
 
 
+def _wording(error: ValidationError) -> str:
+    """The first fault, in words for the author of the file instead of pydantic's."""
+    first = error.errors(include_url=False)[0]
+    member = ".".join(map(str, first["loc"]))
+    if first["type"] == "extra_forbidden":
+        near = get_close_matches(member, ScenarioStep.model_fields, 1)
+        return f"no such member: {member}" + "".join(f"; did you mean {name}?" for name in near)
+    words = first["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
+    return f"{member}: {words}" if member else words
+
+
 def _step(entry: Any, where: str) -> ScenarioStep:
     try:
         step = ScenarioStep.model_validate(entry)
         step.raw_bytes()
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        raise ServeError(f"{where}: {'.'.join(map(str, first['loc'])) or 'table'}: {first['msg']}") from None
+        raise ServeError(f"{where}: {_wording(error)}", "see SCENARIO FILES in man eugpt") from None
     except binascii.Error:
         raise ServeError(f"{where}: raw_base64 is not base64") from None
     return step
