@@ -75,7 +75,7 @@ EXAMPLES = (
         "eugpt ask Hello > answer.txt\n"
         "case $? in\n"
         "0) echo done ;;\n"
-        "49 | 5? | 6?) echo later ;;\n"
+        "49 | 5? | 6[0-2]) echo later ;;\n"
         "*) echo broken ;;\n"
         "esac",
     ),

@@ -18,6 +18,7 @@ from openai import OpenAI
 from eugpt_cli.local.event_sequence import JSON_HEADERS, SSE_HEADERS, frame, sequence
 from eugpt_cli.local.rehearsal.answer_forms import in_form, verdict
 from eugpt_cli.local.rehearsal.recording import fingerprint
+from eugpt_cli.local.rehearsal.upstream import KeyMasker
 from eugpt_cli.local.send import Reply
 from tests.support.authority import Authority
 from tests.support.program import EUGPT
@@ -230,3 +231,25 @@ def test_a_request_matches_by_its_json_without_stream(members: dict[str, Any], s
     shuffled = dict(reversed({**members, "stream": stream}.items()))
     assert fingerprint(json.dumps(members)) == fingerprint(json.dumps(shuffled, indent=2))
     assert fingerprint(json.dumps({**members, "input": 0})) != fingerprint(json.dumps({**members, "input": 1}))
+
+
+def test_the_upstreams_key_does_not_reach_the_command(upstream: Server, tmp_path: Path) -> None:
+    """The upstream answers with what it was asked, the key included; the recording and the command have it masked."""
+    script = f'eugpt ask "The real key is {SECRET}. What is the real key?"; eugpt stream "Repeat: {SECRET} is it."'
+    first = cassette(upstream.base_url, tmp_path / "c", "sh", "-c", script)
+    assert first.returncode == 0, first.stderr
+    assert SECRET not in first.stdout
+    assert "*" * len(SECRET) in first.stdout
+    second = cassette(upstream.base_url, tmp_path / "c", "sh", "-c", script)
+    assert second.stdout == first.stdout
+
+
+@given(st.lists(st.sampled_from([SECRET[:5], SECRET[5:], SECRET, "eugpt_", "x", "*"])), st.data())
+def test_the_key_is_masked_in_whatever_pieces_it_arrives(words: list[str], data: st.DataObject) -> None:
+    text = "".join(words).encode()
+    masker, out, at = KeyMasker(SECRET.encode()), b"", 0
+    while at < len(text):
+        size = data.draw(st.integers(1, len(text)))
+        out += masker.feed(text[at : at + size])
+        at += size
+    assert out + masker.rest() == text.replace(SECRET.encode(), b"*" * len(SECRET))

@@ -66,6 +66,28 @@ class RecordingFolder:
         return file.name
 
 
+class KeyMasker:
+    """Replaces the upstream's key in an answer by asterisks of the same length, in whatever pieces it arrives.
+
+    The client has a key of its own and is not to see this one. The last bytes wait where they may begin the key.
+    """
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+        self._held = b""
+
+    def feed(self, piece: bytes) -> bytes:
+        data = (self._held + piece).replace(self._key, b"*" * len(self._key))
+        longest = min(len(self._key) - 1, len(data))
+        hold = next((n for n in range(longest, 0, -1) if self._key.startswith(data[-n:])), 0)
+        self._held = data[len(data) - hold :]
+        return data[: len(data) - hold]
+
+    def rest(self) -> bytes:
+        held, self._held = self._held, b""
+        return held
+
+
 class Upstream:
     """The service behind, asked with its own key, which goes over https or to this machine only."""
 
@@ -132,12 +154,19 @@ class Upstream:
     ) -> None:
         """Reads the answer to its end; None in `pieces` is where it broke off, an empty piece its end."""
         whole = False
+        masker = KeyMasker(self._key.encode())
+
+        def put(piece: bytes) -> None:
+            if piece:
+                exchange.pieces.append(piece)
+                pieces.put_nowait(piece)
+
         async with session, answer:
             with suppress(aiohttp.ClientError, TimeoutError):
                 while piece := await answer.content.readany():
-                    exchange.pieces.append(piece)
-                    pieces.put_nowait(piece)
+                    put(masker.feed(piece))
                 whole = True
+            put(masker.rest())
         seen = RecordedExchange(exchange.request, exchange.status, exchange.headers, exchange.pieces, whole)
         record.recording = self._folder.keep(seen)
         pieces.put_nowait(b"" if whole else None)
