@@ -49,7 +49,7 @@ def _load_store(context: ssl.SSLContext, trust: Trust) -> None:
     hashed = [entry for folder in folders.split(os.pathsep) for entry in _hashed(folder)]
     if hashed:
         _load(context, None, folders)
-    if trust.bundle or (bundle and not (hashed and _adds_none(bundle, hashed))):
+    if bundle and not (hashed and _adds_none(bundle, hashed)):
         _load(context, bundle, None)
     if not hashed and not context.cert_store_stats()["x509_ca"]:
         places = " and ".join(filter(None, (bundle or default.openssl_cafile, folders or default.openssl_capath)))
@@ -73,13 +73,14 @@ def _adds_none(bundle: str, hashed: list[str]) -> bool:
     """Whether every certificate of the bundle is also in the folder, by its very text."""
     try:
         with open(bundle, "rb") as file:
-            wanted = {part.split(b"-----END", 1)[0].strip() for part in file.read().split(BEGIN)[1:]}
+            texts = {part.split(b"-----END", 1)[0].strip() for part in file.read().split(BEGIN)[1:]}
+        wanted = set(texts)
         for path in hashed:
             with open(path, "rb") as file:
                 wanted -= {part.split(b"-----END", 1)[0].strip() for part in file.read().split(BEGIN)[1:]}
     except OSError:
         return False
-    return not wanted
+    return bool(texts) and not wanted
 
 
 def _identify(context: ssl.SSLContext, identity: ClientCertificate) -> None:
