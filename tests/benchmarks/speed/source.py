@@ -169,7 +169,11 @@ def main(trip: float, folder: Path) -> None:
     """Prints three ports: plain, TLS, and TLS behind the relay."""
     tls = trust(folder)
     plain, secure, far = (socket.create_server(("127.0.0.1", 0), backlog=64) for _ in range(3))
-    for listener in (plain, secure, far):  # what is accepted inherits it; TLS's tickets would hold an answer back for 40 ms
+    for listener in (
+        plain,
+        secure,
+        far,
+    ):  # or an answer waits 40 ms for the ACK of tickets; accepted sockets inherit it
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     threading.Thread(target=accept, args=(plain, None), daemon=True).start()
     threading.Thread(target=accept, args=(secure, tls), daemon=True).start()
