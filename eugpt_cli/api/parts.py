@@ -80,7 +80,7 @@ class Flow:
         self._owed = b""
         self._has_ended = False  # nothing came since the last end
         self._stray = ""  # the only delta since then
-        self._ends: set[int] = set()  # hashes of what was said at them
+        self._ends: set[int] = set()  # hashes of what was said at them, without the white space around it
         self._is_again = False  # one came again, and not at once
 
     def is_open(self, kind: int) -> bool:
@@ -106,9 +106,9 @@ class Flow:
         self.is_told = True
         if not text or (not numbered and not self.is_open(kind) and text == self._latest[kind]):
             return ""
-        end = hash((kind, text))
+        end = hash((kind, text.strip()))
         self._is_again = self._is_again or (not numbered and self._open[kind].is_blank and end in self._ends)
-        if text.strip():  # white space may come twice
+        if text.strip():  # white space alone may come twice
             self._ends.add(end)
         rest = self._grow(beyond(self._open[kind], text))
         self._owed = utf16(rest)

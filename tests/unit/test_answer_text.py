@@ -133,6 +133,19 @@ DAMAGED: dict[str, tuple[list[Fields], Fields]] = {
         {},
     ),
     "a gap": ([delta("He", A, 1), delta("l", A, 2), delta("o", A, 4)], {}),
+    "an earlier part's end comes again, where nothing is numbered and white space is the only difference": (
+        [
+            delta("ha"),
+            done("ha"),
+            part_done("ha"),
+            delta("\n"),
+            delta("ha"),
+            part_done("ha"),
+            done("\nha"),
+            part_done("\nha"),
+        ],
+        {},
+    ),
 }
 
 

@@ -117,12 +117,12 @@ def telling(random: Random) -> Telling:
 
 
 def _is_ambiguous(it: Telling) -> bool:
-    """Ends without indexes or numbers, two of which are the same: one that came twice.
+    """Ends without indexes or numbers, two of which are the same but for white space: one that came twice.
 
     Where deltas tell the parts too, only two that follow each other.
     """
-    parts = ["".join(part) for item in it.items for part in item]
-    items = ["".join(map("".join, item)) for item in it.items]
+    parts = ["".join(part).strip() for item in it.items for part in item]
+    items = ["".join(map("".join, item)).strip() for item in it.items]
     if it.indexed or it.numbered:
         return False
     pairs = pairwise if it.deltas else partial(combinations, r=2)
