@@ -57,7 +57,9 @@ FILES = (
     ),
 )
 EXAMPLES = (
-    Example("Summarise a file. eugpt prints nothing unless the answer is complete.", "cat doc.txt | eugpt ask Summarise"),
+    Example(
+        "Summarise a file. eugpt prints nothing unless the answer is complete.", "cat doc.txt | eugpt ask Summarise"
+    ),
     Example("Print the answer as it arrives.", 'eugpt stream "Explain GDPR in three sentences."'),
     Example("Ask about several files.", 'eugpt ask -f a.md -f b.md "What differs?"'),
     Example("Set the system prompt.", 'eugpt ask -i "Answer in French, in one sentence." "What is GDPR?"'),
@@ -68,7 +70,8 @@ EXAMPLES = (
     ),
     Example("Replace a file only if the answer is complete.", "eugpt ask -o brief.txt Summarise < report.txt"),
     Example(
-        "Leave the standard input of a loop to the loop.", 'while read -r name; do eugpt ask -I "Greet $name"; done < names.txt'
+        "Leave the standard input of a loop to the loop.",
+        'while read -r name; do eugpt ask -I "Greet $name"; done < names.txt',
     ),
     Example(
         "Handle failures in a script by their cause.",

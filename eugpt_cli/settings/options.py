@@ -207,8 +207,15 @@ BATCH = (
         kind="flag",
     ),
     Option("jobs", ("-j", "--jobs"), "set the maximum concurrency", kind="number", default=8),
-    Option("output", ("-o", "--output"), "write the rows to this file; only one run at a time can write to it", metavar="PATH"),
-    Option("resume", ("--resume",), "skip items that have a good row in the output file, and send the rest", kind="flag"),
+    Option(
+        "output",
+        ("-o", "--output"),
+        "write the rows to this file; only one run at a time can write to it",
+        metavar="PATH",
+    ),
+    Option(
+        "resume", ("--resume",), "skip items that have a good row in the output file, and send the rest", kind="flag"
+    ),
     Option("ordered", ("--ordered",), "print rows in the order of the input", kind="flag"),
     Option("full", ("--full",), "add the whole response to each row", kind="flag"),
     Option("prune", ("--prune",), "with --resume, remove rows of items that are no longer in the input", kind="flag"),

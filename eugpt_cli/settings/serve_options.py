@@ -61,16 +61,31 @@ SERVE = (
     Option(
         "upstream", ("--upstream",), "forward requests to this base URL, with EUGPT_API_KEY as the key", metavar="URL"
     ),
-    Option("ca_file", ("--ca-file",), "for --upstream, trust the certificates in this PEM file instead of the system's", metavar="PATH"),
+    Option(
+        "ca_file",
+        ("--ca-file",),
+        "for --upstream, trust the certificates in this PEM file instead of the system's",
+        metavar="PATH",
+    ),
     Option(
         "replay",
         ("--replay",),
         "answer from the exchanges that --record stored in this folder; with --record, forward other requests",
         metavar="DIR",
     ),
-    Option("journal", ("--journal",), "append a line of JSON for each request, with the source of the answer", metavar="FILE"),
+    Option(
+        "journal",
+        ("--journal",),
+        "append a line of JSON for each request, with the source of the answer",
+        metavar="FILE",
+    ),
     Option("strict", ("--strict",), "exit with 82 if COMMAND succeeds and leaves --scenario tables unused", "flag"),
-    Option("cors", ("--cors",), "let pages of this origin call the server from a browser; * allows any origin", metavar="ORIGIN"),
+    Option(
+        "cors",
+        ("--cors",),
+        "let pages of this origin call the server from a browser; * allows any origin",
+        metavar="ORIGIN",
+    ),
     Option("verbose", ("-v", "--verbose"), "log each request on stderr", kind="flag"),
     ERRORS,
 )
