@@ -116,7 +116,7 @@ def done(line: list[str], folder: Path, environ: dict[str, str]) -> subprocess.C
 
 
 def test_the_pytest_recipe(tmp_path: Path) -> None:
-    environ = script_folder(tmp_path)
+    environ = script_folder(tmp_path) | {"PYTEST_ADDOPTS": ""}
     (tmp_path / "test_summary.py").write_text(examples("TESTING YOUR OWN SCRIPTS")[1])
     line = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:xdist", "--rootdir", str(tmp_path)]
     run = done([*line, "-c", os.devnull, "test_summary.py"], tmp_path, environ)
