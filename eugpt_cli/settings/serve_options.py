@@ -26,7 +26,13 @@ SERVE = (
         choices=("true", "false"),
     ),
     Option("key", ("--key",), "accept this API key [default: a new one for each run]", metavar="KEY"),
-    Option("keys", ("--keys",), "read keys and their users from this TOML file (manual: KEYS FILE)", metavar="FILE"),
+    Option(
+        "keys",
+        ("--keys",),
+        "read keys and their users from this TOML file (manual: KEYS FILE)",
+        metavar="FILE",
+        access="read",
+    ),
     Option("state", ("--state",), "store conversations and quotas in this folder [default: in memory]", metavar="DIR"),
     Option(
         "project",
@@ -37,7 +43,12 @@ SERVE = (
     ),
     Option("web", ("--web",), "look up web pages in this folder: DIR/HOST/PATH is https://HOST/PATH", metavar="DIR"),
     Option(
-        "file", ("--file",), "serve this file as an uploaded file with this id", metavar="UUID=PATH", repeatable=True
+        "file",
+        ("--file",),
+        "serve this file as an uploaded file with this id",
+        metavar="UUID=PATH",
+        repeatable=True,
+        access="read",
     ),
     Option(
         "daily_tokens", ("--daily-tokens",), "answer 429 once a user has used N tokens in a day (UTC)", "number", "N"
@@ -54,6 +65,7 @@ SERVE = (
         ("--scenario",),
         "read what the next requests get from this TOML file (manual: SCENARIO FILES)",
         metavar="FILE",
+        access="read",
     ),
     Option(
         "record", ("--record",), "store the exchanges with --upstream in this folder, without the key", metavar="DIR"
@@ -61,14 +73,26 @@ SERVE = (
     Option(
         "upstream", ("--upstream",), "forward requests to this base URL, with EUGPT_API_KEY as the key", metavar="URL"
     ),
-    Option("ca_file", ("--ca-file",), "trust these certificates for --upstream, not the system's", metavar="PATH"),
+    Option(
+        "ca_file",
+        ("--ca-file",),
+        "trust these certificates for --upstream, not the system's",
+        metavar="PATH",
+        access="read",
+    ),
     Option(
         "replay",
         ("--replay",),
         "answer from the exchanges that --record stored in this folder; with --record, ask for missing ones",
         metavar="DIR",
     ),
-    Option("journal", ("--journal",), "append a JSON line for each request and what answered it", metavar="FILE"),
+    Option(
+        "journal",
+        ("--journal",),
+        "append a JSON line for each request and what answered it",
+        metavar="FILE",
+        access="write",
+    ),
     Option("strict", ("--strict",), "exit with 82 if COMMAND succeeds and leaves --scenario tables unused", "flag"),
     Option("cors", ("--cors",), "let pages of this origin call the server from a browser; * is any", metavar="ORIGIN"),
     Option("verbose", ("-v", "--verbose"), "log each request on stderr", kind="flag"),
