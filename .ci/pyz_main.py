@@ -12,7 +12,7 @@ import zlib
 try:
     from importlib.machinery import EXTENSION_SUFFIXES, ExtensionFileLoader, ModuleSpec
 except ImportError:  # Python 2
-    EXTENSION_SUFFIXES, ExtensionFileLoader, ModuleSpec = [".another.so"], object, None
+    EXTENSION_SUFFIXES, ExtensionFileLoader, ModuleSpec = [".cpython-2.so"], object, None
 
 ENDINGS = ()
 ARCHIVE = sys.path[0]
