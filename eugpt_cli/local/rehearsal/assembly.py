@@ -6,6 +6,7 @@ from pathlib import Path
 
 from eugpt_cli.local.rehearsal import scenario
 from eugpt_cli.local.rehearsal.exchange_log import ExchangeLog
+from eugpt_cli.local.rehearsal.key_mask import KeyMask
 from eugpt_cli.local.rehearsal.recording import RecordingShelf
 from eugpt_cli.local.rehearsal.upstream import RecordingFolder, Upstream
 from eugpt_cli.local.server_config import NOT_FOUND, OUTPUT_FAILED, REJECTED, ServeError, ServerConfig
@@ -21,7 +22,7 @@ class Rehearsal:
         self.shelf = _shelf(config.replay, config.record) if config.replay else None
         self._folder: RecordingFolder | None = None
         self.upstream: Upstream | None = None
-        secrets = tuple(key for key in (config.upstream_key, local_key) if key)
+        secrets = tuple(KeyMask(key) for key in (config.upstream_key, local_key) if key)
         if config.record and config.upstream:
             self._folder = RecordingFolder(config.record, secrets, self.shelf is not None, note)
             if self.shelf:
