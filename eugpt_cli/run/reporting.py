@@ -1,16 +1,16 @@
 """What a run leaves about itself, whatever its end: the object of --meta, and its lines in the journal."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from eugpt_cli.api.outcome import Outcome
-from eugpt_cli.errors import ConfigError, EugptError, Internal, OutputError, Stopped, UsageError
+from eugpt_cli.errors import ConfigError, EugptError, OutputError, Stopped, UsageError
 from eugpt_cli.http.route import target_of
 from eugpt_cli.output.destinations import destination, same_file
 from eugpt_cli.output.report import meta
 from eugpt_cli.run.prompt import TurnOptions
-from eugpt_cli.settings.records import BatchOptions
+from eugpt_cli.settings.records import BatchOptions, StreamOptions
 from eugpt_cli.system import files
 from eugpt_cli.system.console import Console
 from eugpt_cli.text.escapes import dump
@@ -27,7 +27,11 @@ class RunReport:
     def __init__(self, journal: "Journal | None", *, measures: bool) -> None:
         self.outcome = Outcome()
         self._journal = journal
-        self._measures = measures
+        self._wrapped: Callable[[Sink], Sink] = lambda sink: sink
+        if measures:  # loaded at the start: at the end there may be no memory for it
+            from eugpt_cli.output.measured import MeasuredSink
+
+            self._wrapped = lambda sink: MeasuredSink(sink, self._measure)
 
     @contextmanager
     def turn(self) -> Iterator[Outcome]:
@@ -38,11 +42,7 @@ class RunReport:
 
     def measured(self, sink: Sink) -> Sink:
         """The place where the answer goes, measured if somebody wants to know."""
-        if not self._measures:
-            return sink
-        from eugpt_cli.output.measured import MeasuredSink
-
-        return MeasuredSink(sink, self._measure)
+        return self._wrapped(sink)
 
     def _measure(self, answer: "ByteDigest") -> None:
         self.outcome.answer = answer
@@ -61,6 +61,15 @@ def reported(options: TurnOptions, console: Console) -> Iterator[RunReport]:
     report = RunReport(journal, measures=bool(options.log or options.meta))
     with journal.run(report.outcome) if journal else nullcontext(), _meta(names["--meta"], report, console):
         yield report
+
+
+def report_unresolved(command: str, values: Mapping[str, Any], console: Console, fault: EugptError) -> None:
+    """Leaves the journal's line and the object of --meta for a run whose settings do not fit, as far as they do."""
+    if values.get("dry_run") or values.get("curl"):
+        return
+    unknown = {"log": None, "label": None, "meta": None, "output": None, "base_url": ""}
+    with suppress(EugptError), reported(StreamOptions({**unknown, **values}, command_name=command), console):
+        raise fault
 
 
 def open_journal(options: TurnOptions | BatchOptions, console: Console) -> "Journal | None":
@@ -95,7 +104,7 @@ def _meta(path: str | None, report: RunReport, console: Console) -> Iterator[Non
     try:
         yield
     except BaseException as end:
-        known = end if isinstance(end, EugptError | Stopped) else Internal(type(end).__name__)
+        known = end if isinstance(end, Stopped) else console.fault_of(end)
         with suppress(OutputError, Stopped):  # only the first problem is reported
             _write_meta(sink, report.outcome, known, console)
         raise
