@@ -39,33 +39,33 @@ class ExitCode(Enum):
     INPUT = (31, "input", "stdin or a file unreadable or not UTF-8; nothing was sent", "no")
     OUTPUT = (32, "output", "stdout or a file cannot be written", "no")
     BUSY = (33, "busy", "the conversation is locked by another run", "yes")
-    BAD_REQUEST = (40, "bad_request", "HTTP 400, and every 4xx not listed", "no")
+    BAD_REQUEST = (40, "bad_request", "HTTP 400, and every 4xx that is not listed", "no")
     UNAUTHORIZED = (41, "unauthorized", "HTTP 401", "no")
     FORBIDDEN = (43, "forbidden", "HTTP 403", "no")
     NOT_FOUND = (44, "not_found", "HTTP 404: conversation or project", "no")
     QUOTA = (49, "quota", "HTTP 429", "when the quota resets")
-    SERVER_ERROR = (50, "server_error", "HTTP 500, and every 5xx not listed", "yes")
+    SERVER_ERROR = (50, "server_error", "HTTP 500, and every 5xx that is not listed", "yes")
     BAD_GATEWAY = (52, "bad_gateway", "HTTP 502", "yes")
     UNAVAILABLE = (53, "unavailable", "HTTP 503", "yes")
     GATEWAY_TIMEOUT = (54, "gateway_timeout", "HTTP 504", "yes")
     UNREACHABLE = (
         60,
         "unreachable",
-        "DNS, refused, TLS, proxy: the request was not sent",
+        "the request was not sent: DNS, connection, TLS or proxy failed",
         "yes, except for a rejected certificate",
     )
-    TIMEOUT = (61, "timeout", "silence after sending, or --max-time", "yes")
+    TIMEOUT = (61, "timeout", "the service was silent after the request was sent, or --max-time passed", "yes")
     TRUNCATED = (
         62,
         "truncated",
-        "cut connection, empty body, a stream without a terminal event, text damaged on the way, "
-        "half a request answered",
+        "cut connection, empty body, a stream without a terminal event, damaged text, "
+        "an answer before the request was complete",
         "yes",
     )
     NOT_THE_API = (
         63,
         "not_the_api",
-        "a redirect, HTML, invalid JSON or framing, no text to be found, a response over the size limit",
+        "a redirect, HTML, invalid JSON or framing, no text found, a response over the size limit",
         "no",
     )
     FAILED = (80, "failed", "a terminal error or response.failed that names no status above", "inspect first")
@@ -76,8 +76,8 @@ class ExitCode(Enum):
         "the answer failed the caller's own check (--extract, --schema, --check)",
         "inspect first",
     )
-    PARTIAL = (90, "partial", "batch: some items failed", "--resume")
-    BUDGET = (91, "budget", "batch: stopped at the caller's own limit (--max-items, --max-tokens)", "--resume")
+    PARTIAL = (90, "partial", "batch: some items failed", "with --resume")
+    BUDGET = (91, "budget", "batch: stopped at the caller's own limit (--max-items, --max-tokens)", "with --resume")
     SIGHUP = (129, "sighup", "ended by SIGHUP", "")
     SIGINT = (130, "sigint", "ended by SIGINT (Ctrl-C)", "")
     SIGPIPE = (141, "sigpipe", "ended by SIGPIPE: the reader closed the pipe", "")

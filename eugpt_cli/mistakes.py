@@ -55,7 +55,7 @@ FLAGS = {
 WORDS = {
     **dict.fromkeys(("login", "logout", "auth", "init", "setup", "configure", "key", "keys"), KEY),
     **dict.fromkeys(("models", "model"), "the service chooses the model; --meta FILE records which one"),
-    **dict.fromkeys(("completion", "completions"), "see `Install it for good` in README"),
+    **dict.fromkeys(("completion", "completions"), "see Install in README.md"),
     **dict.fromkeys(("update", "upgrade"), "upgrade with what installed it, such as: pipx upgrade eugpt-cli"),
     "version": "eugpt --version",
     "manual": "eugpt man",

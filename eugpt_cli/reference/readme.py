@@ -34,7 +34,7 @@ FAMILIES: dict[tuple[str, Callable[[int], bool]], str] = {
     ("3?", lambda number: number // 10 == 3): "this machine",
     ("4?", lambda number: number // 10 == 4): "the request",
     ("5?", lambda number: number // 10 == 5): "the service; worth trying again",
-    ("6?", lambda number: number // 10 == 6): "the connection; worth trying again, except for 63",
+    ("6?", lambda number: number // 10 == 6): "the connection; worth trying again, except 63",
     ("8?", lambda number: number // 10 == 8): "the answer",
     ("9?", lambda number: number // 10 == 9): "the batch is not finished; `--resume` continues it",
     ("128+n", lambda number: number > 128): "ended by signal n",

@@ -31,7 +31,7 @@ EVENT_TYPES = (
     *sorted(TERMINAL),
 )
 VARIABLES = (
-    Fact("EUGPT_API_KEY", "The API key. eugpt sends it over https or to this machine only, and never prints it."),
+    Fact("EUGPT_API_KEY", "The API key. eugpt sends it only over https or to this machine, and never prints it."),
     Fact("EUGPT_API_KEY_FILE", "A file that contains the key, if EUGPT_API_KEY is not set."),
     Fact("CREDENTIALS_DIRECTORY", "Set by systemd: eugpt reads the key from the credential eugpt_api_key."),
     Fact("EUGPT_DEBUG", "1 adds a traceback to the message about a defect in eugpt."),
@@ -39,16 +39,16 @@ VARIABLES = (
         "HTTPS_PROXY, ALL_PROXY, NO_PROXY",
         "The proxy to use (http, https or socks5), and the hosts to reach without it.",
     ),
-    Fact("SSL_CERT_FILE, SSL_CERT_DIR", "Replace the bundle and the folder of the system's certificates."),
+    Fact("SSL_CERT_FILE, SSL_CERT_DIR", "The bundle and the folder of certificates to use instead of the system's."),
     Fact("NO_COLOR", "If set, eugpt uses no colour on a terminal."),
     Fact("TERM", "With dumb, eugpt uses no colour, no status line and no progress bar."),
     Fact("XDG_CONFIG_HOME, XDG_STATE_HOME", "Folders for the files below (default ~/.config and ~/.local/state)."),
 )
 FILES = (
-    Fact("$XDG_CONFIG_HOME/eugpt/config.toml", "Profiles: one table [profile.NAME] of settings each."),
+    Fact("$XDG_CONFIG_HOME/eugpt/config.toml", "Profiles: a table [profile.NAME] of settings for each."),
     Fact(
         "$XDG_STATE_HOME/eugpt/conversations.json",
-        "The names of conversations: for each name its services, and the id of the conversation there.",
+        "The names of conversations, and for each name the services and the conversation ids there.",
     ),
     Fact("$XDG_STATE_HOME/eugpt/locks", "One file for each conversation with a turn in flight."),
     Fact(
@@ -57,10 +57,12 @@ FILES = (
     ),
 )
 EXAMPLES = (
-    Example("Summarise a file. Nothing is printed unless the answer is complete.", "cat doc.txt | eugpt ask Summarise"),
+    Example(
+        "Summarise a file. eugpt prints nothing unless the answer is complete.", "cat doc.txt | eugpt ask Summarise"
+    ),
     Example("Print the answer as it arrives.", 'eugpt stream "Explain GDPR in three sentences."'),
     Example("Ask about several files.", 'eugpt ask -f a.md -f b.md "What differs?"'),
-    Example("Say how to answer.", 'eugpt ask -i "Answer in French, in one sentence." "What is GDPR?"'),
+    Example("Set the system prompt.", 'eugpt ask -i "Answer in French, in one sentence." "What is GDPR?"'),
     Example("Send a prompt that begins with a dash.", "eugpt ask -- '-1 + 2 = ?'"),
     Example(
         "Start a conversation under a name, and continue it.",
@@ -68,10 +70,11 @@ EXAMPLES = (
     ),
     Example("Replace a file only if the answer is complete.", "eugpt ask -o brief.txt Summarise < report.txt"),
     Example(
-        "Do not read standard input in a loop.", 'while read -r name; do eugpt ask -I "Greet $name"; done < names.txt'
+        "Leave the standard input of a loop to the loop.",
+        'while read -r name; do eugpt ask -I "Greet $name"; done < names.txt',
     ),
     Example(
-        "Decide in a script by whose problem a failure is.",
+        "Handle failures in a script by their cause.",
         "eugpt ask Hello > answer.txt\n"
         "case $? in\n"
         "0) echo done ;;\n"
@@ -80,7 +83,7 @@ EXAMPLES = (
         "esac",
     ),
     Example(
-        "Send each line of a file as a prompt. Run it again after a failure to resume.",
+        "Send each line of a file as a prompt. To resume after a failure, run the command again.",
         "eugpt batch --lines names.txt -o rows.ndjson --resume\njq -r .output_text rows.ndjson",
     ),
     Example(
@@ -89,6 +92,6 @@ EXAMPLES = (
     ),
     Example("Print the request instead of sending it.", "eugpt ask -f a.md Translate --curl"),
     Example("Print the types of all events.", "eugpt raw-events Hello | jq -r .type"),
-    Example("Find out why nothing works.", "eugpt doctor"),
-    Example("Try it without a key and without a network.", "eugpt serve -- eugpt ask 'What is 6 * 7?'"),
+    Example("Find out why eugpt does not work.", "eugpt doctor"),
+    Example("Try eugpt without a key or a network.", "eugpt serve -- eugpt ask 'What is 6 * 7?'"),
 )

@@ -79,7 +79,7 @@ COMMANDS = (
             Argument(
                 "paths",
                 "[FILE]...",
-                "input, one JSON object per line; several with --files; - is stdin",
+                "the input: one JSON object per line; - is stdin; --files takes several",
                 repeatable=True,
             ),
         ),
@@ -94,8 +94,10 @@ COMMANDS = (
         "conversation",
         "List, set and forget the names of conversations.",
         (
-            Argument("action", "list|name|forget", "what to do"),
-            Argument("words", "[NAME [UUID]]", "name needs both, forget needs NAME", repeatable=True),
+            Argument("action", "list|name|forget", "the action"),
+            Argument(
+                "words", "[NAME [UUID]]", "arguments of the action: name takes both, forget takes NAME", repeatable=True
+            ),
         ),
         options.CONVERSATION,
         examples=("eugpt conversation list", "eugpt conversation forget trip"),
@@ -113,7 +115,7 @@ COMMANDS = (
         ),
         serve_options.SERVE,
         examples=(
-            "eugpt serve -- eugpt ask 'What is 6 * 7?'      ask it one question",
+            "eugpt serve -- eugpt ask 'What is 6 * 7?'      ask the server one question",
             "eugpt serve -- bash                           try all of eugpt in a shell",
             "eugpt serve --scenario faults.toml -- ./job   test a script against failures",
         ),
@@ -136,7 +138,7 @@ COMMANDS = (
     Command(
         "exit-codes",
         "Print the table of exit codes, or one row of it.",
-        (Argument("code", "[CODE]", "number or name"),),
+        (Argument("code", "[CODE]", "a number or name"),),
         options.EXIT_CODES,
         examples=("eugpt exit-codes 62", "eugpt exit-codes --json"),
     ),

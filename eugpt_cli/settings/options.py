@@ -52,7 +52,7 @@ ROUTE = (
     Option(
         "client_key",
         ("--client-key",),
-        "read the key of the client certificate from this PEM file, without a passphrase",
+        "read the client certificate's key from this PEM file; it must have no passphrase",
         metavar="PATH",
         variable="EUGPT_CLIENT_KEY",
         in_profile=True,
@@ -177,7 +177,7 @@ CHECKS = (
     Option(
         "check",
         ("--check",),
-        "accept only an answer for which this shell command exits with 0; it reads the answer",
+        "accept the answer only if this shell command, which reads it on stdin, exits with 0",
         metavar="COMMAND",
     ),
     Option("again", ("--again",), "ask again after a rejected answer, at most N times", "number", "N", default=0),
@@ -185,7 +185,7 @@ CHECKS = (
 ASK = (
     Option("json", ("--json",), "print the whole response as JSON", kind="flag"),
     *CHECKS,
-    Option("partial", ("--partial",), "print what arrived even if the answer is not complete", kind="flag"),
+    Option("partial", ("--partial",), "print what arrived, even if the answer is incomplete or rejected", kind="flag"),
 )
 CHAT = (
     Option("each_line", ("--each-line",), "send each line of standard input as a turn, in order", kind="flag"),
@@ -194,7 +194,7 @@ CHAT = (
 )
 RAW_EVENTS = (
     Option("sse", ("--sse",), "print the SSE bytes unchanged", kind="flag"),
-    Option("type", ("--type",), "print only events whose type matches", metavar="GLOB", repeatable=True),
+    Option("type", ("--type",), "print only events whose type matches GLOB", metavar="GLOB", repeatable=True),
     Option("trailer", ("--trailer",), "print a last line with the outcome and exit code", kind="flag"),
 )
 BATCH = (
@@ -203,12 +203,19 @@ BATCH = (
     Option(
         "files",
         ("--files",),
-        "send each FILE as an item; without FILE, read their paths from standard input",
+        "send each FILE as an item; without FILE, read the paths from standard input",
         kind="flag",
     ),
     Option("jobs", ("-j", "--jobs"), "set the maximum concurrency", kind="number", default=8),
-    Option("output", ("-o", "--output"), "write the rows to this file; one run can write it at a time", metavar="PATH"),
-    Option("resume", ("--resume",), "skip items with a good row in the output file, run the rest", kind="flag"),
+    Option(
+        "output",
+        ("-o", "--output"),
+        "write the rows to this file; only one run at a time can write to it",
+        metavar="PATH",
+    ),
+    Option(
+        "resume", ("--resume",), "skip items that have a good row in the output file, and send the rest", kind="flag"
+    ),
     Option("ordered", ("--ordered",), "print rows in the order of the input", kind="flag"),
     Option("full", ("--full",), "add the whole response to each row", kind="flag"),
     Option("prune", ("--prune",), "with --resume, remove rows of items that are no longer in the input", kind="flag"),
@@ -219,7 +226,7 @@ BATCH = (
     Option(
         "max_tokens",
         ("--max-tokens",),
-        "stop once the answers used N tokens; exit with 91 if items are left",
+        "stop once the answers have used N tokens; exit with 91 if any items are left",
         kind="count",
         metavar="N",
     ),

@@ -14,7 +14,7 @@ SERVE = (
     Option(
         "host",
         ("--host",),
-        "listen on this address; any but loopback lets other machines connect",
+        "listen on this address; any address but loopback lets other machines connect",
         metavar="ADDRESS",
         default="127.0.0.1",
     ),
@@ -52,7 +52,7 @@ SERVE = (
     Option(
         "scenario",
         ("--scenario",),
-        "read what the next requests get from this TOML file (manual: SCENARIO FILES)",
+        "read the responses to the next requests from this TOML file (manual: SCENARIO FILES)",
         metavar="FILE",
     ),
     Option(
@@ -61,16 +61,31 @@ SERVE = (
     Option(
         "upstream", ("--upstream",), "forward requests to this base URL, with EUGPT_API_KEY as the key", metavar="URL"
     ),
-    Option("ca_file", ("--ca-file",), "trust these certificates for --upstream, not the system's", metavar="PATH"),
+    Option(
+        "ca_file",
+        ("--ca-file",),
+        "for --upstream, trust the certificates in this PEM file instead of the system's",
+        metavar="PATH",
+    ),
     Option(
         "replay",
         ("--replay",),
-        "answer from the exchanges that --record stored in this folder; with --record, ask for missing ones",
+        "answer from the exchanges that --record stored in this folder; with --record, forward other requests",
         metavar="DIR",
     ),
-    Option("journal", ("--journal",), "append a JSON line for each request and what answered it", metavar="FILE"),
+    Option(
+        "journal",
+        ("--journal",),
+        "append a line of JSON for each request, with the source of the answer",
+        metavar="FILE",
+    ),
     Option("strict", ("--strict",), "exit with 82 if COMMAND succeeds and leaves --scenario tables unused", "flag"),
-    Option("cors", ("--cors",), "let pages of this origin call the server from a browser; * is any", metavar="ORIGIN"),
+    Option(
+        "cors",
+        ("--cors",),
+        "let pages of this origin call the server from a browser; * allows any origin",
+        metavar="ORIGIN",
+    ),
     Option("verbose", ("-v", "--verbose"), "log each request on stderr", kind="flag"),
     ERRORS,
 )

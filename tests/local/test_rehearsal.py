@@ -38,7 +38,7 @@ def run(folder: Path, introduction: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_script_survives_the_night(tmp_path: Path) -> None:
-    night = run(tmp_path, "Run the night in seconds")
+    night = run(tmp_path, "Run the script against this scenario")
     assert night.returncode == 75, night.stderr
     assert (tmp_path / "a.summary").read_text().strip() in REPORT
     left = {file.name for file in tmp_path.iterdir()} - {f"{name}.txt" for name in "abcd"}
@@ -50,7 +50,7 @@ def test_the_script_survives_the_night(tmp_path: Path) -> None:
 
 
 def test_the_retry_is_told_as_the_readme_says(tmp_path: Path) -> None:
-    told = run(tmp_path, "logs what eugpt does about a")
+    told = run(tmp_path, "logs each retry")
     promised = re.search(r"^This logs `([^`]+)`", README, re.M)
     assert promised
     assert told.returncode == 0
@@ -67,5 +67,5 @@ with OpenAI(max_retries=0) as client:
 
 def test_an_sdk_as_the_readme_says(tmp_path: Path) -> None:
     (tmp_path / "app.py").write_text(APP)
-    app = run(tmp_path, "SDKs of the Responses API work with the server, too")
+    app = run(tmp_path, "SDKs for the Responses API also work with the server")
     assert (app.returncode, app.stdout) == (0, "6 * 7 = 42\n"), app.stderr

@@ -137,8 +137,8 @@ def test_one_exit_code_by_number_or_name() -> None:
     assert json.loads(eugpt("exit-codes", "62", "--json").stdout) == {
         "exit": 62,
         "kind": "truncated",
-        "when": "cut connection, empty body, a stream without a terminal event, text damaged on the way, "
-        "half a request answered",
+        "when": "cut connection, empty body, a stream without a terminal event, damaged text, "
+        "an answer before the request was complete",
         "again": "yes",
     }
     unknown = eugpt("exit-codes", "quotum")

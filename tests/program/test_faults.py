@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.fixtures import DOCUMENT, EVENTS
+from tests.support.lanes import on_lanes
 from tests.support.program import KEY, eugpt, shell
 from tests.support.rawserver import (
     SSE_HEAD,
@@ -141,10 +142,13 @@ FAULTS = [
 ]
 
 
-@pytest.mark.usefixtures("lane")
-@pytest.mark.parametrize("command", ["ask", "stream", "raw-events"])
-@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
-def test_fault(fault: Fault, command: str) -> None:
+COMMANDS = ("ask", "stream", "raw-events")
+
+
+@pytest.mark.parametrize(
+    ("lane", "fault", "command"), on_lanes({fault.name: fault for fault in FAULTS}, COMMANDS), indirect=["lane"]
+)
+def test_fault(lane: str, fault: Fault, command: str) -> None:
     with serving(fault.script) as server:
         run = eugpt(command, "hello", base_url=server.base_url)
     lines = run.stderr.decode().splitlines()
