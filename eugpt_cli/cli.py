@@ -197,16 +197,43 @@ def _call(command: Command, console: Console, /, **params: Any) -> int:
         profile = _profile(given, console)
         values = resolving.resolve(command.options, given, console.environ, profile)
     except ConfigError as fault:
-        from eugpt_cli.run.reporting import report_unresolved
-
-        fitting = resolving.fitting(command.options, given, console.environ, profile)
-        report_unresolved(command.name, fitting, console, fault)
+        _report(command, given, profile, console, fault)
         raise
     values.update((argument.name, given[argument.name]) for argument in command.arguments)
     console.quiet = bool(values.get("quiet"))
     console.errors = values.get("errors")
     console.limit(values.get("max_time"))
-    return int(module.run(resolving.Options(values, profile, command.name), console))
+    options = resolving.Options(values, profile, command.name)
+    _check_files(command, options, console)
+    return int(module.run(options, console))
+
+
+def _report(
+    command: Command, given: Mapping[str, Any], profile: Mapping[str, Any] | None, console: Console, fault: EugptError
+) -> None:
+    """Has a run whose settings do not fit reported where they say, if that can be known."""
+    from eugpt_cli.run.reporting import report_unresolved
+    from eugpt_cli.settings import resolving
+
+    if not any(option.name == "log" for option in command.options):
+        return
+    values = {**given, **dict.fromkeys(option.name for option in command.options), "meta": None, "base_url": ""}
+    values.update(resolving.fitting(command.options, given, console.environ, profile))
+    options = resolving.Options(values, profile, command.name)
+    with suppress(UsageError):
+        _check_files(command, options, console)
+        report_unresolved(options, console, fault)
+
+
+def _check_files(command: Command, options: Any, console: Console) -> None:
+    """Raises UsageError where a run would overwrite what it reads. The rule is loaded only where a file is written."""
+    values = options.values
+    streams = "paths" in values or bool(values.get("each_line"))
+    writes = any(option.access == "write" and values[option.name] for option in command.options)
+    if (writes or streams) and not (values.get("dry_run") or values.get("curl")):
+        from eugpt_cli.output.overwriting import check_files
+
+        check_files(options, console.environ, streams=streams)
 
 
 def _profile(given: Mapping[str, Any], console: Console) -> Mapping[str, Any]:

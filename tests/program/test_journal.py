@@ -263,6 +263,14 @@ def test_settings_that_do_not_fit_leave_a_line(
         assert json.loads(meta.read_bytes())["exit"] == 30
 
 
+@pytest.mark.parametrize("name", ["log", "meta"])
+def test_settings_that_do_not_fit_overwrite_no_file_that_is_read(name: str, tmp_path: Path) -> None:
+    notes = tmp_path / "notes"
+    notes.write_text("mine")
+    run = eugpt("ask", "x", "-f", str(notes), f"--{name}", str(notes), env={"EUGPT_RETRIES": "many"})
+    assert (run.returncode, notes.read_text()) == (30, "mine")
+
+
 @pytest.mark.parametrize("flag", ["--dry-run", "--curl"])
 def test_settings_that_do_not_fit_are_no_run_where_it_is_only_shown(flag: str, journal: Path) -> None:
     run = eugpt("ask", "x", flag, env={"EUGPT_LOG": str(journal), "EUGPT_RETRIES": "many"})
@@ -354,7 +362,7 @@ def test_the_path_comes_from_flag_variable_and_profile(tmp_path: Path) -> None:
 def test_one_file_for_two_things_is_refused(words: tuple[str, ...], tmp_path: Path) -> None:
     run = subprocess.run([EUGPT, "ask", "-I", "x", *words], cwd=tmp_path, env=environment(), capture_output=True)
     assert (run.returncode, list(tmp_path.iterdir())) == (2, [])
-    assert b"name the same file" in run.stderr
+    assert b"are the same file" in run.stderr
 
 
 def test_each_turn_of_a_chat_has_its_line(journal: Path, env: dict[str, str | None]) -> None:
