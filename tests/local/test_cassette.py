@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 from eugpt_cli.local.event_sequence import JSON_HEADERS, SSE_HEADERS, frame, sequence
 from eugpt_cli.local.rehearsal.answer_forms import in_form, verdict
 from eugpt_cli.local.rehearsal.recording import fingerprint
-from eugpt_cli.local.rehearsal.upstream import KeyMasker
 from eugpt_cli.local.send import Reply
 from tests.support.authority import Authority
 from tests.support.program import EUGPT
@@ -243,14 +242,3 @@ def test_the_upstreams_key_does_not_reach_the_command(upstream: Server, tmp_path
     assert "*" * len(SECRET) in first.stdout
     second = cassette(upstream.base_url, tmp_path / "c", "sh", "-c", script)
     assert second.stdout == first.stdout
-
-
-@given(st.lists(st.sampled_from([SECRET[:5], SECRET[5:], SECRET, "eugpt_", "x", "*"])), st.data())
-def test_the_key_is_masked_in_whatever_pieces_it_arrives(words: list[str], data: st.DataObject) -> None:
-    text = "".join(words).encode()
-    masker, out, at = KeyMasker(SECRET.encode()), b"", 0
-    while at < len(text):
-        size = data.draw(st.integers(1, len(text)))
-        out += masker.feed(text[at : at + size])
-        at += size
-    assert out + masker.rest() == text.replace(SECRET.encode(), b"*" * len(SECRET))
