@@ -40,7 +40,7 @@ class Rehearsal:
         misses = self.shelf.misses() if self.shelf else []
         unused = self.scenario.unused() if self.scenario else []
         self._list("no recording for", misses)
-        self._list("left over in the scenario:", unused)
+        self._list("scenario:", unused)
         unwritten = (self.log is not None and self.log.failed) or (self._folder is not None and self._folder.failed)
         wrong = (
             (OUTPUT_FAILED, unwritten),
