@@ -96,7 +96,7 @@ class AnswerText:
         if missing := self._numbers.missing:
             raise Truncated(f"the text is damaged: {missing}")
         if self._parts.is_doubtful:
-            raise Truncated("the text is damaged: its end is missing, or arrived twice")
+            raise Truncated("the text is damaged: some of it may have arrived twice or out of order")
         refusal = output.refusal or self._refusal
         if refusal and not any(part.has_text for part in self._parts.all):
             raise _refused(refusal)

@@ -106,11 +106,10 @@ class Flow:
         self.is_told = True
         if not text or (not numbered and not self.is_open(kind) and text == self._latest[kind]):
             return ""
-        end = hash((kind, text.strip()))
-        self._is_again = self._is_again or (not numbered and self._open[kind].is_blank and end in self._ends)
+        end, rest = hash((kind, text.strip())), self._grow(beyond(self._open[kind], text))
+        self._is_again = self._is_again or (not numbered and bool(rest.strip()) and end in self._ends)
         if text.strip():  # white space alone may come twice
             self._ends.add(end)
-        rest = self._grow(beyond(self._open[kind], text))
         self._owed = utf16(rest)
         self._open[kind], self._latest[kind] = TextDigest(), text
         self._has_ended, self._stray = True, ""
@@ -147,12 +146,12 @@ class Parts:
         self._at: Key = (0, 0)
         self._flow_is_first = True
         self._furthest: Key = (0, 0)
-        self._is_mixed = False  # one part of an item is known by its indexes; another may have come without
+        self._is_mixed = False  # text with indexes may have come without, or came before and after text without
         self.in_order = True
 
     @property
     def is_doubtful(self) -> bool:
-        """Whether some text looks as if it came twice."""
+        """Whether some text looks as if it came twice, or in another order."""
         return self._is_mixed or self.flow.is_doubtful
 
     @property
@@ -191,7 +190,6 @@ class Parts:
         strange = [text for key, text in zip(keys, texts.values(), strict=False) if key not in self._parts]
         if not keys or (self.flow.is_open(ITEM) and len(strange) == len(keys)):
             return self._flow_agrees(event, ITEM, list(texts.values()))
-        self._is_mixed = self._is_mixed or (self.flow.is_open(ITEM) and any(strange))
         return "".join([self._part_agrees(key, ITEM, text) for key, text in zip(keys, texts.values(), strict=True)])
 
     def _flow_agrees(self, event: Event, kind: int, texts: list[Any]) -> str:
@@ -204,7 +202,9 @@ class Parts:
     def _part_agrees(self, key: Key, kind: int, text: Any) -> str:
         part, told = self._part(key), sound(text)
         self.is_mute = self.is_mute or (told is None and not part.is_told)
-        return self._placed(key, "" if told is None else part.agree(kind, told))
+        rest = "" if told is None else part.agree(kind, told)
+        self._is_mixed = self._is_mixed or (bool(rest.strip()) and self.flow.is_open(kind))
+        return self._placed(key, rest)
 
     def _part(self, key: Key) -> Part:
         self._at = key
@@ -218,6 +218,7 @@ class Parts:
 
     def _placed(self, key: Key, text: str) -> str:
         if text:
+            self._is_mixed = self._is_mixed or not self._flow_is_first
             self.in_order = self.in_order and key >= self._furthest
             self._furthest = max(self._furthest, key)
         return text

@@ -16,10 +16,6 @@ class TextDigest:
         self._sum = 0
         self._solid = (0, 0)  # the same two without the white space after it
 
-    @property
-    def is_blank(self) -> bool:
-        return not self._size
-
     def add(self, text: str) -> None:
         self.is_empty = self.is_empty and not text
         if not self._size:

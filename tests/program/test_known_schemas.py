@@ -1,9 +1,10 @@
 """Schemas that are in use elsewhere, with instances that they take and that they do not.
 
-Those of the OpenAI SDK are what pydantic makes of its models, the dialects are JSON Schema's own; the others are cut
-down from the formats' specifications.
+Those of the OpenAI SDK are what pydantic makes of its models, the dialects are JSON Schema's own, the files of other
+projects come with check-jsonschema; JSON Feed's is cut down from its specification.
 """
 
+import importlib.resources
 import json
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -27,8 +28,18 @@ class Known(NamedTuple):
     bad: list[tuple[Any, str]]
 
 
+def vendored(name: str) -> Schema:
+    """As the project that reads such files publishes it."""
+    folder = importlib.resources.files("check_jsonschema") / "builtin_schemas" / "vendor"
+    return dict(json.loads((folder / f"{name}.json").read_text()))
+
+
 def model(kind: Any) -> Schema:
     return dict(TypeAdapter(kind).json_schema())
+
+
+def updates(interval: str) -> Schema:
+    return {"package-ecosystem": "pip", "directory": "/", "schedule": {"interval": interval}}
 
 
 COUNTS = {
@@ -39,56 +50,6 @@ USAGE = {"input_tokens": 1, "output_tokens": 2, "total_tokens": 3, **COUNTS}
 CALL = {"type": "function_call", "arguments": "{}", "call_id": "c", "name": "f"}
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 DRAFT_7 = "http://json-schema.org/draft-07/schema#"
-POINT: Schema = {  # RFC 7946
-    "$schema": DRAFT_7,
-    "definitions": {
-        "position": {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 3},
-        "geometry": {
-            "oneOf": [
-                {
-                    "type": "object",
-                    "required": ["type", "coordinates"],
-                    "properties": {"type": {"const": "Point"}, "coordinates": {"$ref": "#/definitions/position"}},
-                },
-                {
-                    "type": "object",
-                    "required": ["type", "coordinates"],
-                    "properties": {
-                        "type": {"const": "LineString"},
-                        "coordinates": {"type": "array", "minItems": 2, "items": {"$ref": "#/definitions/position"}},
-                    },
-                },
-            ]
-        },
-    },
-    "type": "object",
-    "required": ["type", "geometry"],
-    "properties": {"type": {"const": "Feature"}, "geometry": {"$ref": "#/definitions/geometry"}},
-}
-PATCH: Schema = {  # RFC 6902
-    "type": "array",
-    "items": {
-        "type": "object",
-        "required": ["op", "path"],
-        "properties": {
-            "op": {"enum": ["add", "remove", "replace", "move", "copy", "test"]},
-            "path": {"type": "string"},
-        },
-        "allOf": [
-            {"if": {"properties": {"op": {"enum": ["add", "replace", "test"]}}}, "then": {"required": ["value"]}},
-            {"if": {"properties": {"op": {"enum": ["move", "copy"]}}}, "then": {"required": ["from"]}},
-        ],
-    },
-}
-PROBLEM: Schema = {  # RFC 9457
-    "type": "object",
-    "properties": {
-        "type": {"type": "string", "format": "uri-reference", "default": "about:blank"},
-        "title": {"type": "string"},
-        "status": {"type": "integer", "minimum": 100, "maximum": 599},
-        "instance": {"type": "string", "format": "uri-reference"},
-    },
-}
 FEED: Schema = {  # JSON Feed 1.1
     "$defs": {
         "item": {
@@ -134,23 +95,68 @@ KNOWN = {
     "JSON Schema draft 7": Known(
         {"$schema": DRAFT_7, "$ref": DRAFT_7}, [{"items": [{}]}], [({"required": "a"}, "/required: ")]
     ),
-    "GeoJSON": Known(
-        POINT,
-        [{"type": "Feature", "geometry": {"type": "Point", "coordinates": [16.4, 48.2]}}],
+    "GitHub's workflows": Known(
+        vendored("github-workflows"),
+        [{"on": "push", "jobs": {"build": {"runs-on": "ubuntu-latest", "steps": [{"run": "make"}]}}}],
         [
-            ({"type": "Feature", "geometry": {"type": "Point", "coordinates": [16.4]}}, "/geometry"),
-            ({"type": "Feature"}, '"geometry" is a required property'),
+            ({"on": "push"}, '"jobs" is a required property'),
+            (
+                {"on": "push", "jobs": {"build": {"runs-on": "ubuntu-latest", "steps": [{"run": 5}]}}},
+                "/jobs/build/steps/0/run: ",
+            ),
         ],
     ),
-    "JSON Patch": Known(
-        PATCH,
-        [[{"op": "add", "path": "/a", "value": 1}, {"op": "remove", "path": "/b"}], []],
-        [([{"op": "add", "path": "/a"}], '/0: "value"'), ([{"op": "swap", "path": "/a", "value": 1}], "/0/op: ")],
+    "GitHub's forms for issues": Known(
+        vendored("github-issue-forms"),
+        [{"name": "Bug", "description": "d", "body": [{"type": "textarea", "attributes": {"label": "l"}}]}],
+        [
+            ({"name": "Bug", "description": "d", "body": []}, "/body: "),
+            ({"name": "Bug", "description": "d", "body": [{"type": "slider", "attributes": {}}]}, "/body/0"),
+        ],
     ),
-    "problem details": Known(
-        PROBLEM,
-        [{"type": "/out-of-credit", "status": 403}],
-        [({"status": 42}, "/status: "), ({"title": []}, "/title: ")],
+    "Dependabot": Known(
+        vendored("dependabot"),
+        [{"version": 2, "updates": [updates("daily")]}],
+        [
+            ({"version": 3, "updates": []}, "/version: "),
+            ({"version": 2, "updates": [updates("hourly")]}, "/updates/0/schedule/interval: "),
+        ],
+    ),
+    "GitLab CI": Known(
+        vendored("gitlab-ci"),
+        [{"test": {"script": ["make"]}}],
+        [({"test": {"script": ["make"], "when": "sometimes"}}, "/test/when: "), ({"stages": "build"}, "/stages: ")],
+    ),
+    "Compose": Known(
+        vendored("compose-spec"),
+        [{"services": {"web": {"image": "nginx", "ports": ["80:80"]}}}],
+        [({"services": {"web": {"image": 5}}}, "/services/web/image: "), ({"servces": {}}, "servces")],
+    ),
+    "Read the Docs": Known(
+        vendored("readthedocs"),
+        [{"version": 2, "build": {"os": "ubuntu-22.04", "tools": {"python": "3.12"}}}],
+        [({"version": "two"}, "/version: ")],
+    ),
+    "Codecov": Known(
+        vendored("codecov"),
+        [{"coverage": {"precision": 2, "range": "70...100"}}],
+        [({"coverage": {"precision": 9}}, "/coverage/precision: "), ({"coverage": {"precision": "2"}}, "precision")],
+    ),
+    "Citation File Format": Known(
+        vendored("citation-file-format"),
+        [{"cff-version": "1.2.0", "message": "m", "title": "t", "authors": [{"family-names": "a"}]}],
+        [
+            ({"cff-version": "1.2.0", "message": "m", "title": "t", "authors": []}, "/authors: "),
+            ({"cff-version": "1.2.0", "message": "m", "title": "t"}, '"authors" is a required property'),
+        ],
+    ),
+    "Task": Known(
+        vendored("taskfile"),
+        [{"version": "3", "tasks": {"build": {"cmds": ["make"]}}}],
+        [
+            ({"version": "3", "tasks": {"build": {"silent": "yes"}}}, "/tasks/build"),
+            ({"version": "3", "tasks": []}, "/tasks: "),
+        ],
     ),
     "JSON Feed": Known(
         FEED,

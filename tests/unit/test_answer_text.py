@@ -133,6 +133,24 @@ DAMAGED: dict[str, tuple[list[Fields], Fields]] = {
         {},
     ),
     "a gap": ([delta("He", A, 1), delta("l", A, 2), delta("o", A, 4)], {}),
+    "an earlier part's end comes again within the next part's deltas, which it begins like": (
+        [delta(" not a"), done(" not a"), delta("not "), done(" not a"), done("not ")],
+        {},
+    ),
+    "the first delta of an item has lost its index": (
+        [
+            delta("a", A),
+            item_done("a", item=0),
+            {**delta("b", (1, 0)), "output_index": None},
+            delta("\n", (1, 0)),
+            item_done("b\n", item=1),
+        ],
+        {},
+    ),
+    "the second of three parts has lost its index": (
+        [done("a", A), done("b"), part_done("b", (1, 0)), done("c", (1, 1))],
+        {},
+    ),
     "an earlier part's end comes again, where nothing is numbered and white space is the only difference": (
         [
             delta("ha"),
