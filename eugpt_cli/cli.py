@@ -204,7 +204,20 @@ def _call(command: Command, console: Console, /, **params: Any) -> int:
     console.quiet = bool(values.get("quiet"))
     console.errors = values.get("errors")
     console.limit(values.get("max_time"))
-    return int(module.run(resolving.Options(values, profile, command.name), console))
+    options = resolving.Options(values, profile, command.name)
+    _check_files(command, options, console)
+    return int(module.run(options, console))
+
+
+def _check_files(command: Command, options: Any, console: Console) -> None:
+    """Raises UsageError where a run would overwrite what it reads. The rule is loaded only where a file is written."""
+    values = options.values
+    streams = "paths" in values or bool(values.get("each_line"))
+    writes = any(option.access == "write" and values[option.name] for option in command.options)
+    if (writes or streams) and not (values.get("dry_run") or values.get("curl")):
+        from eugpt_cli.output.overwriting import check_files
+
+        check_files(options, console.environ, streams=streams)
 
 
 def _usage(error: typer.TyperException, argv: Sequence[str]) -> UsageError:

@@ -1,13 +1,16 @@
-"""What several files of tests share; at the end of a run, which were left out for want of other people's clients."""
+"""What several files of tests share, and what makes every run of them end, however broken the program is."""
 
 import os
 import signal
 import subprocess
 import sys
+from collections.abc import Generator
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
+from pytest_timeout import is_debugging  # type: ignore[import-untyped]
 
 from tests.local.clients import absent
 from tests.support.authority import Authority
@@ -17,6 +20,59 @@ hypothesis.settings.load_profile("untimed")
 
 
 TOP = Path(__file__).parents[1]
+HANGING_SECONDS = 20.0  # a test that failed, and took longer, waited for what never came
+ENOUGH = 3  # so many of those in one process, and it stops: the program hangs, and thousands of tests would wait for it
+FIXTURE_SECONDS = 60.0
+HUNG = pytest.StashKey[int]()
+
+
+class TimeIsUpError(BaseException):
+    """A test has used up its time. No Exception, nor pytest's own: Hypothesis would run the example again, and hang."""
+
+
+def ring_after(seconds: float) -> None:
+    """Raises in the main thread, where whoever waits for a process ends it on the way out; 0 calls it off."""
+
+    def ring(*_: object) -> None:
+        if not is_debugging():
+            raise TimeIsUpError(f"no end after {seconds:g} s")
+
+    signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_timeout_set_timer(item: Any, settings: Any) -> bool:
+    """In the place of pytest-timeout's own, which raises what Hypothesis catches."""
+    ring_after(settings.timeout)
+    item.cancel_timeout = lambda: ring_after(0)
+    return True
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup() -> Generator[None, Any, Any]:
+    """pytest-timeout counts from when the fixtures are there: a server that never starts must not hold the run."""
+    if signal.getitimer(signal.ITIMER_REAL)[0]:
+        return (yield)  # the test, or another fixture, asks for this one in its own time
+    ring_after(FIXTURE_SECONDS)
+    try:
+        return (yield)
+    finally:
+        ring_after(0)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A program that hangs fails the suite within about its usual time: each process of the run stops by itself.
+
+    Stopped from the one that gives out the tests, the others would first run all that they have been given.
+    """
+    report = yield
+    stash = item.config.stash
+    stash[HUNG] = stash.get(HUNG, 0) + (report.failed and report.duration > HANGING_SECONDS)
+    if stash[HUNG] >= ENOUGH:
+        item.session.shouldstop = f"{ENOUGH} tests waited for what never came: the program hangs"
+    return report
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -59,7 +115,7 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
         options.markexpr,
         options.usepdb,
         options.trace,
-        options.lf,
+        getattr(options, "lf", False),  # its plugin may be off
         options.stepwise,
         options.collectonly,
     )

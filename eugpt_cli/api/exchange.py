@@ -33,6 +33,7 @@ from eugpt_cli.http.response import Response
 from eugpt_cli.http.silence import SilenceTimer
 
 BODY_LIMIT = 256 * 1024 * 1024
+ANSWERED = (200, 201, 202)  # of the successes the ones whose body is the answer, and all of it
 ERROR_BODY_LIMIT = 64 * 1024
 JSON, SSE = "application/json", "text/event-stream"
 SSE_FIELDS = (b":", b"data", b"event", b"id", b"retry")
@@ -134,8 +135,8 @@ def annotate(fault: EugptError, outcome: Outcome) -> None:
 
 def _read(response: Response, silence: SilenceTimer, writer: Writer, outcome: Outcome, observer: Observer) -> None:
     kind = response.media_type
-    if not 200 <= response.status < 300:
-        body = _error_body(response)
+    if response.status not in ANSWERED:
+        body = _error_body(response) if response.status >= 400 else b""
         raise status_fault(response.status, response.reason, kind, response.fields, body, time.time())
     if not kind:
         kind, response = _sniffed(response)

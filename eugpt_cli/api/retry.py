@@ -69,7 +69,7 @@ def may_be_stored(fault: EugptError) -> bool:
     if isinstance(fault, StatusError):
         return fault.in_stream or (fault.status >= 500 and not _is_turned_away(fault))
     if isinstance(fault, NotTheApi):
-        return fault.http_status is None  # a redirect has taken nothing
+        return fault.http_status is None or fault.http_status < 300  # a redirect has taken nothing
     return isinstance(fault, LostError | OutOfTime | AnswerError)
 
 
@@ -103,6 +103,12 @@ def status_fault(
     status: int, reason: str, media_type: str, fields: Fields, body: bytes, now: float
 ) -> StatusError | NotTheApi:
     """An HTTP answer that is no success, in the words of its envelope or of its status."""
+    if 200 <= status < 300:
+        return NotTheApi(
+            "the service answered with a status other than 200",
+            http_status=status,
+            hint="check the base URL and the proxies on the way; 206 is only part of an answer, and 204 has no answer",
+        )
     if not 400 <= status < 600:
         return NotTheApi(
             f"the service answered with a redirect or an unexpected status ({status})",

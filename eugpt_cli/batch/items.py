@@ -1,7 +1,7 @@
 """Turns lines and files into items, streamed: a request each, or what is wrong with it."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
@@ -115,12 +115,22 @@ def from_lines(lines: Iterable[bytes], defaults: Defaults) -> Iterator[Item]:
         yield _item(number, None, request, fault, raw)
 
 
-def from_files(lines: Iterable[bytes], defaults: Defaults) -> Iterator[Item]:
-    """An item for each file that a line names; its path is its id."""
+def from_files(
+    lines: Iterable[bytes], defaults: Defaults, written: Callable[[], Mapping[Hashable, str]]
+) -> Iterator[Item]:
+    """An item for each file that a line names; its path is its id.
+
+    `written` returns the names of the files that the run itself writes, by their identities: they are no items. It is
+    called once the run has made them.
+    """
+    outputs = written()
     for number, raw in _numbered(lines):
         request = fault = None
+        path = os.fsdecode(raw)
         try:
-            request = defaults.request({"input": files.read_text(os.fsdecode(raw))})
+            if output := outputs.get(files.identity(path)):
+                raise UsageError(f"{path} and {output} are the same file")
+            request = defaults.request({"input": files.read_text(path)})
         except (UsageError, InputError) as error:
             fault = error
         yield _item(number, raw.decode("utf-8", "backslashreplace"), request, fault, raw)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from functools import lru_cache, partial
 from signal import SIGPIPE
@@ -22,6 +22,7 @@ from eugpt_cli.conversation.names import Conversations
 from eugpt_cli.errors import Budget, EugptError, ExitCode, OutOfTime, Partial, Stopped, UsageError
 from eugpt_cli.http.route import route_to, target_of
 from eugpt_cli.output.destinations import destination, direct
+from eugpt_cli.output.overwriting import written_files
 from eugpt_cli.output.report import exit_code
 from eugpt_cli.output.writers import encode
 from eugpt_cli.run import prompt, turn
@@ -49,7 +50,6 @@ def run(options: BatchOptions, console: Console) -> int:
         _, _, every = _asked(options, console, source)
         rows = RowStream(console.write, lambda: None, ordered=False)
         return _show(_mine(every, rows, share, options), options, console)
-    _check_outputs(options, console)
     journal = open_journal(options, console)
     outcome = Outcome()
     with journal.run(outcome) if journal else nullcontext(), _summary(options, console) as summarize:
@@ -140,19 +140,6 @@ def _is_resumed(end: EugptError | Stopped | None, stopped: bool, rows: Rows) -> 
     return passes and isinstance(rows, Ledger) and (stopped or not (end is None or isinstance(end, Partial)))
 
 
-def _check_outputs(options: BatchOptions, console: Console) -> None:
-    """Raises UsageError if a file would be read and written in one run, or written twice."""
-    inputs: list[str | int] = [path for path in options.paths if path != "-"] or [0]
-    output = ("standard output", 1) if options.output in (None, "-") else ("--output", options.output)
-    named: list[tuple[str, str | int | None]] = [("the input", source) for source in inputs]
-    seen: dict[Hashable, str] = {}
-    log = options.log and files.expand(options.log, console.environ)
-    for what, path in [*named, output, ("--summary", options.summary), ("--log", log)]:
-        file = None if path in (None, "-") else files.identity(path)
-        if file is not None and seen.setdefault(file, what) != what:
-            raise UsageError(f"{seen[file]} and {what} are the same file")
-
-
 class _InputLines:
     """The lines that make the items, and which part of them has gone by."""
 
@@ -199,8 +186,9 @@ def _items(
     defaults = Defaults(
         target_of(options.base_url), fields, inlined, lru_cache(names.resolve), checks.instructions if checks else str
     )
-    read = items.from_files if options.files else items.from_lines if options.lines else items.from_json
-    return read(source, defaults)
+    if options.files:
+        return items.from_files(source, defaults, partial(written_files, options, console.environ))
+    return items.from_lines(source, defaults) if options.lines else items.from_json(source, defaults)
 
 
 def _text(name: str, console: Console) -> str:

@@ -13,7 +13,7 @@ from eugpt_cli.system.files import to_disk
 from eugpt_cli.system.streams import reason, write
 from eugpt_cli.text.redaction import Sink
 
-DESCRIPTORS = {"/dev/stdout": 1, "/dev/stderr": 2}
+DESCRIPTORS = {"-": 1, "/dev/stdout": 1, "/dev/stderr": 2}
 DESCRIPTOR = re.compile(r"/(?:dev|proc/self)/fd/(\d{1,6})")
 
 
@@ -69,12 +69,10 @@ def destination(path: str | None, console: Console) -> Sink:
 
 def direct(path: str | None, console: Console) -> DescriptorSink | None:
     """Like `destination`, but None for a regular file, existing or not."""
-    if path in (None, "-"):
+    if path is None or path == "-":
         console.check_output()
         return DescriptorSink(1, "standard output", console.clear_line)
-    assert path is not None
-    numbered = DESCRIPTOR.fullmatch(path)
-    fd = int(numbered[1]) if numbered else DESCRIPTORS.get(path)
+    fd = descriptor_of(path)
     if fd is not None:
         return DescriptorSink(_duplicate(fd, path), path, console.clear_line)
     return DescriptorSink(_open(path), path, console.clear_line) if _is_special(path) else None
@@ -94,15 +92,10 @@ def _takes_more(fd: int) -> bool:
     return bool(poll.poll(0))
 
 
-def same_file(path: str, other: str | None) -> bool:
-    """Whether both paths name one regular file, so that one output would replace the other."""
-    if other is None or path == other:
-        return path == other
-    return _is_replaced(path) and _is_replaced(other) and os.path.realpath(path) == os.path.realpath(other)
-
-
-def _is_replaced(path: str) -> bool:
-    return path not in DESCRIPTORS and not DESCRIPTOR.fullmatch(path) and not _is_special(path)
+def descriptor_of(path: str) -> int | None:
+    """The number of the open descriptor that a path names, None for the path of a file."""
+    numbered = DESCRIPTOR.fullmatch(path)
+    return int(numbered[1]) if numbered else DESCRIPTORS.get(path)
 
 
 def _is_special(path: str) -> bool:

@@ -5,9 +5,9 @@ from contextlib import contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING
 
 from eugpt_cli.api.outcome import Outcome
-from eugpt_cli.errors import ConfigError, EugptError, Internal, OutputError, Stopped, UsageError
+from eugpt_cli.errors import ConfigError, EugptError, Internal, OutputError, Stopped
 from eugpt_cli.http.route import target_of
-from eugpt_cli.output.destinations import destination, same_file
+from eugpt_cli.output.destinations import destination
 from eugpt_cli.output.report import meta
 from eugpt_cli.run.prompt import TurnOptions
 from eugpt_cli.settings.records import BatchOptions
@@ -50,16 +50,11 @@ class RunReport:
 
 @contextmanager
 def reported(options: TurnOptions, console: Console) -> Iterator[RunReport]:
-    """Raises UsageError where two files are the same, and OutputError where one of them cannot be written."""
-    names = {
-        "--log": options.log and files.expand(options.log, console.environ),
-        "--meta": options.meta and files.expand(options.meta, console.environ),
-        "--output": options.output,
-    }
-    _check_different(names)
+    """Raises OutputError where a file of the report cannot be written."""
+    path = options.meta and files.expand(options.meta, console.environ)
     journal = open_journal(options, console)
     report = RunReport(journal, measures=bool(options.log or options.meta))
-    with journal.run(report.outcome) if journal else nullcontext(), _meta(names["--meta"], report, console):
+    with journal.run(report.outcome) if journal else nullcontext(), _meta(path, report, console):
         yield report
 
 
@@ -75,14 +70,6 @@ def open_journal(options: TurnOptions | BatchOptions, console: Console) -> "Jour
         base_url = target_of(options.base_url).base_url
     path = files.expand(options.log, console.environ)
     return Journal(path, options.command_name, options.label, base_url, console)
-
-
-def _check_different(names: dict[str, str | None]) -> None:
-    given = [(flag, path) for flag, path in names.items() if path is not None]
-    for number, (flag, path) in enumerate(given):
-        for other, another in given[number + 1 :]:
-            if same_file(path, another):
-                raise UsageError(f"{flag} and {other} name the same file")
 
 
 @contextmanager

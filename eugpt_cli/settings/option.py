@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 class Option(NamedTuple):
     """One option of one or more commands: `kind` is text, flag, seconds, wait, number, or one of the `choices`.
 
-    `wait`: seconds from 0. `in_profile`: a profile may set it, as may its `variable`.
+    `wait`: seconds from 0. `in_profile`: a profile may set it, as may its `variable`. `access`: where the value names a
+    file, whether the run reads it ("read") or writes it ("write").
     """
 
     name: str
@@ -19,6 +20,7 @@ class Option(NamedTuple):
     default: Any = None
     choices: tuple[str, ...] = ()
     in_profile: bool = False
+    access: str = ""
 
     @property
     def value_name(self) -> str:

@@ -31,7 +31,7 @@ BASE_URL = Option(
 )
 ROUTE = (
     BASE_URL,
-    Option("api_key_file", ("--api-key-file",), "read the API key from this file", metavar="PATH"),
+    Option("api_key_file", ("--api-key-file",), "read the API key from this file", metavar="PATH", access="read"),
     PROFILE,
     Option(
         "ca_file",
@@ -40,6 +40,7 @@ ROUTE = (
         metavar="PATH",
         variable="EUGPT_CA_FILE",
         in_profile=True,
+        access="read",
     ),
     Option(
         "client_cert",
@@ -48,6 +49,7 @@ ROUTE = (
         metavar="PATH",
         variable="EUGPT_CLIENT_CERT",
         in_profile=True,
+        access="read",
     ),
     Option(
         "client_key",
@@ -56,6 +58,7 @@ ROUTE = (
         metavar="PATH",
         variable="EUGPT_CLIENT_KEY",
         in_profile=True,
+        access="read",
     ),
     Option(
         "connect_timeout",
@@ -106,6 +109,7 @@ CONTENT = (
         "set the system prompt; @FILE reads it from a file",
         metavar="TEXT",
         in_profile=True,
+        access="read",
     ),
     Option("conversation", ("-c", "--conversation"), "continue this conversation", metavar="ID|NAME"),
     Option(
@@ -127,6 +131,7 @@ CONTENT = (
         "add a local text file to the prompt; - is standard input",
         metavar="PATH",
         repeatable=True,
+        access="read",
     ),
     Option("file_id", ("--file-id",), "add an uploaded file to the prompt", metavar="UUID", repeatable=True),
     Option("no_stdin", ("-I", "--no-stdin"), "never read standard input", kind="flag"),
@@ -144,13 +149,20 @@ JOURNAL = (
         metavar="PATH",
         variable="EUGPT_LOG",
         in_profile=True,
+        access="write",
     ),
     Option("label", ("--label",), "add this label to the line of the journal", metavar="TEXT"),
 )
 SHARED = (
     *CONTENT,
     Option("require_input", ("--require-input",), "exit with 31 if standard input or a file is empty", kind="flag"),
-    Option("output", ("-o", "--output"), "write the answer to this file, once it is complete", metavar="PATH"),
+    Option(
+        "output",
+        ("-o", "--output"),
+        "write the answer to this file, once it is complete",
+        metavar="PATH",
+        access="write",
+    ),
     Option(
         "meta",
         ("--meta",),
@@ -158,6 +170,7 @@ SHARED = (
         metavar="PATH",
         variable="EUGPT_META",
         in_profile=True,
+        access="write",
     ),
     *JOURNAL,
     *SERVICE,
@@ -173,7 +186,13 @@ CHECKS = (
         "text",
         "json|code[:LANG]",
     ),
-    Option("schema", ("--schema",), "accept only an answer that is JSON and fits this JSON Schema", metavar="FILE"),
+    Option(
+        "schema",
+        ("--schema",),
+        "accept only an answer that is JSON and fits this JSON Schema",
+        metavar="FILE",
+        access="read",
+    ),
     Option(
         "check",
         ("--check",),
@@ -212,6 +231,7 @@ BATCH = (
         ("-o", "--output"),
         "write the rows to this file; only one run at a time can write to it",
         metavar="PATH",
+        access="write",
     ),
     Option(
         "resume", ("--resume",), "skip items that have a good row in the output file, and send the rest", kind="flag"
@@ -242,6 +262,7 @@ BATCH = (
         ("--summary",),
         "write counts, tokens and times to this file as JSON, even on failure",
         metavar="PATH",
+        access="write",
     ),
     *JOURNAL,
     *SERVICE,

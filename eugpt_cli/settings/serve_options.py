@@ -26,7 +26,13 @@ SERVE = (
         choices=("true", "false"),
     ),
     Option("key", ("--key",), "accept this API key [default: a new one for each run]", metavar="KEY"),
-    Option("keys", ("--keys",), "read keys and their users from this TOML file (manual: KEYS FILE)", metavar="FILE"),
+    Option(
+        "keys",
+        ("--keys",),
+        "read keys and their users from this TOML file (manual: KEYS FILE)",
+        metavar="FILE",
+        access="read",
+    ),
     Option("state", ("--state",), "store conversations and quotas in this folder [default: in memory]", metavar="DIR"),
     Option(
         "project",
@@ -37,7 +43,12 @@ SERVE = (
     ),
     Option("web", ("--web",), "look up web pages in this folder: DIR/HOST/PATH is https://HOST/PATH", metavar="DIR"),
     Option(
-        "file", ("--file",), "serve this file as an uploaded file with this id", metavar="UUID=PATH", repeatable=True
+        "file",
+        ("--file",),
+        "serve this file as an uploaded file with this id",
+        metavar="UUID=PATH",
+        repeatable=True,
+        access="read",
     ),
     Option(
         "daily_tokens", ("--daily-tokens",), "answer 429 once a user has used N tokens in a day (UTC)", "number", "N"
@@ -54,6 +65,7 @@ SERVE = (
         ("--scenario",),
         "read the responses to the next requests from this TOML file (manual: SCENARIO FILES)",
         metavar="FILE",
+        access="read",
     ),
     Option(
         "record", ("--record",), "store the exchanges with --upstream in this folder, without the key", metavar="DIR"
@@ -66,6 +78,7 @@ SERVE = (
         ("--ca-file",),
         "for --upstream, trust the certificates in this PEM file instead of the system's",
         metavar="PATH",
+        access="read",
     ),
     Option(
         "replay",
@@ -78,6 +91,7 @@ SERVE = (
         ("--journal",),
         "append a line of JSON for each request, with the source of the answer",
         metavar="FILE",
+        access="write",
     ),
     Option("strict", ("--strict",), "exit with 82 if COMMAND succeeds and leaves --scenario tables unused", "flag"),
     Option(

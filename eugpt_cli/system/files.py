@@ -136,6 +136,8 @@ def identity(path: str | int) -> Hashable:
         facts = os.stat(path)
     except OSError:
         return os.path.realpath(path) if isinstance(path, str) else None
+    except ValueError:  # a name holds no NUL
+        return None
     return (facts.st_dev, facts.st_ino) if stat.S_ISREG(facts.st_mode) else None
 
 

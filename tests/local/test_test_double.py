@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 from eugpt_cli.local.rehearsal.likeness import texts_in
 from tests.support.program import EUGPT
 
-from .conftest import Server, Start
+from .conftest import Server, Start, command_line, started
 from .test_scenario import exchange, scripted
 
 
@@ -115,22 +116,30 @@ def test_a_scenario_used_up_is_silent(tmp_path: Path) -> None:
 MATCHES = ['say "hi"', "one\ntwo", "Küste €", "back\\slash", "tab\there", "💶", "Be brief"]
 
 
+@pytest.fixture(scope="module")
+def matching(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server with a table for each of MATCHES, which names the words that it has seen, as often as they come."""
+    folder = tmp_path_factory.mktemp("matching")
+    tables = ({"match": words, "text": f"matched {number}", "times": 0} for number, words in enumerate(MATCHES))
+    lines = ("".join(f"{k} = {json.dumps(v, ensure_ascii=False)}\n" for k, v in table.items()) for table in tables)
+    (folder / "s.toml").write_text("".join(f"[[request]]\n{line}" for line in lines), "utf-8")
+    running = started(folder / "stderr.log", command_line({"scenario": str(folder / "s.toml")}))
+    yield running
+    running.stop()
+
+
 @pytest.mark.parametrize("words", MATCHES)
 @pytest.mark.parametrize("ascii_only", [True, False])
-def test_match_compares_with_the_decoded_text(start: Start, tmp_path: Path, words: str, ascii_only: bool) -> None:
-    table = json.dumps(words, ensure_ascii=False)
-    server = scripted(start, tmp_path, f'[[request]]\nmatch = {table}\ntext = "matched"\n')
+def test_match_compares_with_the_decoded_text(matching: Server, words: str, ascii_only: bool) -> None:
     content = [{"type": "input_text", "text": f"Before {words} after"}]
     for body in (
         {"input": "Other."},
         {"input": "x", "instructions": f"Before {words} after"},
         {"input": [{"role": "user", "content": content}]},
     ):
-        answer = server.post(json.dumps({**body, "stream": False}, ensure_ascii=ascii_only).encode())
-        matched = answer.json()["output_text"] == "matched"
+        answer = matching.post(json.dumps({**body, "stream": False}, ensure_ascii=ascii_only).encode())
+        matched = answer.json()["output_text"] == f"matched {MATCHES.index(words)}"
         assert matched == (body != {"input": "Other."})
-        if matched:
-            server = scripted(start, tmp_path, f'[[request]]\nmatch = {table}\ntext = "matched"\n')
 
 
 def test_match_does_not_see_the_structure(start: Start, tmp_path: Path) -> None:

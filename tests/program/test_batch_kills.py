@@ -34,6 +34,9 @@ def weeks(texts: dict[str, str], talk: str | None = None) -> bytes:
     )
 
 
+TWO = weeks({"a": "1", "b": "2"})
+
+
 @pytest.mark.skipif(not shutil.which("strace"), reason="strace is not installed")
 @pytest.mark.parametrize("talk", [None, UUID], ids=["alone", "turns"])
 def test_killed_at_each_system_call(tmp_path: Path, talk: str | None) -> None:
@@ -101,17 +104,26 @@ def check_killed(output: Path, talk: str | None) -> None:
     assert "edited" in good or talk, "the answer before stays until there is another"
 
 
+@pytest.fixture(scope="module")
+def two_rows(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """What a batch of two items has written."""
+    folder = tmp_path_factory.mktemp("rows")
+    (folder / "items").write_bytes(TWO)
+    with serving() as server:
+        run = eugpt("batch", "items", "-o", "rows", "-j1", base_url=server.base_url, cwd=folder)
+    assert run.returncode == 0
+    return (folder / "rows").read_bytes()
+
+
 @pytest.mark.parametrize("torn", range(0, 400, 7))
-def test_a_row_that_is_half_blanked(tmp_path: Path, torn: int) -> None:
+def test_a_row_that_is_half_blanked(two_rows: bytes, tmp_path: Path, torn: int) -> None:
     """A kill in the middle of a long blank, which the kernel may cut between two pages, leaves the end of a row."""
     source, output = tmp_path / "items", tmp_path / "rows"
-    source.write_bytes(weeks({"a": "1", "b": "2"}))
+    source.write_bytes(TWO)
+    first, second = two_rows.splitlines(keepends=True)
     with serving() as server:
-        assert eugpt("batch", str(source), "-o", str(output), "-j1", base_url=server.base_url).returncode == 0
-        first, second = output.read_bytes().splitlines(keepends=True)
         half = b" " * min(torn, len(first)) + first[torn:]
         output.write_bytes(half + second + first)
-        server.received.clear()
         run = eugpt("batch", str(source), "-o", str(output), "--resume", "--ordered", base_url=server.base_url)
     assert (run.returncode, server.received) == (0, [])
     assert output.read_bytes() == first + second

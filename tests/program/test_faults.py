@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.fixtures import DOCUMENT, EVENTS
+from tests.fixtures import DOCUMENT, EVENTS, UUID
+from tests.support.lanes import on_lanes
 from tests.support.program import KEY, eugpt, shell
 from tests.support.rawserver import (
     SSE_HEAD,
@@ -90,6 +91,7 @@ ERRORS = [
     ('{"type":"response.completed","response":{"status":"incomplete"}}', 81, "incomplete", ""),
 ]
 SSE_BODY = sse(CREATED, DELTA)
+GOOD = b'{"status":"completed","output_text":"Good"}'
 FAULTS = [
     *(
         Fault(
@@ -127,6 +129,11 @@ FAULTS = [
     Fault("empty stream", SSE_HEAD + b"0\r\n\r\n", 62, "truncated"),
     Fault("invalid JSON in data", ended("{nope"), 63, "not_the_api", "JSON"),
     Fault("bad chunk size", SSE_HEAD + chunk(SSE_BODY) + b"zz\r\n", 63, "not_the_api"),
+    *(
+        Fault(f"a good answer with status {status}", http(GOOD, status=f"{status} X"), 63, "not_the_api", status)
+        for status in ("203", "204", "205", "206", "207", "226", "299")
+    ),
+    Fault("206 without an end", held_open(SSE_HEAD.replace(b"200", b"206") + chunk(SSE_BODY)), 63, "not_the_api"),
     Fault("status 999", http(b'{"detail":"words"}', status="999 X"), 63, "not_the_api", "999"),
     Fault("no type and no JSON", b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n<html>", 63, "not_the_api"),
     Fault("no type and nothing", b"HTTP/1.1 200 OK\r\n\r\n", 62, "truncated", "empty"),
@@ -141,10 +148,13 @@ FAULTS = [
 ]
 
 
-@pytest.mark.usefixtures("lane")
-@pytest.mark.parametrize("command", ["ask", "stream", "raw-events"])
-@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
-def test_fault(fault: Fault, command: str) -> None:
+COMMANDS = ("ask", "stream", "raw-events")
+
+
+@pytest.mark.parametrize(
+    ("lane", "fault", "command"), on_lanes({fault.name: fault for fault in FAULTS}, COMMANDS), indirect=["lane"]
+)
+def test_fault(lane: str, fault: Fault, command: str) -> None:
     with serving(fault.script) as server:
         run = eugpt(command, "hello", base_url=server.base_url)
     lines = run.stderr.decode().splitlines()
@@ -159,7 +169,7 @@ def test_fault(fault: Fault, command: str) -> None:
         assert run.stdout in (b"", b"Hel")
     else:
         shown = [json.loads(line) for line in run.stdout.splitlines()]
-        told = fault.script if isinstance(fault.script, bytes) else SSE_HEAD + SSE_BODY
+        told = fault.script if isinstance(fault.script, bytes) else b"" if fault.exit == 63 else SSE_HEAD + SSE_BODY
         assert all(json.dumps(event, separators=(",", ":")).encode() in told for event in shown)
         assert (DELTA in run.stdout.decode()) == (b"Hel" in told)
 
@@ -177,6 +187,22 @@ def test_what_is_no_http_is_told_without_waiting_for_its_end(begin: bytes) -> No
     with serving(held_open(begin)) as server:
         run = eugpt("ask", "hello", "--timeout", "5", base_url=server.base_url)
     assert run.returncode == 63, run
+
+
+@pytest.mark.parametrize("status", ["201 Created", "202 Accepted"])
+def test_other_statuses_that_bring_the_whole_answer(status: str) -> None:
+    with serving(http(DOCUMENT, status=status)) as server:
+        run = eugpt("ask", "hello", base_url=server.base_url)
+    assert (run.returncode, run.stdout, run.stderr) == (0, b"Hello\n", b"")
+
+
+def test_a_turn_that_got_a_part_of_an_answer_may_have_been_stored() -> None:
+    """A redirect has taken nothing."""
+    for status, says in (("206 X", True), ("302 Found", False)):
+        with serving(http(DOCUMENT, status=status)) as server:
+            run = eugpt("chat", "-c", UUID, "hello", base_url=server.base_url)
+        assert (run.returncode, len(server.received)) == (63, 1)
+        assert (b"the turn may have been stored" in run.stderr) is says
 
 
 ENVELOPES = [

@@ -281,7 +281,7 @@ def test_the_path_comes_from_flag_variable_and_profile(tmp_path: Path) -> None:
 def test_one_file_for_two_things_is_refused(words: tuple[str, ...], tmp_path: Path) -> None:
     run = subprocess.run([EUGPT, "ask", "-I", "x", *words], cwd=tmp_path, env=environment(), capture_output=True)
     assert (run.returncode, list(tmp_path.iterdir())) == (2, [])
-    assert b"name the same file" in run.stderr
+    assert b"are the same file" in run.stderr
 
 
 def test_each_turn_of_a_chat_has_its_line(journal: Path, env: dict[str, str | None]) -> None:

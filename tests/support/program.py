@@ -2,6 +2,7 @@
 EUGPT_TEST_PROGRAM names."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -9,6 +10,7 @@ from pathlib import Path
 
 KEY = "eugpt_test-key-0123456789"
 EUGPT = os.environ.get("EUGPT_TEST_PROGRAM") or str(Path(sys.executable).with_name("eugpt"))
+PATIENCE_SECONDS = 30  # for one run that does nothing special
 PYTHON = str(Path(EUGPT).with_name("python3"))  # the interpreter beside it, which has its modules
 
 
@@ -32,7 +34,8 @@ def eugpt(
     base_url: str | None = None,
     stdin: bytes | None = None,
     env: Mapping[str, str | None] | None = None,
-    timeout: float = 60,
+    timeout: float = PATIENCE_SECONDS,
+    cwd: Path | None = None,
 ) -> subprocess.CompletedProcess[bytes]:
     """Runs it to its end; without `stdin` there is none (/dev/null)."""
     return subprocess.run(
@@ -42,6 +45,7 @@ def eugpt(
         capture_output=True,
         env=environment(base_url, env),
         timeout=timeout,
+        cwd=cwd,
         check=False,
     )
 
@@ -64,6 +68,13 @@ def shell(
 ) -> subprocess.CompletedProcess[bytes]:
     """Runs a shell script in which `eugpt` is the installed one."""
     variables = environment(base_url, {"PATH": f"{Path(EUGPT).parent}:{os.defpath}", **(env or {})})
-    return subprocess.run(
-        [name, "-c", script], stdin=subprocess.DEVNULL, capture_output=True, env=variables, timeout=60, check=False
-    )
+    line, pipe = [name, "-c", script], subprocess.PIPE
+    with subprocess.Popen(
+        line, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, env=variables, process_group=0
+    ) as run:
+        try:
+            stdout, stderr = run.communicate(timeout=PATIENCE_SECONDS)
+        except BaseException:
+            os.killpg(run.pid, signal.SIGKILL)  # what hangs is a child of the shell
+            raise
+    return subprocess.CompletedProcess(line, run.returncode, stdout, stderr)
