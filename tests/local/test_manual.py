@@ -3,10 +3,13 @@
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import time
 from pathlib import Path
+
+import pytest
 
 from tests.support.program import EUGPT
 
@@ -113,7 +116,7 @@ def done(line: list[str], folder: Path, environ: dict[str, str]) -> subprocess.C
 
 
 def test_the_pytest_recipe(tmp_path: Path) -> None:
-    environ = script_folder(tmp_path)
+    environ = script_folder(tmp_path) | {"PYTEST_ADDOPTS": ""}
     (tmp_path / "test_summary.py").write_text(examples("TESTING YOUR OWN SCRIPTS")[1])
     line = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:xdist", "--rootdir", str(tmp_path)]
     run = done([*line, "-c", os.devnull, "test_summary.py"], tmp_path, environ)
@@ -123,6 +126,7 @@ def test_the_pytest_recipe(tmp_path: Path) -> None:
     assert "3 failed" in done([*line, "-c", os.devnull, "test_summary.py"], tmp_path, environ).stdout
 
 
+@pytest.mark.skipif(not shutil.which("jq"), reason="jq is not installed")
 def test_the_bash_recipe(tmp_path: Path) -> None:
     environ = script_folder(tmp_path)
     (tmp_path / "step.sh").write_text(examples("TESTING YOUR OWN SCRIPTS")[3])
@@ -133,6 +137,7 @@ def test_the_bash_recipe(tmp_path: Path) -> None:
     assert done(line, tmp_path, environ).returncode != 0
 
 
+@pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
 def test_the_make_and_the_cassette_recipe(start: Start, tmp_path: Path) -> None:
     environ = script_folder(tmp_path) | {"EUGPT_API_KEY": "eugpt_upstream"}
     record, replay = examples("RECORDINGS")[0].splitlines()
