@@ -122,7 +122,7 @@ class BatchRun:
         )
 
     def _wanted(self, mine: Iterator[Item]) -> Iterator[Item]:
-        """Yields the items to send: with --max-items those that failed before come last, or no share would get past them.
+        """Yields the items to send: with --max-items those that failed before come last, or they fill each share.
 
         Of these one more is kept than the run may send, which is how it learns that items are left.
         """

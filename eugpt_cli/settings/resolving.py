@@ -68,6 +68,8 @@ def checked(option: Option, value: Any, error: type[UsageError | ConfigError], s
         raise error(f"{source} wants a text, not {value!r}")
     if option.metavar != "TEXT" and (value == "" or (isinstance(value, list) and "" in value)):
         raise error(f"{source} is empty")
+    if value == "-" and option.access == "read" and option.metavar != "TEXT":
+        raise error(f"{source} reads a file, and - names none", hint=f"standard input is {option.flags[-1]} /dev/stdin")
     if option.choices and value not in option.choices:
         raise error(f"{source} is {' or '.join(option.choices)}, not {value!r}")
     return value
