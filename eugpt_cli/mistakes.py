@@ -70,6 +70,13 @@ WORDS = {
 }
 
 
+# What to say where a command takes no more words.
+EXTRA = {
+    "eugpt config": "config changes nothing; eugpt config --path prints the file to edit",
+    "eugpt doctor": "doctor takes options only: eugpt doctor --help",
+}
+
+
 class RefusedCommandLine(NamedTuple):
     """A command line that was refused: `path` is `eugpt` or `eugpt COMMAND`, `option` the unknown one, if it is that.
 
@@ -102,12 +109,16 @@ def worded(refusal: RefusedCommandLine) -> UsageError:
 def _extra(refusal: RefusedCommandLine) -> str:
     command = refusal.command
     if not command or all(argument.name != "prompt" for argument in command.arguments):
-        return f"{refusal.path} --help"
+        return EXTRA.get(refusal.path, f"{refusal.path} --help")
     words = refusal.argv[1:]
+    if "-" in words:
+        rest = shlex.quote(" ".join(word for word in words if word != "-"))
+        return f"standard input follows the prompt by itself; leave out the -: {refusal.path} {rest}"
     if any(word == "-f" or word.startswith("--file") for word in words):
         return "repeat -f for each file: -f a.txt -f b.txt; put a prompt of several words in quotes"
     example = shlex.quote(" ".join(words)) if not any(word.startswith("-") for word in words) else "'several words'"
-    return f"put the prompt in quotes: {refusal.path} {example}"
+    named = "; -c NAME names a conversation" if command.name == "chat" else ""
+    return f"put the prompt in quotes: {refusal.path} {example}{named}"
 
 
 def _unknown_option(refusal: RefusedCommandLine, option: str) -> UsageError:
@@ -120,10 +131,16 @@ def _unknown_option(refusal: RefusedCommandLine, option: str) -> UsageError:
     command = refusal.command
     if not command:
         known = {flag for row in COMMANDS for each in row.options for flag in each.flags}
-        placed = f"put options after the command: eugpt COMMAND {option}" if option in known else "eugpt --help"
+        placed = FLAGS.get(option, "eugpt --help")
+        placed = f"put options after the command: eugpt COMMAND {option}" if option in known else placed
         near = "" if option in known else did_you_mean(option, ("--version", "--help"))
         return UsageError(f"no such option before the command: {option}{near}", hint=placed)
     flags = ["--version", *(flag for each in command.options for flag in each.flags)]
+    if one_dash := _with_one_dash(refusal, option):
+        if f"-{one_dash}" in flags:
+            return UsageError(f"no such option: {one_dash}", hint=f"write it with two dashes: -{one_dash}")
+        prompt = f"to send a prompt that begins with a dash, put -- before it: {refusal.path} -- {one_dash}"
+        return UsageError(f"no such option: {one_dash}", hint=FLAGS.get(f"-{one_dash}", prompt))
     known_elsewhere = FLAGS.get(f"{command.name} {option}") or FLAGS.get(option)
     others = [row.name for row in COMMANDS if any(option in each.flags for each in row.options)]
     if others and not known_elsewhere:
@@ -137,6 +154,12 @@ def _unknown_option(refusal: RefusedCommandLine, option: str) -> UsageError:
     return UsageError(f"no such option: {option}{did_you_mean(option, flags)}", hint=f"{refusal.path} --help")
 
 
+def _with_one_dash(refusal: RefusedCommandLine, option: str) -> str:
+    """The word with one dash and several letters in which the parser has found a letter that is no option."""
+    words = (word.partition("=")[0] for word in refusal.argv if word[:1] == "-" and word[1:2] != "-" and len(word) > 3)
+    return next((word for word in words if len(option) == len("-x") and option[1:] in word), "")
+
+
 def _is_prompt(word: str) -> bool:
     """Whether a word with a dash is text: it has a space, or no letter where a flag has one."""
     return any(character.isspace() for character in word) or not word.lstrip("-")[:1].isalpha()
@@ -148,7 +171,8 @@ def _listed(names: Sequence[str]) -> str:
 
 def _unknown_command(argv: list[str]) -> UsageError:
     word = argv[0]
-    near = "" if word in WORDS else did_you_mean(word, [command.name for command in COMMANDS])
+    alike = [command.name for command in COMMANDS if command.name[0] == word[:1]]  # few mistype the first letter
+    near = "" if word in WORDS else did_you_mean(word, alike)
     hint = WORDS.get(word) or ("eugpt --help" if "--help" in argv else _as_prompt(argv))
     return UsageError(f"no such command: {word}{near}", hint=hint)
 

@@ -64,7 +64,30 @@ TYPED: list[tuple[list[str], str, str | None]] = [
     (["stream", "--each-line"], "usage: stream has no option --each-line", "--each-line is an option of eugpt chat"),
     (["chat", "--resume", "x"], "usage: no such option: --resume", "to continue a conversation, use -c NAME"),
     (["ask", "x", "-f"], "usage: option '-f' requires an argument", "eugpt ask --help"),
-    (["config", "x"], "usage: too many arguments: x", "eugpt config --help"),
+    (["config", "set", "x"], "usage: too many arguments: set x", "config changes nothing; eugpt config --path prints"),
+    (["what", "is", "up"], "usage: no such command: what", "to send it as a prompt: eugpt ask 'what is up'"),
+    (["-V"], "usage: no such option before the command: -V", "to print the version, run: eugpt --version"),
+    (["--model", "x"], "usage: no such option before the command: --model", MODEL),
+    (
+        ["ask", "-hello"],
+        "usage: no such option: -hello",
+        "to send a prompt that begins with a dash, put -- before it: eugpt ask -- -hello",
+    ),
+    (["ask", "-retries", "3", "x"], "usage: no such option: -retries", "write it with two dashes: --retries"),
+    (["ask", "-model=gpt", "x"], "usage: no such option: -model", MODEL),
+    (["ask", "-temperature", "0", "x"], "usage: no such option: -temperature", NO_SETTING),
+    (
+        ["ask", "-", "Sum", "up"],
+        "usage: too many arguments: Sum up",
+        "standard input follows the prompt by itself; leave out the -: eugpt ask 'Sum up'",
+    ),
+    (
+        ["chat", "trip", "hi"],
+        "usage: too many arguments: hi",
+        "put the prompt in quotes: eugpt chat 'trip hi'; -c NAME names a conversation",
+    ),
+    (["serve", "8080"], "usage: 8080 is no command", "eugpt serve --port 8080"),
+    (["ask", "-f", "empty"], "usage: nothing to send: empty is empty", "give a prompt, such as: eugpt ask 'Hello'"),
     (["ask", "x", "-p", "docs"], "usage: --project wants a UUID, not 'docs'", PROJECT),
     (["ask", "x", "-f", "a.pdf"], "input: a.pdf is not UTF-8 at byte 5", f"it is a PDF; {UPLOAD}, or send its text: "),
     (
@@ -111,6 +134,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "latin 1").write_bytes("für".encode("latin-1") + b"\n")
     (folder / "latin 1").write_bytes(b"caf\xe9\n")
     (folder / "home").write_text("a file")
+    (folder / "empty").touch()
     return folder
 
 
