@@ -92,6 +92,10 @@ class RefusedCommandLine(NamedTuple):
     def command(self) -> Command | None:
         return next((command for command in COMMANDS if self.path == f"eugpt {command.name}"), None)
 
+    @property
+    def takes_prompt(self) -> bool:
+        return self.command is not None and any(argument.name == "prompt" for argument in self.command.arguments)
+
 
 def worded(refusal: RefusedCommandLine) -> UsageError:
     """The error for a refused command line."""
@@ -108,7 +112,7 @@ def worded(refusal: RefusedCommandLine) -> UsageError:
 
 def _extra(refusal: RefusedCommandLine) -> str:
     command = refusal.command
-    if not command or all(argument.name != "prompt" for argument in command.arguments):
+    if not command or not refusal.takes_prompt:
         return EXTRA.get(refusal.path, f"{refusal.path} --help")
     words = refusal.argv[1:]
     if "-" in words:
@@ -122,25 +126,15 @@ def _extra(refusal: RefusedCommandLine) -> str:
 
 
 def _unknown_option(refusal: RefusedCommandLine, option: str) -> UsageError:
-    dashed = next((word for word in refusal.argv if word.startswith(option) and _is_prompt(word)), None)
-    if dashed:
-        return UsageError(
-            f"no such option: {option}",
-            hint=f"to send a prompt that begins with a dash, put -- before it: {refusal.path} -- {shlex.quote(dashed)}",
-        )
     command = refusal.command
     if not command:
-        known = {flag for row in COMMANDS for each in row.options for flag in each.flags}
-        placed = FLAGS.get(option, "eugpt --help")
-        placed = f"put options after the command: eugpt COMMAND {option}" if option in known else placed
-        near = "" if option in known else did_you_mean(option, ("--version", "--help"))
-        return UsageError(f"no such option before the command: {option}{near}", hint=placed)
+        return _before_the_command(option)
+    if dashed := next((word for word in refusal.argv if word.startswith(option) and _is_prompt(word)), None):
+        return UsageError(f"no such option: {option}", hint=_as_dashed_prompt(refusal, dashed))
     flags = ["--version", *(flag for each in command.options for flag in each.flags)]
-    if one_dash := _with_one_dash(refusal, option):
-        if f"-{one_dash}" in flags:
-            return UsageError(f"no such option: {one_dash}", hint=f"write it with two dashes: -{one_dash}")
-        prompt = f"to send a prompt that begins with a dash, put -- before it: {refusal.path} -- {one_dash}"
-        return UsageError(f"no such option: {one_dash}", hint=FLAGS.get(f"-{one_dash}", prompt))
+    if word := _with_one_dash(refusal, option):
+        two = f"write it with two dashes: -{word}" if f"-{word}" in flags else FLAGS.get(f"-{word}")
+        return UsageError(f"no such option: {word}", hint=two or _as_dashed_prompt(refusal, word))
     known_elsewhere = FLAGS.get(f"{command.name} {option}") or FLAGS.get(option)
     others = [row.name for row in COMMANDS if any(option in each.flags for each in row.options)]
     if others and not known_elsewhere:
@@ -152,6 +146,20 @@ def _unknown_option(refusal: RefusedCommandLine, option: str) -> UsageError:
     if nearest in foreign:
         return UsageError(f"no such option: {option}", hint=FLAGS[nearest])
     return UsageError(f"no such option: {option}{did_you_mean(option, flags)}", hint=f"{refusal.path} --help")
+
+
+def _before_the_command(option: str) -> UsageError:
+    known = {flag for row in COMMANDS for each in row.options for flag in each.flags}
+    near = "" if option in known else did_you_mean(option, ("--version", "--help"))
+    placed = f"put options after the command: eugpt COMMAND {option}"
+    hint = placed if option in known else FLAGS.get(option, "eugpt --help")
+    return UsageError(f"no such option before the command: {option}{near}", hint=hint)
+
+
+def _as_dashed_prompt(refusal: RefusedCommandLine, word: str) -> str:
+    if not refusal.takes_prompt:
+        return f"{refusal.path} --help"
+    return f"to send a prompt that begins with a dash, put -- before it: {refusal.path} -- {shlex.quote(word)}"
 
 
 def _with_one_dash(refusal: RefusedCommandLine, option: str) -> str:

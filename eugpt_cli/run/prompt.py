@@ -31,8 +31,9 @@ def prepare(options: TurnOptions, console: Console, *, stream: bool, checks: "Ch
     if empty and options.require_input:
         raise InputError(empty)
     if not text and not given["file_ids"]:
+        command = f"eugpt {options.command_name}"
         what = f"nothing to send: {empty}" if empty else "nothing to send"
-        raise UsageError(what, hint="give a prompt, such as: eugpt ask 'Hello', or pipe text into it")
+        raise UsageError(what, hint=f"give a prompt, such as: {command} Hello; or pipe text into it")
     if options.verbose or console.is_terminal(2):
         for words in filter(None, (empty, _of_a_file(options.prompt or ""))):
             console.note(f"eugpt: note: {words}")

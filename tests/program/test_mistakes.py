@@ -87,7 +87,10 @@ TYPED: list[tuple[list[str], str, str | None]] = [
         "put the prompt in quotes: eugpt chat 'trip hi'; -c NAME names a conversation",
     ),
     (["serve", "8080"], "usage: 8080 is no command", "eugpt serve --port 8080"),
-    (["ask", "-f", "empty"], "usage: nothing to send: empty is empty", "give a prompt, such as: eugpt ask 'Hello'"),
+    (["ask", "-f", "empty"], "usage: nothing to send: empty is empty", "give a prompt, such as: eugpt ask Hello; "),
+    (["chat", "-I"], "usage: nothing to send", "give a prompt, such as: eugpt chat Hello; or pipe text into it"),
+    (["exit-codes", "-1"], "usage: no such option: -1", "eugpt exit-codes --help"),
+    (["ask", "x", "-o", "new/"], "output: new/ cannot be written: is a directory", None),
     (["ask", "x", "-p", "docs"], "usage: --project wants a UUID, not 'docs'", PROJECT),
     (["ask", "x", "-f", "a.pdf"], "input: a.pdf is not UTF-8 at byte 5", f"it is a PDF; {UPLOAD}, or send its text: "),
     (
