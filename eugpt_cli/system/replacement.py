@@ -92,7 +92,7 @@ class Replacement:
             self._fd = -1
 
     def _open(self, mode: int) -> int:
-        if os.path.isdir(self._path) or self._given.endswith("/"):
+        if os.path.isdir(self._path):
             raise IsADirectoryError(21, "is a directory")
         if os.path.exists(self._path) and not os.access(self._path, os.W_OK):
             raise PermissionError(13, "permission denied")

@@ -91,6 +91,8 @@ TYPED: list[tuple[list[str], str, str | None]] = [
     (["chat", "-I"], "usage: nothing to send", "give a prompt, such as: eugpt chat Hello; or pipe text into it"),
     (["exit-codes", "-1"], "usage: no such option: -1", "eugpt exit-codes --help"),
     (["ask", "x", "-o", "new/"], "output: new/ cannot be written: is a directory", None),
+    (["ask", "x", "--meta", "new/."], "output: new/. cannot be written: is a directory", None),
+    (["ask", "x", "--log", "new/"], "output: new/ cannot be written: is a directory", None),
     (["ask", "x", "-p", "docs"], "usage: --project wants a UUID, not 'docs'", PROJECT),
     (["ask", "x", "-f", "a.pdf"], "input: a.pdf is not UTF-8 at byte 5", f"it is a PDF; {UPLOAD}, or send its text: "),
     (
