@@ -1,6 +1,5 @@
 """The door: the only file that knows Typer. Turns the tables into commands, words every error, and exits."""
 
-import errno
 import importlib
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -12,14 +11,13 @@ import typer
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
 from eugpt_cli import __version__
-from eugpt_cli.errors import ConfigError, EugptError, Internal, OutOfTime, Stopped, UsageError
+from eugpt_cli.errors import ConfigError, EugptError, OutOfTime, Stopped, UsageError
 from eugpt_cli.settings.catalogue import COMMANDS, Argument, Command
 from eugpt_cli.settings.options import Option
 from eugpt_cli.system.alarm import LAST_WORDS_SECONDS
 from eugpt_cli.system.console import Console
 from eugpt_cli.text.redaction import redact
 
-LIMITS = {errno.EMFILE: "too many open files", errno.ENFILE: "too many open files", errno.ENOMEM: "out of memory"}
 START = (
     'eugpt ask "What is the capital of Austria?"   print one answer',
     "eugpt help ask                                print the options of a command",
@@ -195,12 +193,13 @@ def _call(command: Command, console: Console, /, **params: Any) -> int:
         module = importlib.import_module(f"eugpt_cli.commands.{command.module}")
     if not command.resolved:
         return int(module.run(resolving.Options(given), console))
-    profile: Mapping[str, Any] = {}
-    if "profile" in given:
-        from eugpt_cli.settings.profile import load
-
-        profile = load(console.environ, given["profile"] or console.environ.get("EUGPT_PROFILE")).values
-    values = resolving.resolve(command.options, given, console.environ, profile)
+    profile: Mapping[str, Any] | None = None
+    try:
+        profile = _profile(given, console)
+        values = resolving.resolve(command.options, given, console.environ, profile)
+    except ConfigError as fault:
+        _report(command, given, profile, console, fault)
+        raise
     values.update((argument.name, given[argument.name]) for argument in command.arguments)
     console.quiet = bool(values.get("quiet"))
     console.errors = values.get("errors")
@@ -208,6 +207,23 @@ def _call(command: Command, console: Console, /, **params: Any) -> int:
     options = resolving.Options(values, profile, command.name)
     _check_files(command, options, console)
     return int(module.run(options, console))
+
+
+def _report(
+    command: Command, given: Mapping[str, Any], profile: Mapping[str, Any] | None, console: Console, fault: EugptError
+) -> None:
+    """Has a run whose settings do not fit reported where they say, if that can be known."""
+    from eugpt_cli.run.reporting import report_unresolved
+    from eugpt_cli.settings import resolving
+
+    if not any(option.name == "log" for option in command.options):
+        return
+    values = {**given, **dict.fromkeys(option.name for option in command.options), "meta": None, "base_url": ""}
+    values.update(resolving.fitting(command.options, given, console.environ, profile))
+    options = resolving.Options(values, profile, command.name)
+    with suppress(UsageError):
+        _check_files(command, options, console)
+        report_unresolved(options, console, fault)
 
 
 def _check_files(command: Command, options: Any, console: Console) -> None:
@@ -219,6 +235,15 @@ def _check_files(command: Command, options: Any, console: Console) -> None:
         from eugpt_cli.output.overwriting import check_files
 
         check_files(options, console.environ, streams=streams)
+
+
+def _profile(given: Mapping[str, Any], console: Console) -> Mapping[str, Any]:
+    """The settings of the profile that the options or the environment name. Raises ConfigError."""
+    if "profile" not in given:
+        return {}
+    from eugpt_cli.settings.profile import load
+
+    return load(console.environ, given["profile"] or console.environ.get("EUGPT_PROFILE")).values
 
 
 def _usage(error: typer.TyperException, argv: Sequence[str]) -> UsageError:
@@ -263,15 +288,4 @@ def _defect(error: Exception, console: Console) -> EugptError:
         import traceback
 
         console.error(redact("".join(traceback.format_exception(error)).rstrip(), console.secret))
-    if isinstance(error, ImportError) and not (error.name or "eugpt_cli").startswith("eugpt_cli"):
-        from eugpt_cli.system.installation import incomplete
-
-        message, hint = incomplete(error)
-        return ConfigError(message, hint=hint)
-    number = errno.ENOMEM if isinstance(error, MemoryError) else getattr(error, "errno", None)
-    if number in LIMITS:
-        return ConfigError(LIMITS[number], hint="ulimit -a shows the limits of this shell")
-    return Internal(
-        f"{type(error).__name__}: {redact(str(error), console.secret)}",
-        hint="this is a defect in eugpt; EUGPT_DEBUG=1 shows where",
-    )
+    return console.fault_of(error)

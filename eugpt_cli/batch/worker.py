@@ -16,7 +16,16 @@ from eugpt_cli.api.retry import RetryPolicy
 from eugpt_cli.batch.items import Item
 from eugpt_cli.batch.limiter import Limiter
 from eugpt_cli.batch.rows import AnswerRecorder, MakeRow, Rows
-from eugpt_cli.errors import Busy, ConfigError, EugptError, LocalError, Rejected, StatusError, Truncated
+from eugpt_cli.errors import (
+    ConfigError,
+    EugptError,
+    InputError,
+    LocalError,
+    OutputError,
+    Rejected,
+    StatusError,
+    Truncated,
+)
 from eugpt_cli.http.client import Client
 from eugpt_cli.http.response import Response
 from eugpt_cli.output.writers import encode
@@ -81,14 +90,14 @@ class Worker(Observer):
                 with self._turn(item.request):
                     if not self._begin():
                         return
-                    outcome.start()
-                    fault = self._ask(item.request, outcome)
-                    self._context.ended(fault, outcome)  # before others begin
-            except Busy as busy:
-                fault = busy
+                    self._ask(item.request, outcome)
+            except (InputError, OutputError):
+                raise
             except ConfigError as error:
                 self._write(item, error)
                 raise
+            except EugptError as error:
+                fault = error
             finally:
                 self._end()
         self._write(item, fault)
@@ -128,47 +137,63 @@ class Worker(Observer):
     def _turn(self, request: Request) -> AbstractContextManager[None]:
         return self._context.lock(request.conversation_id) if request.conversation_id else nullcontext()
 
-    def _ask(self, request: Request, outcome: Outcome) -> EugptError | None:
-        """Until an answer is accepted, as often as --again has it; a turn of a conversation once."""
-        checks, this = self._context.checks, request
-        for left in range(checks.again if checks and not request.conversation_id else 0, -1, -1):
-            fault = self._deliver(this, outcome) or self._refusal(checks, outcome)
-            if not checks or not isinstance(fault, Rejected) or not left or self._context.stopped.is_set():
-                return fault
-            checks.tell_again(fault, f"item {_name(self._item)}: " if self._item else "")
-            this = checks.asked_again(request, self._answer.text, fault)
-            outcome.next_try()
-        return None
+    def _ask(self, request: Request, outcome: Outcome) -> None:
+        """Raises what became of the request; `ended` hears of it first, before others begin."""
+        outcome.start()
+        try:
+            self._until_accepted(request, outcome)
+        except LocalError:
+            raise
+        except EugptError as fault:
+            self._context.ended(fault, outcome)
+            raise
+        self._context.ended(None, outcome)
 
-    def _refusal(self, checks: "Checks | None", outcome: Outcome) -> Rejected | None:
-        """What the checks say against the answer."""
+    def _until_accepted(self, request: Request, outcome: Outcome) -> None:
+        """As often as --again has it; a turn of a conversation once."""
+        checks, this = self._context.checks, request
+        left = checks.again if checks and not request.conversation_id else 0
+        while True:
+            try:
+                self._deliver(this, outcome)
+                self._check(checks, outcome)
+                return
+            except Rejected as fault:
+                if not checks or not left or self._context.stopped.is_set():
+                    raise
+                checks.tell_again(fault, f"item {_name(self._item)}: " if self._item else "")
+                this = checks.asked_again(request, self._answer.text, fault)
+            left -= 1
+            outcome.next_try()
+
+    def _check(self, checks: "Checks | None", outcome: Outcome) -> None:
+        """Raises what the checks say against the answer."""
         answer, item = self._answer, self._item
         if not checks or not item:
-            return None
+            return
         try:
             answer.accepted = checks.accept(answer.text, item.custom_id)
         except (Rejected, ConfigError) as fault:
             answer.is_refused = True
             outcome.stored = item.is_turn
             annotate(fault, outcome)
-            if isinstance(fault, ConfigError):
-                raise
-            return fault
-        return None
+            raise
 
-    def _deliver(self, request: Request, outcome: Outcome) -> EugptError | None:
-        fault: EugptError | None = None
+    def _deliver(self, request: Request, outcome: Outcome) -> None:
         try:
             deliver(request, self._policy, self._fresh, outcome, stored=request.conversation_id is not None)
-            self._context.limiter.success()
         except LocalError:
             raise
-        except EugptError as error:
-            self._feel(error)
-            fault = error
+        except EugptError as fault:
+            self._feel(fault)
+            self._turn_ended(request, fault)
+            raise
+        self._context.limiter.success()
+        self._turn_ended(request, None)
+
+    def _turn_ended(self, request: Request, fault: EugptError | None) -> None:
         if request.conversation_id:
             self._context.turn_ended(request.conversation_id, fault)
-        return fault
 
     def _fresh(self) -> AnswerRecorder:
         self._answer = AnswerRecorder()

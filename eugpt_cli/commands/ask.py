@@ -1,5 +1,7 @@
 """`eugpt ask`: one answer, all or nothing."""
 
+from functools import partial
+
 from eugpt_cli.api.answer_text import AnswerText
 from eugpt_cli.errors import UsageError
 from eugpt_cli.output.writers import DocumentWriter, TextWriter
@@ -11,8 +13,14 @@ from eugpt_cli.system.console import Console
 
 def run(options: AskOptions, console: Console) -> int:
     make_writer = _writer(options)
-    checks = turn.checks_for(options, console)
-    turn.run(options, console, make_writer, stream=False, checks=checks, partial=options.partial)
+    turn.run(
+        options,
+        console,
+        make_writer,
+        stream=False,
+        make_checks=partial(turn.checks_for, options, console),
+        partial=options.partial,
+    )
     return 0
 
 

@@ -44,15 +44,16 @@ def run(options: BatchOptions, console: Console) -> int:
         raise UsageError(f"--jobs is from 1 to {MOST_JOBS}, not {options.jobs}")
     if options.prune and not options.resume:
         raise UsageError("--prune goes with --resume")
-    share = shard(options.shard, console.environ)
     source = _source(options, console)
     if options.dry_run or options.curl:
+        share = shard(options.shard, console.environ)
         _, _, every = _asked(options, console, source)
         rows = RowStream(console.write, lambda: None, ordered=False)
         return _show(_mine(every, rows, share, options), options, console)
     journal = open_journal(options, console)
     outcome = Outcome()
     with journal.run(outcome) if journal else nullcontext(), _summary(options, console) as summarize:
+        share = shard(options.shard, console.environ)
         names, checks, every = _asked(options, console, source)
         end, facts = _go(options, console, source, every, share, names, journal, checks)
         summarize(facts)

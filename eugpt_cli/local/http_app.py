@@ -42,6 +42,7 @@ class HttpApp:
         try:
             return await self._answered(request, record)
         finally:
+            self._responder.settle(record)
             if self._verbose:
                 self._note(record.access_line())
             if self._log and path == RESPONSES:

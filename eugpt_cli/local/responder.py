@@ -73,6 +73,11 @@ class Responder:
         manner = step.manner if step else SendManner()
         return await send(request, Reply(reply.status, headers, reply.pieces, reply.whole), manner, record.delivery)
 
+    def settle(self, record: ExchangeRecord) -> None:
+        """Tells the scenario what became of a response that it shaped."""
+        if self._backends.scenario and record.scenario is not None:
+            self._backends.scenario.settle(record.scenario, record.delivery)
+
     def _step(self, record: ExchangeRecord) -> ScenarioStep | None:
         if self._backends.scenario is None:
             return None

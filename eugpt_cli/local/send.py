@@ -38,54 +38,68 @@ class SendManner:
     delay: float = 0.0
     between: float = 0.0
     after_bytes: int | None = None
-    after_pieces: int | None = None
+    after_events: int | None = None
     cut: str = "clean"
 
     @property
     def counts_events(self) -> bool:
-        """Whether each piece must be one event."""
-        return bool(self.between) or self.after_pieces is not None
+        """Whether the pieces of a stream must be its events."""
+        return bool(self.between) or self.after_events is not None
 
 
 @dataclass
 class Delivery:
-    """What of a response left this process: its status, bytes of the body, and how it ended.
+    """What of a response left this process: its status, bytes and events of the body, and how it ended.
 
-    `left` is a client that was gone before all of it was handed to the system. After a clean cut the HTTP message is
-    whole (`is_message`), though the answer in it is not.
+    `events` counts those of a stream where the manner needs them. `left` is a client that was gone before all of it
+    was handed to the system. After a clean cut the HTTP message is whole (`is_message`), though the answer in it is
+    not. `cut_as_asked` and `paused` say whether the manner's cut, and its pause between events, had an effect.
     """
 
     status: int | None = None
     sent: int = 0
+    events: int = 0
     ended: Literal["whole", "cut", "left"] = "left"
     is_message: bool = False
+    cut_as_asked: bool = False
+    paused: bool = False
+
+    def has_reached(self, manner: SendManner) -> bool:
+        """Whether the body has come to where the manner cuts it."""
+        return self.sent == manner.after_bytes or self.events == manner.after_events
 
 
 async def send(request: web.BaseRequest, reply: Reply, manner: SendManner, delivery: Delivery) -> web.StreamResponse:
-    """Sends a reply piece by piece. Raises CutError where the connection ended on purpose."""
+    """Sends a reply piece by piece. Raises CutError where the connection ended on purpose.
+
+    A body that ends before the place of the cut is sent whole; a document has no events.
+    """
     await asyncio.sleep(manner.delay)
     response = web.StreamResponse(status=reply.status, headers=reply.headers)
     await response.prepare(request)
     delivery.status = reply.status
-    left = manner.after_bytes
-    sent = 0
+    counts = manner.counts_events and _is_stream(reply)
+    begun = False
     try:
-        async for piece in _pieces(reply, manner):
-            if sent == manner.after_pieces or left == 0:
-                return await _cut(request, response, manner.cut, delivery)
-            if sent:
-                await asyncio.sleep(manner.between)
-            allowed = piece if left is None else piece[:left]
+        async for piece in _events(reply) if counts else _awaited(reply.pieces):
+            if delivery.has_reached(manner):
+                return await _cut_as_asked(request, response, manner, delivery)
+            if begun:
+                await asyncio.sleep(manner.between if counts else 0)
+                delivery.paused = counts
+            allowed = piece if manner.after_bytes is None else piece[: manner.after_bytes - delivery.sent]
             await response.write(allowed)
             delivery.sent += len(allowed)
-            left = None if left is None else left - len(allowed)
-            sent += 1
+            delivery.events += counts
+            begun = True
+            if len(allowed) < len(piece):
+                return await _cut_as_asked(request, response, manner, delivery)
     except BrokenReplyError:
         return await _cut(request, response, "close", delivery)
     if not reply.whole:
         return await _cut(request, response, "close", delivery)
-    if manner.after_pieces is not None or left is not None:
-        return await _cut(request, response, manner.cut, delivery)
+    if delivery.has_reached(manner) and manner.cut != "clean":
+        return await _cut_as_asked(request, response, manner, delivery)
     if _unsent(request) == 0:
         delivery.ended = "whole"  # a client may hang up at the last event: it has received all of it
     await response.write_eof()
@@ -98,8 +112,10 @@ async def raw(request: web.BaseRequest, data: bytes, manner: SendManner, deliver
     await asyncio.sleep(manner.delay)
     if request.transport is None:
         raise ConnectionResetError
-    request.transport.write(data[: manner.after_bytes])
-    delivery.sent, delivery.ended = len(data[: manner.after_bytes]), "cut"
+    allowed = data[: manner.after_bytes]
+    request.transport.write(allowed)
+    delivery.sent, delivery.cut_as_asked = len(allowed), len(allowed) < len(data)
+    delivery.ended = "cut" if delivery.cut_as_asked or manner.cut in ("reset", "silent") else "whole"
     if manner.cut == "silent":
         await asyncio.Event().wait()
     await _emptied(request.transport)
@@ -107,14 +123,15 @@ async def raw(request: web.BaseRequest, data: bytes, manner: SendManner, deliver
     raise CutError
 
 
-async def _pieces(reply: Reply, manner: SendManner) -> AsyncIterator[bytes]:
-    """The reply's pieces; a stream's events one by one where the manner counts them."""
-    is_stream = reply.headers.get("Content-Type", reply.headers.get("content-type", "")).startswith("text/event-stream")
+def _is_stream(reply: Reply) -> bool:
+    kind = reply.headers.get("Content-Type", reply.headers.get("content-type", ""))
+    return kind.startswith("text/event-stream")
+
+
+async def _events(reply: Reply) -> AsyncIterator[bytes]:
+    """A stream's events one by one."""
     held = b""
     async for piece in _awaited(reply.pieces):
-        if not (is_stream and manner.counts_events):
-            yield piece
-            continue
         held += piece
         while end := _BLANK_LINE.search(held):
             yield held[: end.end()]
@@ -130,6 +147,13 @@ async def _awaited(pieces: Iterable[bytes] | AsyncIterable[bytes]) -> AsyncItera
     else:
         for piece in pieces:
             yield piece
+
+
+async def _cut_as_asked(
+    request: web.BaseRequest, response: web.StreamResponse, manner: SendManner, delivery: Delivery
+) -> web.StreamResponse:
+    delivery.cut_as_asked = True
+    return await _cut(request, response, manner.cut, delivery)
 
 
 async def _cut(

@@ -18,7 +18,7 @@ import orjson
 
 from eugpt_cli import __version__
 from eugpt_cli.api.outcome import Outcome
-from eugpt_cli.errors import EugptError, Internal, OutputError, Stopped, UsageError
+from eugpt_cli.errors import EugptError, OutputError, Stopped, UsageError
 from eugpt_cli.output.destinations import DescriptorSink, direct
 from eugpt_cli.output.report import meta
 from eugpt_cli.system.console import Console
@@ -97,7 +97,7 @@ class Journal:
         """Ignores a problem with the journal where another problem is already being reported."""
         with suppress(OutputError, Stopped):
             if not isinstance(end, UsageError):
-                self.add(outcome, end if isinstance(end, EugptError | Stopped) else Internal(""))
+                self.add(outcome, end if isinstance(end, Stopped) else self._console.fault_of(end))
 
     def _put(self, line: bytes) -> None:
         if self._sink:

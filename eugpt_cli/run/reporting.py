@@ -1,11 +1,11 @@
 """What a run leaves about itself, whatever its end: the object of --meta, and its lines in the journal."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from eugpt_cli.api.outcome import Outcome
-from eugpt_cli.errors import ConfigError, EugptError, Internal, OutputError, Stopped
+from eugpt_cli.errors import ConfigError, EugptError, OutputError, Stopped
 from eugpt_cli.http.route import target_of
 from eugpt_cli.output.destinations import destination
 from eugpt_cli.output.report import meta
@@ -27,7 +27,11 @@ class RunReport:
     def __init__(self, journal: "Journal | None", *, measures: bool) -> None:
         self.outcome = Outcome()
         self._journal = journal
-        self._measures = measures
+        self._wrapped: Callable[[Sink], Sink] = lambda sink: sink
+        if measures:  # loaded at the start: at the end there may be no memory for it
+            from eugpt_cli.output.measured import MeasuredSink
+
+            self._wrapped = lambda sink: MeasuredSink(sink, self._measure)
 
     @contextmanager
     def turn(self) -> Iterator[Outcome]:
@@ -38,11 +42,7 @@ class RunReport:
 
     def measured(self, sink: Sink) -> Sink:
         """The place where the answer goes, measured if somebody wants to know."""
-        if not self._measures:
-            return sink
-        from eugpt_cli.output.measured import MeasuredSink
-
-        return MeasuredSink(sink, self._measure)
+        return self._wrapped(sink)
 
     def _measure(self, answer: "ByteDigest") -> None:
         self.outcome.answer = answer
@@ -56,6 +56,13 @@ def reported(options: TurnOptions, console: Console) -> Iterator[RunReport]:
     report = RunReport(journal, measures=bool(options.log or options.meta))
     with journal.run(report.outcome) if journal else nullcontext(), _meta(path, report, console):
         yield report
+
+
+def report_unresolved(options: Any, console: Console, fault: EugptError) -> None:
+    """Leaves the journal's line and the object of --meta where settings do not fit; `options` are those that do."""
+    if not options.dry_run and not options.curl:
+        with suppress(EugptError), reported(options, console):
+            raise fault
 
 
 def open_journal(options: TurnOptions | BatchOptions, console: Console) -> "Journal | None":
@@ -82,7 +89,7 @@ def _meta(path: str | None, report: RunReport, console: Console) -> Iterator[Non
     try:
         yield
     except BaseException as end:
-        known = end if isinstance(end, EugptError | Stopped) else Internal(type(end).__name__)
+        known = end if isinstance(end, Stopped) else console.fault_of(end)
         with suppress(OutputError, Stopped):  # only the first problem is reported
             _write_meta(sink, report.outcome, known, console)
         raise

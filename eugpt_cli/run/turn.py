@@ -45,7 +45,7 @@ def run(
     stream: bool,
     starts: bool = False,
     at_end: AtEnd | None = None,
-    checks: "Checks | None" = None,
+    make_checks: Callable[[], "Checks | None"] = lambda: None,
     partial: bool = False,
 ) -> None:
     """Reads the input, sends one request, writes the answer. Raises whatever went wrong, after `at_end`.
@@ -54,6 +54,7 @@ def run(
     written all the same.
     """
     if options.dry_run or options.curl:
+        checks = make_checks()
         thread = open_thread(options, console, starts=starts)
         draft = prepare(options, console, stream=stream, checks=checks)
         if checks:
@@ -63,6 +64,7 @@ def run(
     with reported(options, console) as report:
         outcome = report.outcome
         try:
+            checks = make_checks()
             thread = open_thread(options, console, starts=starts)
             note_new_name(thread, options, console)
             draft = prepare(options, console, stream=stream, checks=checks)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from eugpt_cli.errors import ConfigError, UsageError
@@ -40,6 +41,19 @@ def resolve(
 ) -> dict[str, Any]:
     """The value of every option, by name. Raises UsageError or ConfigError for a value that does not fit."""
     return {option.name: origin(option, flags, environ, profile or {})[0] for option in options}
+
+
+def fitting(
+    options: tuple[Option, ...], flags: Mapping[str, Any], environ: Mapping[str, str], profile: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """The values that fit, by name, where others do not; without a profile (None) no default is sure either."""
+    found = {}
+    for option in options:
+        with suppress(UsageError, ConfigError):
+            value, source = origin(option, flags, environ, profile or {})
+            if profile is not None or source != "default":
+                found[option.name] = value
+    return found
 
 
 def origin(

@@ -1,11 +1,16 @@
 """The world around a command: its environment, streams, signals and deadline, as one object."""
 
+import errno
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
+from eugpt_cli.errors import ConfigError, EugptError, Internal
 from eugpt_cli.system.interrupts import Interrupts, run_at_end
 from eugpt_cli.system.streams import DUMB, StandardStreams, Transient
+from eugpt_cli.text.redaction import redact
+
+LIMITS = {errno.EMFILE: "too many open files", errno.ENFILE: "too many open files", errno.ENOMEM: "out of memory"}
 
 
 class Console(StandardStreams, Interrupts):
@@ -37,7 +42,35 @@ class Console(StandardStreams, Interrupts):
         if self.has_status_line:
             self.draw("\r\x1b[K")
 
+    def fault_of(self, error: BaseException) -> EugptError:
+        """The error to report: what nobody has worded is a limit of this machine, a broken installation or a defect."""
+        if isinstance(error, EugptError):
+            return error
+        if isinstance(error, ImportError) and not (error.name or "eugpt_cli").startswith("eugpt_cli"):
+            from eugpt_cli.system.installation import incomplete
+
+            message, hint = incomplete(error)
+            return ConfigError(message, hint=hint)
+        if isinstance(error, MemoryError):
+            _free(error)
+        number = errno.ENOMEM if isinstance(error, MemoryError) else getattr(error, "errno", None)
+        if number in LIMITS:  # nothing may be imported for it: that takes files and memory
+            return ConfigError(LIMITS[number], hint="ulimit -a shows the limits of this shell")
+        return Internal(
+            f"{type(error).__name__}: {redact(str(error), self.secret)}",
+            hint="this is a defect in eugpt; EUGPT_DEBUG=1 shows where",
+        )
+
     def leave(self, code: int) -> None:
         """Ends the process now; nothing of ours is buffered."""
         run_at_end()
         os._exit(code)
+
+
+def _free(error: BaseException) -> None:
+    """Lets go of what the functions held that the error has left: there is to be memory to report it."""
+    place = error.__traceback__
+    while place:
+        with suppress(RuntimeError):  # one that is still running
+            place.tb_frame.clear()
+        place = place.tb_next

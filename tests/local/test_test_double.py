@@ -254,4 +254,4 @@ def test_raw_bytes_are_in_the_journal(start: Start, tmp_path: Path) -> None:
     server = start(scenario=str(tmp_path / "s.toml"), journal=str(tmp_path / "j"))
     exchange(server)
     (line,) = lines(tmp_path / "j")
-    assert (line["status"], line["ended"], line["bytes"], line["scenario"]) == (None, "cut", 7, 1)
+    assert (line["status"], line["ended"], line["bytes"], line["scenario"]) == (None, "whole", 7, 1)

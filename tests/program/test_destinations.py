@@ -52,6 +52,36 @@ def test_an_old_file_is_replaced_whole_and_keeps_its_permissions(tmp_path: Path)
     assert names(tmp_path) == {"answer"}
 
 
+TEXTS = ["Hello", "Hello\n", "Hello\n\n", "", "\n", "Grüße\r\nund mehr\x1b[1m\u2028", "```json\n[1]\n```"]
+
+
+@pytest.mark.parametrize("text", TEXTS)
+@pytest.mark.parametrize(
+    "words", ["ask", "ask --json", "ask --extract json", "ask --check true", "stream", "raw-events"]
+)
+def test_a_file_gets_the_bytes_that_a_pipe_gets(tmp_path: Path, words: str, text: str) -> None:
+    target = tmp_path / "answer"
+    target.write_text("old")
+    document = {"status": "completed", "output_text": text}
+    with serving(http(json.dumps(document).encode())) as server:
+        piped = eugpt(*words.split(), "x", base_url=server.base_url)
+        filed = eugpt(*words.split(), "x", "-o", str(target), base_url=server.base_url)
+    assert (filed.returncode, filed.stdout, filed.stderr) == (piped.returncode, b"", piped.stderr)
+    assert target.read_bytes() == (piped.stdout if piped.returncode == 0 else b"old")
+    if words in ("ask", "stream"):
+        assert target.read_bytes() == (text if text.endswith("\n") else f"{text}\n").encode()
+
+
+def test_a_file_is_renamed_over_the_old_one(tmp_path: Path) -> None:
+    target, other = tmp_path / "answer", tmp_path / "other"
+    target.write_text("old")
+    os.link(target, other)
+    with serving(http(DOCUMENT)) as server:
+        assert eugpt("ask", "x", "-o", str(target), base_url=server.base_url).returncode == 0
+    assert (target.read_bytes(), other.read_bytes()) == (b"Hello\n", b"old")
+    assert target.stat().st_ino != other.stat().st_ino
+
+
 def test_a_new_file_obeys_the_umask(tmp_path: Path) -> None:
     with serving(http(DOCUMENT)) as server:
         run = shell(f"umask 027; eugpt ask x -o {tmp_path}/answer", base_url=server.base_url)

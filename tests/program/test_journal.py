@@ -8,6 +8,7 @@ import shutil
 import signal
 import stat
 import subprocess
+import sys
 import time
 from hashlib import sha256
 from pathlib import Path
@@ -217,6 +218,86 @@ def test_what_fails_before_it_is_sent_is_there_too(
     assert line["exit"] in (code, 61)
     assert line["error"]["exit"] == line["exit"]
     assert "secret-password" not in journal.read_text()
+
+
+PROFILES = '[profile.default]\nbase_url = "http://127.0.0.1:1"\n'
+BROKEN = [
+    (["ask", "x"], {"EUGPT_RETRIES": "many"}, PROFILES, (None, "http://127.0.0.1:1/v1")),
+    (["ask", "x"], {"EUGPT_TIMEOUT": "0"}, "", (None, "https://chat.eugpt.ai/v1")),
+    (["stream", "x", "--profile", "other"], {}, PROFILES, (None, None)),
+    (["chat", "x", "--label", "mine"], {"EUGPT_PROFILE": "other"}, "", ("mine", None)),
+    (["raw-events", "x", "--base-url", "http://127.0.0.1:2"], {}, "[profile", (None, "http://127.0.0.1:2/v1")),
+    (["ask", "x"], {}, "[profile.default]\nretry = 1\n", (None, None)),
+    (["ask", "x"], {"EUGPT_BASE_URL": "http://u:secret@localhost"}, "[profile.default]\nretry = 1\n", (None, None)),
+    (["ask", "x", "--schema", "/no/such/schema"], {}, PROFILES, (None, "http://127.0.0.1:1/v1")),
+    (["ask", "x", "--check", "true"], {"EUGPT_MAX_TIME": "x"}, PROFILES, (None, "http://127.0.0.1:1/v1")),
+    (["batch", "--shard", "auto"], {}, PROFILES, (None, "http://127.0.0.1:1/v1")),
+    (["batch", "--profile", "other"], {}, PROFILES, (None, None)),
+]
+
+
+@pytest.mark.parametrize(("words", "env", "config", "known"), BROKEN, ids=lambda value: str(value)[:60])
+@pytest.mark.parametrize("way", ["flag", "variable"])
+def test_settings_that_do_not_fit_leave_a_line(
+    way: str,
+    words: list[str],
+    env: dict[str, str | None],
+    config: str,
+    known: tuple[str | None, str | None],
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "config/eugpt"
+    folder.mkdir(parents=True)
+    (folder / "config.toml").write_text(config)
+    journal, meta = tmp_path / "journal", tmp_path / "meta"
+    places: dict[str, str | None] = {"EUGPT_LOG": str(journal), "EUGPT_META": str(meta)}
+    has_meta = words[0] != "batch"
+    flags = ["--log", str(journal), *(["--meta", str(meta)] if has_meta else [])]
+    more = {**(places if way == "variable" else {}), "XDG_CONFIG_HOME": str(tmp_path / "config"), **env}
+    run = eugpt(*words, *(flags if way == "flag" else []), env=more, stdin=b"{}")
+    (line,) = lines(journal)
+    assert (run.returncode, line["exit"], line["error"]["kind"], line["attempts"]) == (30, 30, "config", 0)
+    assert (line["command"], line["label"], line["base_url"]) == (words[0], *known)
+    assert b"secret" not in journal.read_bytes()
+    if has_meta:
+        assert json.loads(meta.read_bytes())["exit"] == 30
+
+
+@pytest.mark.parametrize("name", ["log", "meta"])
+def test_settings_that_do_not_fit_overwrite_no_file_that_is_read(name: str, tmp_path: Path) -> None:
+    notes = tmp_path / "notes"
+    notes.write_text("mine")
+    run = eugpt("ask", "x", "-f", str(notes), f"--{name}", str(notes), env={"EUGPT_RETRIES": "many"})
+    assert (run.returncode, notes.read_text()) == (30, "mine")
+
+
+@pytest.mark.parametrize("flag", ["--dry-run", "--curl"])
+def test_settings_that_do_not_fit_are_no_run_where_it_is_only_shown(flag: str, journal: Path) -> None:
+    run = eugpt("ask", "x", flag, env={"EUGPT_LOG": str(journal), "EUGPT_RETRIES": "many"})
+    assert (run.returncode, journal.exists()) == (30, False)
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="its ulimit -v limits nothing")
+def test_what_a_limit_of_the_machine_ended_has_the_same_status_everywhere(journal: Path, tmp_path: Path) -> None:
+    meta = tmp_path / "meta"
+    limits = [f"ulimit -n {number}" for number in range(4, 20)]
+    with serving(document()) as server:
+        for limit in limits:
+            journal.unlink(missing_ok=True)
+            meta.unlink(missing_ok=True)
+            script = f"{limit}; eugpt ask -I x --errors json --log {journal} --meta {meta}"
+            run = shell(script, base_url=server.base_url)
+            if journal.exists() and journal.read_bytes():
+                (line,) = lines(journal)
+                assert line["exit"] == run.returncode, (limit, run.stderr)
+            if meta.exists():
+                assert json.loads(meta.read_bytes())["exit"] == run.returncode, (limit, run.stderr)
+    big = f"head -c 250000000 /dev/zero | tr '\\0' a | {{ ulimit -v 200000; eugpt ask --log {journal} --meta {meta}; }}"
+    run = shell(big)
+    line = lines(journal)[-1]
+    told = json.loads(meta.read_bytes())
+    assert (run.returncode, line["exit"], line["outcome"], told["exit"]) == (30, 30, "config", 30)
+    assert (line["error"]["kind"], told["error"]["message"]) == ("config", "out of memory")
 
 
 @pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP], ids=lambda end: end.name)

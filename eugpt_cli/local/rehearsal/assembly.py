@@ -6,6 +6,7 @@ from pathlib import Path
 
 from eugpt_cli.local.rehearsal import scenario
 from eugpt_cli.local.rehearsal.exchange_log import ExchangeLog
+from eugpt_cli.local.rehearsal.key_mask import KeyMask
 from eugpt_cli.local.rehearsal.recording import RecordingShelf
 from eugpt_cli.local.rehearsal.upstream import RecordingFolder, Upstream
 from eugpt_cli.local.server_config import NOT_FOUND, OUTPUT_FAILED, REJECTED, ServeError, ServerConfig
@@ -21,7 +22,7 @@ class Rehearsal:
         self.shelf = _shelf(config.replay, config.record) if config.replay else None
         self._folder: RecordingFolder | None = None
         self.upstream: Upstream | None = None
-        secrets = tuple(key for key in (config.upstream_key, local_key) if key)
+        secrets = tuple(KeyMask(key) for key in (config.upstream_key, local_key) if key)
         if config.record and config.upstream:
             self._folder = RecordingFolder(config.record, secrets, self.shelf is not None, note)
             if self.shelf:
@@ -35,17 +36,18 @@ class Rehearsal:
         """Says what is left over, and returns the exit status: COMMAND's own, unless that is 0 and something is wrong.
 
         32: the journal or a recording could not be written; 44: a request had no recording; 82: with --strict, a table
-        of the scenario was left unused.
+        of the scenario was left unused, or a member of it had no effect.
         """
         misses = self.shelf.misses() if self.shelf else []
-        unused = self.scenario.unused() if self.scenario else []
+        unused, idle = (self.scenario.unused(), self.scenario.without_effect()) if self.scenario else ([], [])
         self._list("no recording for", misses)
         self._list("left over in the scenario:", unused)
+        self._list("no effect in the scenario:", idle)
         unwritten = (self.log is not None and self.log.failed) or (self._folder is not None and self._folder.failed)
         wrong = (
             (OUTPUT_FAILED, unwritten),
             (NOT_FOUND, bool(misses)),
-            (REJECTED, self._strict and bool(unused)),
+            (REJECTED, self._strict and bool(unused or idle)),
         )
         return next((code for code, applies in wrong if applies), 0) if status == 0 else status
 

@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import Any, Literal
 from uuid import uuid4
 
+from eugpt_cli.local.rehearsal.key_mask import KeyMask
 from eugpt_cli.local.send import Delivery
 from eugpt_cli.local.server_config import OUTPUT_FAILED, ServeError, reason
 
-MASK = "eugpt_***"
+MASK = b"eugpt_***"
 
 AnsweredBy = Literal["scenario", "recording", "upstream", "engine", "server"]
 
@@ -78,9 +79,9 @@ class ExchangeRecord:
 class ExchangeLog:
     """The file of `--journal`: each line is one write. Keys are masked."""
 
-    def __init__(self, file: Path, keys: Sequence[str], note: Callable[[str], None]) -> None:
+    def __init__(self, file: Path, keys: Sequence[KeyMask], note: Callable[[str], None]) -> None:
         self._file = file
-        self._keys = [json.dumps(key, ensure_ascii=False)[1:-1] for key in keys]
+        self._keys = keys
         self._note = note
         self.failed = False
         try:
@@ -92,7 +93,7 @@ class ExchangeLog:
         """Appends a line; a failure is said once and remembered."""
         line = json.dumps(record.as_json(), ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
         for key in self._keys:
-            line = line.replace(key.encode(), MASK.encode())
+            line = key.applied(line, MASK)
         try:
             if os.write(self._descriptor, line + b"\n") <= len(line):
                 raise OSError(28, os.strerror(28))

@@ -14,6 +14,7 @@ from typing import Any, Self
 
 from eugpt_cli.local.models import ApiError
 from eugpt_cli.local.rehearsal.answer_forms import in_form, is_stream
+from eugpt_cli.local.rehearsal.key_mask import KeyMask
 from eugpt_cli.local.rehearsal.likeness import Likeness, nearest, said_in
 from eugpt_cli.local.send import Reply
 from eugpt_cli.local.server_config import ServeError, reason
@@ -52,8 +53,11 @@ class RecordedExchange:
         reply = Reply(self.status, self.headers, self.pieces, self.whole)
         return in_form(reply, b"".join(self.pieces), stream)
 
-    def save(self, folder: Path, number: int, secrets: Sequence[str]) -> Path:
-        """Writes the recording into the folder, atomically and readable by its owner only, every secret masked."""
+    def save(self, folder: Path, number: int, secrets: Sequence[KeyMask]) -> Path:
+        """Writes the recording into the folder, atomically and readable by its owner only, every secret masked.
+
+        A mask is as long as what it covers, so that the pieces keep their borders.
+        """
         joined = _masked(b"".join(self.pieces), secrets)
         ends = list(itertools.accumulate(map(len, self.pieces), initial=0))
         pieces = [joined[start:end] for start, end in itertools.pairwise(ends)]
@@ -137,15 +141,16 @@ def next_number(folder: Path) -> int:
     return max((int(number) for number in numbers if number.isdigit()), default=0) + 1
 
 
-def _masked(data: bytes, secrets: Sequence[str]) -> bytes:
-    """Secrets become asterisks of the same length, so that the pieces keep their borders."""
+def _masked(data: bytes, secrets: Sequence[KeyMask]) -> bytes:
     for secret in secrets:
-        data = data.replace(secret.encode(), b"*" * len(secret.encode()))
+        data = secret.applied(data)
     return data
 
 
-def _masked_text(text: str, secrets: Sequence[str]) -> str:
-    return _masked(text.encode("utf-8", "surrogatepass"), secrets).decode("utf-8", "surrogatepass")
+def _masked_text(text: str, secrets: Sequence[KeyMask]) -> str:
+    for secret in secrets:
+        text = secret.text(text)
+    return text
 
 
 def _jsonable(piece: bytes) -> dict[str, str]:

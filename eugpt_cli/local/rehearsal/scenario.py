@@ -16,7 +16,7 @@ from eugpt_cli.local.event_sequence import JSON_HEADERS, SSE_HEADERS, frame
 from eugpt_cli.local.models import ApiError
 from eugpt_cli.local.rehearsal.likeness import texts_in
 from eugpt_cli.local.rehearsal.recording import RecordedExchange
-from eugpt_cli.local.send import Reply, SendManner
+from eugpt_cli.local.send import Delivery, Reply, SendManner
 from eugpt_cli.local.server_config import ServeError, reason
 
 Cut = Literal["clean", "close", "reset", "silent"]
@@ -132,11 +132,12 @@ _REFUSED: tuple[tuple[Callable[[ScenarioStep], bool], str], ...] = (
 
 
 class Scenario:
-    """The steps of a scenario, each with the number of requests that it has answered."""
+    """The steps of a scenario; of each, how many requests it has answered and which of its members had no effect."""
 
     def __init__(self, steps: list[ScenarioStep], recordings: dict[str, RecordedExchange]) -> None:
         self._steps = steps
         self._used = [0] * len(steps)
+        self._idle: list[list[str]] = [[] for _ in steps]
         self._recordings = recordings
 
     def next(self, body: str) -> tuple[int, ScenarioStep] | None:
@@ -158,6 +159,21 @@ class Scenario:
                 lines.append(f"request {number}{match}: {share}")
         return lines
 
+    def settle(self, number: int, delivery: Delivery) -> None:
+        """Notes members of a table that had no effect on a response; one whose client left proves nothing."""
+        idle = _idle_members(self._steps[number - 1], delivery) if delivery.ended != "left" else []
+        if idle:
+            self._idle[number - 1].append(", ".join(idle))
+
+    def without_effect(self) -> list[str]:
+        """A line for each table with a member that had no effect on a response; with `times` 0, on none of them."""
+        lines = []
+        for number, (step, used, idle) in enumerate(zip(self._steps, self._used, self._idle, strict=True), 1):
+            if idle and (step.times or len(idle) == used):
+                share = f" (in {len(idle)} of {used} responses)" if used > 1 else ""
+                lines.append(f"request {number}: {idle[0]}{share}")
+        return lines
+
     def reply(self, step: ScenarioStep, stream: bool) -> Reply:
         """What a step that is neither ordinary nor raw sends; a recording in the form asked for."""
         if step.recording is not None:
@@ -170,6 +186,17 @@ class Scenario:
             return Reply(step.status, headers, [step.body.encode()])
         value = step.body if step.body is not None else _usual(step.status)
         return Reply(step.status, {**JSON_HEADERS, **step.headers}, [json.dumps(value).encode()])
+
+
+def _idle_members(step: ScenarioStep, delivery: Delivery) -> list[str]:
+    """The members that changed nothing about the sending of a response, and why."""
+    events = f"the response had {delivery.events or 'no'} event{'' if delivery.events == 1 else 's'}"
+    members = (
+        ("cut_after_bytes", step.cut_after_bytes, delivery.cut_as_asked, f"the body had {delivery.sent} bytes"),
+        ("cut_after_events", step.cut_after_events, delivery.cut_as_asked, events),
+        ("delay_between", step.delay_between or None, delivery.cut_as_asked or delivery.paused, events),
+    )
+    return [f"{name} = {value}: {why}" for name, value, effect, why in members if value is not None and not effect]
 
 
 def _usual(status: int) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from eugpt_cli.local.addresses import is_loopback
 from eugpt_cli.local.models import ApiError
 from eugpt_cli.local.rehearsal.answer_forms import verdict
 from eugpt_cli.local.rehearsal.exchange_log import ExchangeRecord
+from eugpt_cli.local.rehearsal.key_mask import KeyMask, KeyMasker
 from eugpt_cli.local.rehearsal.recording import KEPT_HEADERS, RecordedExchange, next_number
 from eugpt_cli.local.send import BrokenReplyError, Reply
 from eugpt_cli.local.server_config import ServeError, reason
@@ -32,7 +33,7 @@ class RecordingFolder:
     """Where exchanges go, numbered; `secrets` reach no file. With `only_answers`, failures are not kept."""
 
     folder: Path
-    secrets: tuple[str, ...]
+    secrets: tuple[KeyMask, ...]
     only_answers: bool
     note: Notes
     kept: Callable[[RecordedExchange], None] = lambda _: None
@@ -66,28 +67,6 @@ class RecordingFolder:
         return file.name
 
 
-class KeyMasker:
-    """Replaces the upstream's key in an answer by asterisks of the same length, in whatever pieces it arrives.
-
-    The client has a key of its own and is not to see this one. The last bytes wait where they may begin the key.
-    """
-
-    def __init__(self, key: bytes) -> None:
-        self._key = key
-        self._held = b""
-
-    def feed(self, piece: bytes) -> bytes:
-        data = (self._held + piece).replace(self._key, b"*" * len(self._key))
-        longest = min(len(self._key) - 1, len(data))
-        hold = next((n for n in range(longest, 0, -1) if self._key.startswith(data[-n:])), 0)
-        self._held = data[len(data) - hold :]
-        return data[: len(data) - hold]
-
-    def rest(self) -> bytes:
-        held, self._held = self._held, b""
-        return held
-
-
 class Upstream:
     """The service behind, asked with its own key, which goes over https or to this machine only."""
 
@@ -96,6 +75,7 @@ class Upstream:
         if not key:
             raise ServeError("no key for the upstream", "export EUGPT_API_KEY with the key of the service to record")
         self._key = key
+        self._mask = KeyMask(key)
         self._host = urlsplit(url).hostname or ""
         self._trust = _trust(ca_file)
         self._folder = folder
@@ -126,7 +106,7 @@ class Upstream:
             self._folder.note("not recorded: the client left before the answer began")
             await session.close()
             raise
-        kept = {name: answer.headers[name] for name in KEPT_HEADERS if name in answer.headers}
+        kept = {name: self._mask.text(answer.headers[name]) for name in KEPT_HEADERS if name in answer.headers}
         pieces: asyncio.Queue[bytes | None] = asyncio.Queue()
         exchange = RecordedExchange(body.decode("utf-8", "replace"), answer.status, kept, [], whole=False)
         task = asyncio.create_task(self._pass(session, answer, exchange, pieces, record))
@@ -154,7 +134,7 @@ class Upstream:
     ) -> None:
         """Reads the answer to its end; None in `pieces` is where it broke off, an empty piece its end."""
         whole = False
-        masker = KeyMasker(self._key.encode())
+        masker = KeyMasker(self._mask)
 
         def put(piece: bytes) -> None:
             if piece:
