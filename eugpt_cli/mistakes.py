@@ -13,15 +13,17 @@ from eugpt_cli.settings.catalogue import COMMANDS, Command
 from eugpt_cli.text.suggestions import did_you_mean, near_words
 
 ALIKE = 0.8  # from there on an option is taken for another program's, mistyped
-KEY = "keys are made in Settings → API Keys; export EUGPT_API_KEY=eugpt_…, then run: eugpt doctor"
-NO_SETTING = "the service has no such setting; -i TEXT says how to answer"
+KEY = "create a key in the web app (Settings → API Keys), export EUGPT_API_KEY=eugpt_…, then run: eugpt doctor"
+NO_SETTING = "leave it out: the service has no such setting; -i TEXT sets the system prompt"
+SECRET = "a key is never an argument, because other users could read it; set EUGPT_API_KEY or use --api-key-file PATH"
+CERTIFICATES = "eugpt always checks certificates; to trust a private authority, use --ca-file PATH"
 # Flags of other programs, without their values, and what eugpt has instead.
 FLAGS = {
-    "--model": "the service chooses the model; --meta FILE records which one",
-    "-m": "the service chooses the model; --meta FILE records which one",
-    "--system": "the system prompt is -i TEXT, or -i @FILE",
-    "--system-prompt": "the system prompt is -i TEXT, or -i @FILE",
-    "-s": "the system prompt is -i TEXT, or -i @FILE",
+    "--model": "leave it out: the service chooses the model; --meta FILE records which one",
+    "-m": "leave it out: the service chooses the model; --meta FILE records which one",
+    "--system": "to set the system prompt, use -i TEXT or -i @FILE",
+    "--system-prompt": "to set the system prompt, use -i TEXT or -i @FILE",
+    "-s": "to set the system prompt, use -i TEXT or -i @FILE",
     "--temperature": NO_SETTING,
     "--top-p": NO_SETTING,
     "--seed": NO_SETTING,
@@ -29,14 +31,14 @@ FLAGS = {
     "--max-output-tokens": NO_SETTING,
     "--stream": "to print text as it arrives, run: eugpt stream",
     "--no-stream": "to print only a complete answer, run: eugpt ask",
-    "--api-key": "a key is never an argument, as others could read it; set EUGPT_API_KEY or use --api-key-file PATH",
-    "--key": "a key is never an argument, as others could read it; set EUGPT_API_KEY or use --api-key-file PATH",
-    "-k": "a key is never an argument; certificates are always checked, and --ca-file PATH trusts a private authority",
-    "--insecure": "certificates are always checked; --ca-file PATH trusts a private authority",
+    "--api-key": SECRET,
+    "--key": SECRET,
+    "-k": f"a key is never an argument; {CERTIFICATES}",
+    "--insecure": CERTIFICATES,
     "--cacert": "to trust a private authority, use --ca-file PATH",
-    "--proxy": "set HTTPS_PROXY=http://HOST:PORT",
-    "--url": "the address of the service is --base-url URL",
-    "--endpoint": "the address of the service is --base-url URL",
+    "--proxy": "export HTTPS_PROXY=http://HOST:PORT",
+    "--url": "to set the address of the service, use --base-url URL",
+    "--endpoint": "to set the address of the service, use --base-url URL",
     "--attach": "to send a text file, use -f PATH",
     "--attachment": "to send a text file, use -f PATH",
     "-a": "to send a text file, use -f PATH",
@@ -44,19 +46,21 @@ FLAGS = {
     "--continue": "to continue a conversation, use -c NAME",
     "--response-format": "to get JSON that fits a schema, run: eugpt ask --schema FILE",
     "--json-schema": "to get JSON that fits a schema, run: eugpt ask --schema FILE",
-    "--format": "eugpt ask --json prints the whole response, eugpt raw-events every event",
-    "--output-format": "eugpt ask --json prints the whole response, eugpt raw-events every event",
+    "--format": "to print JSON, run: eugpt ask --json (the whole response) or eugpt raw-events (every event)",
+    "--output-format": "to print JSON, run: eugpt ask --json (the whole response) or eugpt raw-events (every event)",
     "--debug": "to see requests and retries, use -v",
     "--version": "to print the version, run: eugpt --version",
     "-V": "to print the version, run: eugpt --version",
-    "-t": "the longest silence of the service is --timeout SECONDS",
+    "-t": "to set how long the service may be silent, use --timeout SECONDS",
 }
 # First words that other programs have as commands.
 WORDS = {
     **dict.fromkeys(("login", "logout", "auth", "init", "setup", "configure", "key", "keys"), KEY),
     **dict.fromkeys(("models", "model"), "the service chooses the model; --meta FILE records which one"),
-    **dict.fromkeys(("completion", "completions"), "see Install in README.md"),
-    **dict.fromkeys(("update", "upgrade"), "upgrade with what installed it, such as: pipx upgrade eugpt-cli"),
+    **dict.fromkeys(("completion", "completions"), "the section Install in README.md shows how to load completions"),
+    **dict.fromkeys(
+        ("update", "upgrade"), "upgrade eugpt with the tool that installed it, such as: pipx upgrade eugpt-cli"
+    ),
     "version": "eugpt --version",
     "manual": "eugpt man",
     **dict.fromkeys(("test", "ping", "status", "check"), "eugpt doctor"),
@@ -149,7 +153,9 @@ def _listed(names: Sequence[str]) -> str:
 def _unknown_command(argv: list[str]) -> UsageError:
     word = argv[0]
     near = "" if word in WORDS else did_you_mean(word, [command.name for command in COMMANDS])
-    hint = WORDS.get(word) or ("eugpt --help" if "--help" in argv else _as_prompt(argv))
+    hint = WORDS.get(word) or (
+        "eugpt --help" if "--help" in argv else f"{'otherwise, ' if near else ''}{_as_prompt(argv)}"
+    )
     return UsageError(f"no such command: {word}{near}", hint=hint)
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 TurnOptions = AskOptions | StreamOptions | ChatOptions | RawEventsOptions
 Draft = Callable[..., Request]  # a request but for its conversation_id, which the lock may have to be waited for
 PROJECT_HINT = "give the id of the project, such as 1c8b9a7f-2d3e-4f5a-9b8c-7d6e5f4a3b2c, not its name"
-FILE_HINT = "give the id of an uploaded file; a file on this machine is sent with -f PATH"
+FILE_HINT = "give the id of an uploaded file; to send a file on this machine, use -f PATH"
 
 
 def prepare(options: TurnOptions, console: Console, *, stream: bool, checks: "Checks | None" = None) -> Draft:
@@ -52,7 +52,7 @@ def _input(options: TurnOptions, console: Console) -> tuple[str, str]:
     wanted = (options.prompt == "-") + names.count("-")
     if wanted > 1 or (wanted and options.no_stdin):
         raise UsageError(
-            "standard input is given twice" if wanted > 1 else "standard input is needed, but -I forbids it"
+            "standard input is used twice" if wanted > 1 else "standard input is needed, but -I forbids it"
         )
     prompt = None if options.prompt in (None, "-") else _argument(options.prompt, "the prompt")
     stdin = None

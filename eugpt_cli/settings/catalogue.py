@@ -95,9 +95,7 @@ COMMANDS = (
         "List, set and forget the names of conversations.",
         (
             Argument("action", "list|name|forget", "the action"),
-            Argument(
-                "words", "[NAME [UUID]]", "arguments of the action: name takes both, forget takes NAME", repeatable=True
-            ),
+            Argument("words", "[NAME [UUID]]", "name takes NAME and UUID, forget takes NAME", repeatable=True),
         ),
         options.CONVERSATION,
         examples=("eugpt conversation list", "eugpt conversation forget trip"),

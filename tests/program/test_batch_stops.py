@@ -132,7 +132,7 @@ def test_max_items(tmp_path: Path) -> None:
             assert (run.returncode, len(server.received)) == (code, asked)
             if code == 91:
                 assert b"eugpt: budget: stopped by --max-items 10; more items are left\n" in run.stderr
-                assert run.stderr.splitlines()[-1] == b"hint: the same command with -o FILE --resume continues"
+                assert run.stderr.splitlines()[-1] == b"hint: to continue, run the same command with -o FILE --resume"
         assert sum(row["ok"] for row in rows_of(output)) == 25
         source.write_bytes(ndjson(numbered(10)))
         output.unlink()
@@ -171,7 +171,7 @@ def test_max_tokens_is_never_an_estimate(usage: Body) -> None:
     (row,) = rows(run.stdout)
     assert row["ok"]
     assert row["usage"] == usage.get("usage")
-    assert b"the service does not tell how many tokens an answer takes" in run.stderr
+    assert b"the service does not return token counts" in run.stderr
 
 
 @pytest.mark.parametrize("usage", [{"input_tokens": 60, "output_tokens": 40}, {"total_tokens": 100}])
@@ -189,4 +189,4 @@ def test_limits_are_numbers_from_1(flag: str, value: str) -> None:
 
 def test_prune_needs_resume() -> None:
     run = eugpt("batch", "--prune", stdin=b"")
-    assert (run.returncode, b"--prune goes with --resume" in run.stderr) == (2, True)
+    assert (run.returncode, b"--prune needs --resume" in run.stderr) == (2, True)

@@ -94,14 +94,14 @@ def test_path() -> None:
             "config.toml, line 5: unknown setting 'base_ulr'; did you mean base_url?",
         ),
         ("timeout = \n", "config.toml is not TOML: invalid value (at line 4, column 11)"),
-        ("instructions = true\n", "config.toml, line 4: instructions wants a text, not True"),
+        ("instructions = true\n", "config.toml, line 4: instructions must be a text, not True"),
         ('api-key-file = "a\\u0000b"\n', "config.toml, line 4: api_key_file contains a NUL"),
-        ("timeout = 'long'\n", "config.toml, line 4: timeout wants a number of seconds above 0, not 'long'"),
+        ("timeout = 'long'\n", "config.toml, line 4: timeout must be a number of seconds above 0, not 'long'"),
         (
             "[profile.other]\ntimeout = 'long'\n[ profile . 'mine' ]\n'retries' = 1\ntimeout = true\n",
-            "config.toml, line 7: timeout wants a number of seconds above 0, not True",
+            "config.toml, line 7: timeout must be a number of seconds above 0, not True",
         ),
-        ("retries = 1.9\n", "config.toml, line 4: retries wants a whole number from 0, not 1.9"),
+        ("retries = 1.9\n", "config.toml, line 4: retries must be a whole number, 0 or more, not 1.9"),
         ("base_url = 'https://ada:secret@example.org'\n", "the base URL contains credentials"),
     ],
 )

@@ -12,13 +12,14 @@ from tests.support.program import eugpt
 from tests.support.rawserver import http, serving, stream
 from tests.support.terminal import on_terminal
 
-KEYS = "keys are made in Settings → API Keys; export EUGPT_API_KEY=eugpt_…, then run: eugpt doctor"
-NO_SETTING = "the service has no such setting; -i TEXT says how to answer"
-MODEL = "the service chooses the model; --meta FILE records which one"
-SYSTEM = "the system prompt is -i TEXT, or -i @FILE"
-SECRET = "a key is never an argument, as others could read it; set EUGPT_API_KEY or use --api-key-file PATH"
+KEYS = "create a key in the web app (Settings → API Keys), export EUGPT_API_KEY=eugpt_…, then run: eugpt doctor"
+NO_SETTING = "leave it out: the service has no such setting; -i TEXT sets the system prompt"
+MODEL = "leave it out: the service chooses the model; --meta FILE records which one"
+SYSTEM = "to set the system prompt, use -i TEXT or -i @FILE"
+SECRET = "a key is never an argument, because other users could read it; set EUGPT_API_KEY or use --api-key-file PATH"
 PROJECT = "give the id of the project, such as 1c8b9a7f-2d3e-4f5a-9b8c-7d6e5f4a3b2c, not its name"
-UPLOAD = "upload it in the web app and name it with --file-id UUID"
+OTHERWISE = "otherwise, to send it as a prompt: eugpt ask"
+UPLOAD = "upload it in the web app and give its id with --file-id UUID"
 
 # what is typed · the error line, after `eugpt: ` · its hint
 TYPED: list[tuple[list[str], str, str | None]] = [
@@ -28,9 +29,9 @@ TYPED: list[tuple[list[str], str, str | None]] = [
     (["login"], "usage: no such command: login", KEYS),
     (["auth"], "usage: no such command: auth", KEYS),
     (["version"], "usage: no such command: version", "eugpt --version"),
-    (["models"], "usage: no such command: models", MODEL),
-    (["aks", "x"], "usage: no such command: aks; did you mean ask?", "to send it as a prompt: eugpt ask 'aks x'"),
-    (["bach"], "usage: no such command: bach; did you mean batch?", "to send it as a prompt: eugpt ask bach"),
+    (["models"], "usage: no such command: models", "the service chooses the model"),
+    (["aks", "x"], "usage: no such command: aks; did you mean ask?", f"{OTHERWISE} 'aks x'"),
+    (["bach"], "usage: no such command: bach; did you mean batch?", f"{OTHERWISE} bach"),
     (["help", "nope"], "usage: no such command: nope", "eugpt --help"),
     (
         ["ask", "-1 + 2 = ?"],
@@ -58,14 +59,14 @@ TYPED: list[tuple[list[str], str, str | None]] = [
     (["ask", "--api-key", "K", "x"], "usage: no such option: --api-key", SECRET),
     (["ask", "--version"], "usage: no such option: --version", "to print the version, run: eugpt --version"),
     (["ask", "--jsn", "x"], "usage: no such option: --jsn; did you mean --json?", "eugpt ask --help"),
-    (["ask", "--modle", "x"], "usage: no such option: --modle", "the service chooses the model"),
+    (["ask", "--modle", "x"], "usage: no such option: --modle", "leave it out: the service chooses the model"),
     (["--verison"], "usage: no such option before the command: --verison; did you mean --version?", "eugpt --help"),
     (["ask", "--nope", "x"], "usage: no such option: --nope", "eugpt ask --help"),
     (["stream", "--each-line"], "usage: stream has no option --each-line", "--each-line is an option of eugpt chat"),
     (["chat", "--resume", "x"], "usage: no such option: --resume", "to continue a conversation, use -c NAME"),
     (["ask", "x", "-f"], "usage: option '-f' requires an argument", "eugpt ask --help"),
     (["config", "x"], "usage: too many arguments: x", "eugpt config --help"),
-    (["ask", "x", "-p", "docs"], "usage: --project wants a UUID, not 'docs'", PROJECT),
+    (["ask", "x", "-p", "docs"], "usage: --project must be a UUID, not 'docs'", PROJECT),
     (["ask", "x", "-f", "a.pdf"], "input: a.pdf is not UTF-8 at byte 5", f"it is a PDF; {UPLOAD}, or send its text: "),
     (
         ["ask", "x", "-f", "a.docx"],
@@ -75,7 +76,7 @@ TYPED: list[tuple[list[str], str, str | None]] = [
     (
         ["ask", "x", "-f", "latin 1"],
         "input: latin 1 is not UTF-8 at byte 3",
-        "text in another encoding can be converted: iconv -f ISO-8859-1 -t UTF-8 'latin 1'",
+        "if it is text in another encoding, convert it: iconv -f ISO-8859-1 -t UTF-8 'latin 1'",
     ),
     (
         ["ask", "x", "--base-url", "https://chat.eugpt.ai/v1/responses/"],
@@ -175,7 +176,7 @@ def test_a_new_conversation_in_a_pipe_tells_its_id(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("header", "hint"),
     [
-        ("", r"the token limit is reached; the service does not say when it resets"),
+        ("", r"the token limit is reached, and the service does not say when it resets; try again later"),
         ("Retry-After: 7200\r\n", r"the token limit resets at (\d{4}-\d\d-\d\d \d\d:\d\d) UTC, in 2 h 0 min"),
         ("Retry-After: 90\r\n", r"the token limit resets at (\d{4}-\d\d-\d\d \d\d:\d\d) UTC, in 2 min"),
         ("Retry-After: 999999999999\r\n", r"the token limit (is reached|resets at .*)"),
