@@ -74,6 +74,13 @@ WORDS = {
 }
 
 
+# What to say where a command takes no more words.
+EXTRA = {
+    "eugpt config": "config changes nothing; eugpt config --path prints the file to edit",
+    "eugpt doctor": "doctor takes options only: eugpt doctor --help",
+}
+
+
 class RefusedCommandLine(NamedTuple):
     """A command line that was refused: `path` is `eugpt` or `eugpt COMMAND`, `option` the unknown one, if it is that.
 
@@ -88,6 +95,10 @@ class RefusedCommandLine(NamedTuple):
     @property
     def command(self) -> Command | None:
         return next((command for command in COMMANDS if self.path == f"eugpt {command.name}"), None)
+
+    @property
+    def takes_prompt(self) -> bool:
+        return self.command is not None and any(argument.name == "prompt" for argument in self.command.arguments)
 
 
 def worded(refusal: RefusedCommandLine) -> UsageError:
@@ -105,29 +116,29 @@ def worded(refusal: RefusedCommandLine) -> UsageError:
 
 def _extra(refusal: RefusedCommandLine) -> str:
     command = refusal.command
-    if not command or all(argument.name != "prompt" for argument in command.arguments):
-        return f"{refusal.path} --help"
+    if not command or not refusal.takes_prompt:
+        return EXTRA.get(refusal.path, f"{refusal.path} --help")
     words = refusal.argv[1:]
+    if "-" in words:
+        rest = shlex.quote(" ".join(word for word in words if word != "-"))
+        return f"standard input follows the prompt by itself; leave out the -: {refusal.path} {rest}"
     if any(word == "-f" or word.startswith("--file") for word in words):
         return "repeat -f for each file: -f a.txt -f b.txt; put a prompt of several words in quotes"
     example = shlex.quote(" ".join(words)) if not any(word.startswith("-") for word in words) else "'several words'"
-    return f"put the prompt in quotes: {refusal.path} {example}"
+    named = "; -c NAME names a conversation" if command.name == "chat" else ""
+    return f"put the prompt in quotes: {refusal.path} {example}{named}"
 
 
 def _unknown_option(refusal: RefusedCommandLine, option: str) -> UsageError:
-    dashed = next((word for word in refusal.argv if word.startswith(option) and _is_prompt(word)), None)
-    if dashed:
-        return UsageError(
-            f"no such option: {option}",
-            hint=f"to send a prompt that begins with a dash, put -- before it: {refusal.path} -- {shlex.quote(dashed)}",
-        )
     command = refusal.command
     if not command:
-        known = {flag for row in COMMANDS for each in row.options for flag in each.flags}
-        placed = f"put options after the command: eugpt COMMAND {option}" if option in known else "eugpt --help"
-        near = "" if option in known else did_you_mean(option, ("--version", "--help"))
-        return UsageError(f"no such option before the command: {option}{near}", hint=placed)
+        return _before_the_command(option)
+    if dashed := next((word for word in refusal.argv if word.startswith(option) and _is_prompt(word)), None):
+        return UsageError(f"no such option: {option}", hint=_as_dashed_prompt(refusal, dashed))
     flags = ["--version", *(flag for each in command.options for flag in each.flags)]
+    if word := _with_one_dash(refusal, option):
+        two = f"write it with two dashes: -{word}" if f"-{word}" in flags else FLAGS.get(f"-{word}")
+        return UsageError(f"no such option: {word}", hint=two or _as_dashed_prompt(refusal, word))
     known_elsewhere = FLAGS.get(f"{command.name} {option}") or FLAGS.get(option)
     others = [row.name for row in COMMANDS if any(option in each.flags for each in row.options)]
     if others and not known_elsewhere:
@@ -141,6 +152,26 @@ def _unknown_option(refusal: RefusedCommandLine, option: str) -> UsageError:
     return UsageError(f"no such option: {option}{did_you_mean(option, flags)}", hint=f"{refusal.path} --help")
 
 
+def _before_the_command(option: str) -> UsageError:
+    known = {flag for row in COMMANDS for each in row.options for flag in each.flags}
+    near = "" if option in known else did_you_mean(option, ("--version", "--help"))
+    placed = f"put options after the command: eugpt COMMAND {option}"
+    hint = placed if option in known else FLAGS.get(option, "eugpt --help")
+    return UsageError(f"no such option before the command: {option}{near}", hint=hint)
+
+
+def _as_dashed_prompt(refusal: RefusedCommandLine, word: str) -> str:
+    if not refusal.takes_prompt:
+        return f"{refusal.path} --help"
+    return f"to send a prompt that begins with a dash, put -- before it: {refusal.path} -- {shlex.quote(word)}"
+
+
+def _with_one_dash(refusal: RefusedCommandLine, option: str) -> str:
+    """The word with one dash and several letters in which the parser has found a letter that is no option."""
+    words = (word.partition("=")[0] for word in refusal.argv if word[:1] == "-" and word[1:2] != "-" and len(word) > 3)
+    return next((word for word in words if len(option) == len("-x") and option[1:] in word), "")
+
+
 def _is_prompt(word: str) -> bool:
     """Whether a word with a dash is text: it has a space, or no letter where a flag has one."""
     return any(character.isspace() for character in word) or not word.lstrip("-")[:1].isalpha()
@@ -152,7 +183,9 @@ def _listed(names: Sequence[str]) -> str:
 
 def _unknown_command(argv: list[str]) -> UsageError:
     word = argv[0]
-    near = "" if word in WORDS else did_you_mean(word, [command.name for command in COMMANDS])
+    names = (command.name for command in COMMANDS if command.name != "help" or sorted(word) == sorted("help"))
+    alike = [name for name in names if name[0] == word[:1]]  # few mistype the first letter; hello is no help
+    near = "" if word in WORDS else did_you_mean(word, alike)
     hint = WORDS.get(word) or (
         "eugpt --help" if "--help" in argv else f"{'otherwise, ' if near else ''}{_as_prompt(argv)}"
     )

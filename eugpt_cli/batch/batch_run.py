@@ -125,6 +125,12 @@ class BatchRun:
         )
 
     def _wanted(self, mine: Iterator[Item]) -> Iterator[Item]:
+        """Yields the items to send: with --max-items those that failed before come last, or they fill each share.
+
+        Of these one more is kept than the run may send, which is how it learns that items are left.
+        """
+        room = 0 if self._options.max_items is None else self._options.max_items + 1
+        later: list[Item] = []
         for item in mine:
             if self._rows.is_done(item):
                 self.statistics.skipped += 1
@@ -132,10 +138,19 @@ class BatchRun:
             elif self._rows.is_held(item) and not self._options.retry_unsafe:
                 self.statistics.held_back += 1
                 self._hold(item)
+            elif room and self._has_failed(item):
+                later += [item] if len(later) < room else []
             else:
                 self._rows.expect(item)
                 yield item
         self._complete = True
+        for item in later:
+            self._rows.expect(item)
+            yield item
+
+    def _has_failed(self, item: Item) -> bool:
+        """Whether an earlier run sent it in vain; turns keep their order, and what makes no request costs nothing."""
+        return item.request is not None and not item.is_turn and self._rows.says_so(item)
 
     def _hold(self, item: Item) -> None:
         """Its row is for today's request, whichever was there."""

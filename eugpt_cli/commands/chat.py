@@ -67,6 +67,7 @@ def _each_line(options: ChatOptions, console: Console) -> None:
         return
     with reported(options, console) as report:
         thread = turn.open_thread(options, console, starts=True)
+        turn.note_new_name(thread, options, console)
         line = turn.TurnSender(options, console, thread)
         with line, turn.opened(options.output, console, line.secret, report) as sink:
             for number, draft in _drafts(options, console):

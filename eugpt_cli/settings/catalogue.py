@@ -141,4 +141,11 @@ COMMANDS = (
         examples=("eugpt exit-codes 62", "eugpt exit-codes --json"),
     ),
     Command("man", "Show the manual.", (), (options.ERRORS,), examples=("eugpt man",)),
+    Command(
+        "help",
+        "Print the help of a command.",
+        (Argument("topic", "[COMMAND]", "a command of eugpt"),),
+        (options.ERRORS,),
+        examples=("eugpt help ask",),
+    ),
 )

@@ -281,7 +281,7 @@ DOCTOR = (*ROUTE, JSON, ERRORS)
 EXIT_CODES = (JSON, ERRORS)
 
 CONVERSATION = (
-    BASE_URL,
+    BASE_URL._replace(help="use the names of the service at this URL"),
     PROFILE,
     Option("json", ("--json",), "print the list as JSON", kind="flag"),
     Option("quiet", ("-q", "--quiet"), "print no notes on stderr", kind="flag"),

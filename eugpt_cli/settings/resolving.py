@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from eugpt_cli.errors import ConfigError, UsageError
 from eugpt_cli.settings.options import Option
+from eugpt_cli.system import files
 
 # As text: every start would compile them, and few use one.
 UUID = r"(?i)[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
@@ -66,8 +67,14 @@ def origin(
     if text:
         return checked(option, text, ConfigError, str(option.variable)), str(option.variable)
     if option.in_profile and option.name in profile:
-        return checked(option, profile[option.name], ConfigError, f"{option.name} in the profile"), "profile"
+        value = checked(option, profile[option.name], ConfigError, f"{option.name} in the profile")
+        return _expanded(value, environ) if option.access else value, "profile"
     return option.default if option.default is not None else given, "default"
+
+
+def _expanded(path: str, environ: Mapping[str, str]) -> str:
+    """The path, or the @FILE, with `~/` expanded, as no shell does in a profile."""
+    return f"@{files.expand(path[1:], environ)}" if path.startswith("@") else files.expand(path, environ)
 
 
 def checked(option: Option, value: Any, error: type[UsageError | ConfigError], source: str) -> Any:
@@ -82,6 +89,8 @@ def checked(option: Option, value: Any, error: type[UsageError | ConfigError], s
         raise error(f"{source} must be a text, not {value!r}")
     if option.metavar != "TEXT" and (value == "" or (isinstance(value, list) and "" in value)):
         raise error(f"{source} is empty")
+    if value == "-" and option.access == "read" and option.metavar != "TEXT":
+        raise error(f"{source} reads a file, and - names none", hint=f"standard input is {option.flags[-1]} /dev/stdin")
     if option.choices and value not in option.choices:
         raise error(f"{source} must be {' or '.join(option.choices)}, not {value!r}")
     return value

@@ -135,7 +135,9 @@ def identity(path: str | int) -> Hashable:
     try:
         facts = os.stat(path)
     except OSError:
-        return os.path.realpath(path) if isinstance(path, str) else None
+        with contextlib.suppress(OSError):  # of a relative path in a folder that is gone
+            return os.path.realpath(path) if isinstance(path, str) else None
+        return None
     except ValueError:  # a name holds no NUL
         return None
     return (facts.st_dev, facts.st_ino) if stat.S_ISREG(facts.st_mode) else None

@@ -164,3 +164,17 @@ def test_on_a_terminal_man_shows_it_or_it_is_printed(tmp_path: Path) -> None:
     assert pexpect.run(f"{EUGPT} man", env=variables) == PAGE.read_bytes().replace(b"\n", b"\r\n")
     (tmp_path / "man").unlink()
     assert pexpect.run(f"{EUGPT} man", env=variables).startswith(b"NAME\r\n       eugpt - ")
+
+
+@pytest.mark.parametrize("name", ["ca_file", "client_cert"])
+def test_the_home_folder_in_paths_of_a_profile(name: str, tmp_path: Path) -> None:
+    """As in api_key_file, log and meta: no shell expands `~/` there."""
+    (tmp_path / "eugpt").mkdir()
+    (tmp_path / "brief").write_text("Be brief.\n")
+    text = f'[profile.default]\n{name} = "~/nope.pem"\ninstructions = "@~/brief"\n'
+    (tmp_path / "eugpt" / "config.toml").write_text(text)
+    env: dict[str, str | None] = {"HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path)}
+    run = eugpt("ask", "x", base_url="https://localhost:1", env=env)
+    assert (run.returncode, f"{tmp_path}/nope.pem cannot be used" in run.stderr.decode()) == (30, True), run.stderr
+    sent = eugpt("ask", "x", "--dry-run", env=env).stdout
+    assert json.loads(sent)["instructions"] == "Be brief."
