@@ -1,13 +1,18 @@
 """The __main__.py of eugpt.pyz: says whether this Python can run it, loads modules out of the file, and starts eugpt.
 
-Python compiles this file at each start, so it is short. Any Python 3 can read it, or nobody would say what is wrong.
+Python compiles this file at each start, so it is short. Any Python can read it, even 2.7: otherwise
+nobody would say what is wrong.
 """
 
 import marshal
 import os
 import sys
 import zlib
-from importlib.machinery import EXTENSION_SUFFIXES, ExtensionFileLoader, ModuleSpec
+
+try:
+    from importlib.machinery import EXTENSION_SUFFIXES, ExtensionFileLoader, ModuleSpec
+except ImportError:  # Python 2
+    EXTENSION_SUFFIXES, ExtensionFileLoader, ModuleSpec = [".cpython-2.so"], object, None
 
 ENDINGS = ()
 ARCHIVE = sys.path[0]
@@ -149,10 +154,17 @@ _sources = {}
 
 def refuse():
     """One line and 30 (config) where nothing in the file fits: another Python, machine or C library."""
-    here = "{} {}.{} on {}".format(sys.implementation.name, *sys.version_info[:2], EXTENSION_SUFFIXES[0].strip("."))
+    import platform
+
+    here = "{} {} ({})".format(
+        platform.python_implementation(), platform.python_version(), EXTENSION_SUFFIXES[0].strip(".")
+    )
     sys.stderr.write(
-        f"eugpt: config: this file is for CPython 3.11 to 3.15 on PLATFORM; this Python is {here}\n"
-        f"hint: run it with a Python that it is for, as python3.13 {ARCHIVE}\n"
+        "eugpt: config: this file is for CPython 3.11 to 3.15 on PLATFORM; this Python is "
+        + here
+        + "\nhint: run it with a Python that it is for, as python3.13 "
+        + ARCHIVE
+        + "\n"
     )
     sys.exit(30)
 

@@ -71,7 +71,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     stash = item.config.stash
     stash[HUNG] = stash.get(HUNG, 0) + (report.failed and report.duration > HANGING_SECONDS)
     if stash[HUNG] >= ENOUGH:
-        item.session.shouldstop = f"{ENOUGH} tests waited for what never came: the program hangs"
+        item.session.shouldstop = f"{ENOUGH} tests waited for what never came; more would only wait, too"
     return report
 
 

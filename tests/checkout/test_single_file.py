@@ -1,5 +1,6 @@
 """The first module of eugpt.pyz, in small archives: what it refuses, and that it loads what is in the file."""
 
+import ast
 import marshal
 import os
 import subprocess
@@ -62,10 +63,15 @@ def test_another_python_or_machine_is_said_in_one_line(tmp_path: Path) -> None:
     code, out, line = run(file)
     assert (code, out) == (30, "")
     assert line.startswith(
-        "eugpt: config: this file is for CPython 3.11 to 3.15 on this_machine; this Python is cpython"
+        "eugpt: config: this file is for CPython 3.11 to 3.15 on this_machine; this Python is CPython"
     )
     assert line.splitlines()[1].startswith("hint: ")
     assert line.count("\n") == 2
+
+
+def test_a_python_that_is_too_old_can_read_why() -> None:
+    tree = ast.parse((TOP / ".ci/pyz_main.py").read_text(), feature_version=(3, 4))
+    assert not [node for node in ast.walk(tree) if isinstance(node, (ast.JoinedStr, ast.NamedExpr, ast.AnnAssign))]
 
 
 def test_a_library_that_does_not_load_is_an_import_error_that_says_why(tmp_path: Path) -> None:

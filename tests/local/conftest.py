@@ -1,5 +1,6 @@
 """The local server as a real process on a real socket, for all tests of it."""
 
+import importlib
 import json
 import shlex
 import signal
@@ -119,6 +120,12 @@ def start(tmp_path: Path) -> Iterator[Start]:
     yield starter
     for server in servers:
         server.stop()
+
+
+@pytest.fixture(scope="session")
+def openai() -> Any:
+    """OpenAI's SDK. It takes a second to load: not while each process of a run collects its tests."""
+    return importlib.import_module("openai")
 
 
 @pytest.fixture(scope="session")

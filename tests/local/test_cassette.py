@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from openai import OpenAI
 
 from eugpt_cli.local.event_sequence import JSON_HEADERS, SSE_HEADERS, frame, sequence
 from eugpt_cli.local.rehearsal.answer_forms import in_form, verdict
@@ -63,12 +62,14 @@ def test_a_script_through_the_cassette_twice(upstream: Server, tmp_path: Path) -
     assert cassette(upstream.base_url, tmp_path / "c", "sh", "-c", SCRIPT).stdout == first.stdout, "works offline"
 
 
-def test_the_openai_sdk_gets_both_forms_from_one_recording(start: Start, upstream: Server, tmp_path: Path) -> None:
+def test_the_openai_sdk_gets_both_forms_from_one_recording(
+    openai: Any, start: Start, upstream: Server, tmp_path: Path
+) -> None:
     options = {"record": str(tmp_path), "replay": str(tmp_path), "upstream": upstream.base_url, "upstream_key": SECRET}
     seen = []
     for _ in range(2):
         server = start(**options)
-        with OpenAI(api_key=server.key, base_url=server.base_url, max_retries=0) as client:
+        with openai.OpenAI(api_key=server.key, base_url=server.base_url, max_retries=0) as client:
             document = client.responses.create(model="auto", input="What is 6 * 7?", stream=False)
             events = list(client.responses.create(model="auto", input="What is 6 * 7?", stream=True))
         deltas = "".join(event.delta for event in events if event.type == "response.output_text.delta")

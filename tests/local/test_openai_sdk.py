@@ -4,9 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import openai
 import pytest
-from openai import OpenAI
 
 from .conftest import Server, Start
 
@@ -14,12 +12,12 @@ PROJECT = "1c8b9a7f-2d3e-4f5a-9b8c-7d6e5f4a3b2c"
 
 
 @pytest.fixture
-def client(server: Server) -> Iterator[OpenAI]:
-    with OpenAI(api_key=server.key, base_url=server.base_url, max_retries=0) as made:
+def client(openai: Any, server: Server) -> Iterator[Any]:
+    with openai.OpenAI(api_key=server.key, base_url=server.base_url, max_retries=0) as made:
         yield made
 
 
-def test_create(client: OpenAI) -> None:
+def test_create(client: Any) -> None:
     response = client.responses.create(model="auto", input="Write a haiku about sovereignty.", stream=False)
     assert "haiku about sovereignty" in response.output_text
     assert response.status == "completed"
@@ -28,7 +26,7 @@ def test_create(client: OpenAI) -> None:
     assert response.usage.total_tokens > 0
 
 
-def test_create_streaming(client: OpenAI) -> None:
+def test_create_streaming(client: Any) -> None:
     stream = client.responses.create(model="auto", input="What is 6 * 7?", stream=True)
     text = ""
     kinds = []
@@ -40,7 +38,7 @@ def test_create_streaming(client: OpenAI) -> None:
     assert kinds[-1] == "response.completed"
 
 
-def test_stream_helper_accumulates_the_same_response(client: OpenAI) -> None:
+def test_stream_helper_accumulates_the_same_response(client: Any) -> None:
     with client.responses.stream(model="auto", input="What is 6 * 7?") as stream:
         deltas = [event.delta for event in stream if event.type == "response.output_text.delta"]
         final = stream.get_final_response()
@@ -48,7 +46,7 @@ def test_stream_helper_accumulates_the_same_response(client: OpenAI) -> None:
     assert [item.type for item in final.output] == ["mcp_call", "message"]
 
 
-def test_conversation_through_extra_body(client: OpenAI) -> None:
+def test_conversation_through_extra_body(client: Any) -> None:
     first: Any = client.responses.create(model="auto", input="My cat is called Ada.", stream=False)
     second = client.responses.create(
         model="auto",
@@ -60,7 +58,7 @@ def test_conversation_through_extra_body(client: OpenAI) -> None:
 
 
 @pytest.mark.parametrize("stream", [False, True])
-def test_error_classes(start: Start, tmp_path: Path, stream: bool) -> None:
+def test_error_classes(openai: Any, start: Start, tmp_path: Path, stream: bool) -> None:
     (tmp_path / "s.toml").write_text('[[request]]\nmatch = "break"\nstatus = 500\n')
     (tmp_path / "keys.toml").write_text('[[keys]]\nkey = "eugpt_a"\nprojects = []\n')
     (tmp_path / "docs").mkdir()
@@ -71,7 +69,7 @@ def test_error_classes(start: Start, tmp_path: Path, stream: bool) -> None:
         daily_tokens=40,
     )
     seen = {}
-    expected: list[tuple[type[openai.APIStatusError], str, dict[str, str], str]] = [
+    expected: list[tuple[Any, str, dict[str, str], str]] = [
         (openai.BadRequestError, "", {}, server.key),
         (openai.AuthenticationError, "x", {}, "wrong"),
         (openai.PermissionDeniedError, "x", {"project_id": PROJECT}, server.key),
@@ -81,7 +79,7 @@ def test_error_classes(start: Start, tmp_path: Path, stream: bool) -> None:
     ]
     for error, text, more, key in expected:
         with (
-            OpenAI(api_key=key, base_url=server.base_url, max_retries=0) as client,
+            openai.OpenAI(api_key=key, base_url=server.base_url, max_retries=0) as client,
             pytest.raises(error) as caught,
         ):
             client.responses.create(model="auto", input=text, stream=stream, extra_body=more)
@@ -92,13 +90,13 @@ def test_error_classes(start: Start, tmp_path: Path, stream: bool) -> None:
     assert str(seen[400].request_id).startswith("req_")
 
 
-def test_error_event_in_a_stream(start: Start, tmp_path: Path) -> None:
+def test_error_event_in_a_stream(openai: Any, start: Start, tmp_path: Path) -> None:
     (tmp_path / "s.toml").write_text(
         '[[request]]\nevents = [{type = "response.output_text.delta", delta = "He"},'
         ' {type = "error", code = "server_error", message = "model overloaded"}]\n'
     )
     server = start(scenario=str(tmp_path / "s.toml"))
-    with OpenAI(api_key=server.key, base_url=server.base_url, max_retries=0) as client:
+    with openai.OpenAI(api_key=server.key, base_url=server.base_url, max_retries=0) as client:
         stream = iter(client.responses.create(model="auto", input="x", stream=True))
         assert next(stream).type == "response.output_text.delta"
         try:

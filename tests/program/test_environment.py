@@ -107,7 +107,7 @@ def at_once(arguments: list[list[str]], base_url: str) -> list[tuple[int, bytes,
     """Many processes beside each other, each with its own arguments."""
 
     def one(words: list[str]) -> tuple[int, bytes, bytes]:
-        run = eugpt(*words, base_url=base_url)
+        run = eugpt(*words, base_url=base_url, timeout=60)
         return run.returncode, run.stdout, run.stderr
 
     with ThreadPoolExecutor(len(arguments)) as pool:

@@ -23,7 +23,7 @@ EVENTS = st.one_of(
 ENDS = st.sampled_from(["\n", "\r\n", "\r"])
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
 @given(st.lists(EVENTS, max_size=8), ENDS, st.integers(1, 40), st.booleans(), st.booleans())
 def test_the_events_that_went_in_come_out(
     events: list[dict[str, Any]], end: str, size: int, comments: bool, escaped: bool

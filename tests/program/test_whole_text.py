@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
@@ -186,8 +187,22 @@ def check(run: object, code: int, says: str) -> None:
     assert (len(lines), bool(says) and says not in stderr) == (int(code > 0), False), run
 
 
+@pytest.fixture(scope="module")
+def batched() -> dict[str, dict[str, Any]]:
+    """The rows that batch writes, by their names: one run for all, one request a connection; a quota ends a run."""
+    sound, quota = [row for row in ROWS if row.exit != 49], [[row] for row in ROWS if row.exit == 49]
+    written = {}
+    for rows in (sound, *quota):
+        items = "".join(json.dumps({"custom_id": row.name, "input": "x"}) + "\n" for row in rows)
+        with serving(*(row.answer for row in rows)) as server:
+            run = eugpt("batch", "-j1", "--retries", "0", base_url=server.base_url, stdin=items.encode())
+        assert server.connections == len(rows)
+        written.update({line["custom_id"]: line for line in map(json.loads, run.stdout.splitlines())})
+    return written
+
+
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
-def test_row(row: Row, tmp_path: Path) -> None:
+def test_row(row: Row, batched: dict[str, dict[str, Any]], tmp_path: Path) -> None:
     file = tmp_path / "answer"
     file.write_text("yesterday")
     options = ("-I", "x", "--retries", "0")
@@ -196,7 +211,6 @@ def test_row(row: Row, tmp_path: Path) -> None:
         kept = eugpt("ask", *options, "-o", str(file), base_url=server.base_url)
         streamed = eugpt("stream", *options, base_url=server.base_url)
         raw = eugpt("raw-events", *options, base_url=server.base_url)
-        batch = eugpt("batch", "--lines", "--retries", "0", base_url=server.base_url, stdin=b"x\n")
     whole = f"{row.text}\n"
     for run in (ask, kept):
         check(run, row.exit, row.says)
@@ -210,7 +224,7 @@ def test_row(row: Row, tmp_path: Path) -> None:
     code = row.exit if row.raw is None else row.raw
     check(raw, code, row.says if code == row.exit else "")
     assert all(orjson.loads(line) is not None for line in raw.stdout.splitlines())
-    told = json.loads(batch.stdout)
+    told = batched[row.name]
     assert (told["ok"], told["output_text"]) == ((True, row.text) if row.is_ok else (False, None))
     assert (told["error"] or {"exit": 0})["exit"] == row.exit
     assert row.is_ok or row.says in told["error"]["message"]
