@@ -26,7 +26,8 @@ def open_database(file: Path | None, schema: str) -> sqlite3.Connection:
         db.execute("PRAGMA synchronous = NORMAL")
         return _filled(db, schema)
     except (OSError, sqlite3.Error) as error:
-        hint = f"move {file} away, or give another folder with --state"
+        is_damaged = isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError)
+        hint = f"{f'move {file} away, or ' if is_damaged else ''}give another folder with --state"
         raise ServeError(f"cannot use the state in {file}: {reason(error)}", hint) from None
 
 
