@@ -116,6 +116,11 @@ _eugpt_option() {
     --errors) kind=words choices='text json' ;;
     esac
     ;;
+  help)
+    case $2 in
+    --errors) kind=words choices='text json' ;;
+    esac
+    ;;
   esac
 }
 
@@ -173,6 +178,11 @@ _eugpt_argument() {
   man)
     :
     ;;
+  help)
+    case $2 in
+    0) kind=words choices='ask stream chat raw-events batch conversation serve config doctor exit-codes man help' ;;
+    esac
+    ;;
   esac
 }
 
@@ -190,6 +200,7 @@ _eugpt_options() {
   doctor) choices='--base-url --api-key-file --profile --ca-file --client-cert --client-key --connect-timeout --timeout --json --errors -h --help' ;;
   exit-codes) choices='--json --errors -h --help' ;;
   man) choices='--errors -h --help' ;;
+  help) choices='--errors -h --help' ;;
   esac
 }
 
@@ -336,7 +347,7 @@ _eugpt() {
     kind=words
     _eugpt_options "$command"
   elif [[ ! $command ]]; then
-    kind=words choices='ask stream chat raw-events batch conversation serve config doctor exit-codes man'
+    kind=words choices='ask stream chat raw-events batch conversation serve config doctor exit-codes man help'
   else
     _eugpt_argument "$command" "$count"
   fi

@@ -68,10 +68,11 @@ def _run(argv: list[str], console: Console) -> int:
 
 
 def _helped(argv: list[str], console: Console) -> list[str]:
-    """`eugpt` alone on a terminal, and `eugpt help [COMMAND]`, as the --help that they mean."""
-    if argv[:1] == ["help"]:
-        named = [word for word in argv[1:2] if not word.startswith("-")]
-        return [*named, "--help"]
+    """`eugpt` alone on a terminal, and `eugpt help [COMMAND]`, as the --help that they mean: help itself never runs."""
+    words = argv[1:] if argv[:1] == ["--"] else argv
+    if words[:1] == ["help"]:
+        named = ["help" if word in ("-h", "--help") else word for word in words[1:2]]
+        return [*(word for word in named if not word.startswith("-")), "--help"]
     return argv or (["--help"] if console.is_terminal(1) else [])
 
 

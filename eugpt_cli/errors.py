@@ -76,8 +76,8 @@ class ExitCode(Enum):
         "the answer failed the caller's own check (--extract, --schema, --check)",
         "inspect first",
     )
-    PARTIAL = (90, "partial", "batch: some items failed", "with --resume")
-    BUDGET = (91, "budget", "batch: stopped at the caller's own limit (--max-items, --max-tokens)", "with --resume")
+    PARTIAL = (90, "partial", "batch: some items failed", "--resume")
+    BUDGET = (91, "budget", "batch: stopped at the caller's own limit (--max-items, --max-tokens)", "--resume")
     SIGHUP = (129, "sighup", "ended by SIGHUP", "")
     SIGINT = (130, "sigint", "ended by SIGINT (Ctrl-C)", "")
     SIGPIPE = (141, "sigpipe", "ended by SIGPIPE: the reader closed the pipe", "")

@@ -61,7 +61,7 @@ class AnswerText:
         if not output.text:
             self._check_parts(output)
             if not self._parts.in_order:
-                raise Truncated("the text is damaged: its parts came out of order")
+                raise Truncated("the text is damaged: its parts arrived out of order")
             return ""
         return beyond(self._printed, output.text)
 
@@ -96,7 +96,7 @@ class AnswerText:
         if missing := self._numbers.missing:
             raise Truncated(f"the text is damaged: {missing}")
         if self._parts.is_doubtful:
-            raise Truncated("the text is damaged: some of it may have come twice or out of order")
+            raise Truncated("the text is damaged: some of it may have arrived twice or out of order")
         refusal = output.refusal or self._refusal
         if refusal and not any(part.has_text for part in self._parts.all):
             raise _refused(refusal)
@@ -161,7 +161,7 @@ def _is_one_part(run: DeltaRun) -> bool:
 
 
 def _refused(words: str) -> Failed:
-    return Failed(f"the model refuses: {words}")
+    return Failed(f"the model refused: {words}")
 
 
 def _no_text() -> NotTheApi:

@@ -175,7 +175,7 @@ def _stream(response: Response, silence: SilenceTimer, writer: Writer, outcome: 
             _end_stream(end, response, writer)
             return
     raise Truncated(
-        "the stream ended without a terminal event" if outcome.events else "the answer is empty or holds no event"
+        "the stream ended without a terminal event" if outcome.events else "the answer is empty or contains no event"
     )
 
 

@@ -43,7 +43,7 @@ class Part:
         if self._owed.startswith(late):
             self._owed = self._owed[len(late) :]
         elif delta.strip():
-            raise Truncated("the text is damaged: a delta came that its part does not end with")
+            raise Truncated("the text is damaged: a delta is not in the final text of its part")
         return ""
 
     def agree(self, kind: int, text: str) -> str:
@@ -52,7 +52,7 @@ class Part:
         self.is_told = True
         rest = beyond(self._digest, text) if text else ""
         if self._owed is not None and rest.strip():
-            raise Truncated("the text is damaged: a part has two ends")
+            raise Truncated("the text is damaged: a part has two different final texts")
         if text and self._owed is None:
             self._owed = utf16(self._grow(rest))
             if self.kept is not None:
@@ -248,5 +248,5 @@ def beyond(known: TextDigest, whole: str) -> str:
     """What a final text has beyond what is known. Raises Truncated where it does not begin with that."""
     rest = known.rest(whole)
     if rest is None:
-        raise Truncated("the text is damaged: what came before is not how the service's final text begins")
+        raise Truncated("the text is damaged: the final text does not begin with the text that arrived before")
     return rest

@@ -10,9 +10,9 @@ from eugpt_cli.errors import AnswerError, EugptError, LostError, NotTheApi, OutO
 from eugpt_cli.http.response import Fields
 
 HINTS = {
-    401: "check the key in EUGPT_API_KEY; keys are made in Settings → API Keys",
+    401: "check the key in EUGPT_API_KEY, or create one in the web app (Settings → API Keys)",
     404: "check the base URL, and the conversation or project id",
-    429: "the token limit is reached; the service does not say when it resets",
+    429: "the token limit is reached, and the service does not say when it resets; try again later",
 }
 FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 8.0
@@ -107,7 +107,7 @@ def status_fault(
         return NotTheApi(
             "the service answered with a status other than 200",
             http_status=status,
-            hint="check the base URL, and the proxies on the way: 206 is a part of an answer, 204 is none",
+            hint="check the base URL and the proxies on the way; 206 is only part of an answer, and 204 has no answer",
         )
     if not 400 <= status < 600:
         return NotTheApi(

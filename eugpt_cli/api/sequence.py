@@ -33,10 +33,12 @@ class SequenceNumbers:
     def missing(self) -> str | None:
         """What the numbers say is missing or doubtful, in words; None for nothing."""
         if not self._in_order and self._highest - self._lowest == self._count - 1:
-            return "its events came out of order"
+            return "its events arrived out of order"
         if self._single < self._other or not self._single:
             return "the service repeats its sequence numbers" if self._repeated else None
-        return f"no event came between numbers {self._gap[0]} and {self._gap[1]}" if self._gap else None
+        return (
+            f"events are missing between the sequence numbers {self._gap[0]} and {self._gap[1]}" if self._gap else None
+        )
 
     def follows(self, run: DeltaRun) -> bool:
         """Takes a whole run if its numbers go on by one, or if it has none."""

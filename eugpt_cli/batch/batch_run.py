@@ -28,11 +28,14 @@ if TYPE_CHECKING:
     from eugpt_cli.run.checks import Checks
 
 INPUT_HINTS = (  # where no item that failed could be read
-    ("lines", "each line is a prompt in UTF-8"),
-    ("files", "each FILE, or line of standard input, is the path of a text file"),
-    (None, "each line is a JSON object with `input`; --lines takes a prompt a line, --files the path of a file"),
+    ("lines", "each line must be a prompt in UTF-8"),
+    ("files", "each FILE, or line of standard input, must be the path of a text file"),
+    (
+        None,
+        "each line must be a JSON object with `input`; for a prompt in each line use --lines, for paths use --files",
+    ),
 )
-HELD = "the turn may have been posted by an earlier run"
+HELD = "an earlier run may have sent this turn"
 SYNC_SECONDS = 0.7  # counted in beats, so that it is never more than one
 LAST_WRITE_SECONDS = 2.0  # that a run which ends at once waits for a row that is being written
 
@@ -122,6 +125,12 @@ class BatchRun:
         )
 
     def _wanted(self, mine: Iterator[Item]) -> Iterator[Item]:
+        """Yields the items to send: with --max-items those that failed before come last, or they fill each share.
+
+        Of these one more is kept than the run may send, which is how it learns that items are left.
+        """
+        room = 0 if self._options.max_items is None else self._options.max_items + 1
+        later: list[Item] = []
         for item in mine:
             if self._rows.is_done(item):
                 self.statistics.skipped += 1
@@ -129,10 +138,19 @@ class BatchRun:
             elif self._rows.is_held(item) and not self._options.retry_unsafe:
                 self.statistics.held_back += 1
                 self._hold(item)
+            elif room and self._has_failed(item):
+                later += [item] if len(later) < room else []
             else:
                 self._rows.expect(item)
                 yield item
         self._complete = True
+        for item in later:
+            self._rows.expect(item)
+            yield item
+
+    def _has_failed(self, item: Item) -> bool:
+        """Whether an earlier run sent it in vain; turns keep their order, and what makes no request costs nothing."""
+        return item.request is not None and not item.is_turn and self._rows.says_so(item)
 
     def _hold(self, item: Item) -> None:
         """Its row is for today's request, whichever was there."""
@@ -179,13 +197,13 @@ class BatchRun:
             what.append(f"{statistics.failed} of {statistics.done} items failed: {statistics.failures()}{why}")
         if statistics.held_back:
             turns = "1 turn" if statistics.held_back == 1 else f"{statistics.held_back} turns"
-            what.append(f"not sent again: {turns} of an earlier run that may have been stored")
+            what.append(f"not sent again: {turns} that an earlier run sent and the service may have stored")
         return Partial("; ".join(what), hint=self._hint())
 
     def _hint(self) -> str:
         statistics = self.statistics
         if statistics.failed == statistics.unsure:
-            return "look into the conversations; --retry-unsafe sends such turns again"
+            return "check the conversations; to send such turns again, use --retry-unsafe"
         if statistics.kinds.keys() <= {"input", "usage"}:
             return next(words for option, words in INPUT_HINTS if option is None or getattr(self._options, option))
         return RESUME

@@ -41,7 +41,7 @@ def name_of_id(custom_id: Any) -> int:
 
 def _refuse(item: Item) -> None:
     words = orjson.dumps(item.custom_id).decode()
-    item.fault = UsageError(f"line {item.line}: custom_id {words} came before; give each item its own")
+    item.fault = UsageError(f"line {item.line}: custom_id {words} is used twice; give each item its own")
     item.custom_id = item.request = None
 
 

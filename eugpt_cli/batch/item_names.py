@@ -40,12 +40,12 @@ def item_members(given: Mapping[str, Any]) -> Mapping[str, Any]:
 def _unwrapped(given: Mapping[str, Any]) -> Mapping[str, Any]:
     method, url, body = given.get("method", "POST"), given.get("url", "/responses"), given["body"]
     if method != "POST":
-        raise UsageError(f"the method of an item is POST, not {brief(str(method), 60)}")
+        raise UsageError(f"the method of an item must be POST, not {brief(str(method), 60)}")
     if not isinstance(url, str) or not url.endswith("/responses"):
-        raise UsageError(f"the url of an item is /v1/responses, not {brief(str(url), 60)}")
+        raise UsageError(f"the url of an item must be /v1/responses, not {brief(str(url), 60)}")
     for name in NOT_SERVED:
         if body.get(name) is not None:
-            raise UsageError(f"the API takes no `{name}` in a body")
+            raise UsageError(f"the API does not accept `{name}` in a body")
     return {"custom_id": given.get("custom_id"), **body}
 
 

@@ -76,12 +76,12 @@ class Defaults:
     def _input(self, given: Any) -> Any:
         if isinstance(given, list) and given:
             if self.files or self.fields.get("file_ids"):
-                raise UsageError("--file and --file-id go with an input that is a text, not a list")
+                raise UsageError("--file and --file-id need an input that is a text, not a list")
             return given
         if not isinstance(given, str) or not given:
-            raise UsageError("nothing to send: input is a text or a list of items, and not empty")
+            raise UsageError("nothing to send: input must be a text or a list of items, and must not be empty")
         if "\0" in given:
-            raise InputError("a NUL in the input")
+            raise InputError("the input contains a NUL")
         return compose(given, None, self.files) if self.files else given
 
 

@@ -52,7 +52,7 @@ class Ledger:
         self._file = RowFile(path)
         if self._file.size():
             if not resume:
-                raise UsageError(f"{path} is not empty", hint="--resume continues it; or remove it first")
+                raise UsageError(f"{path} is not empty", hint="use --resume to continue it, or remove it")
             if not any(begins_a_row(line.text) or row_of(line.text) for line in self._file.lines()):
                 raise UsageError(f"{path} contains no rows of a batch", hint="give -o another file")
             self._recover()

@@ -124,7 +124,7 @@ def _locked(path: str) -> int:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(fd)
-            raise Busy(f"{path} is being written by another run", hint="give each run its own -o") from None
+            raise Busy(f"another run is writing to {path}", hint="give each run its own -o FILE") from None
         except OSError:  # a file system without locks
             return fd
         with suppress(OSError):

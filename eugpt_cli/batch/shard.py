@@ -33,7 +33,7 @@ def shard(text: str | None, environ: Mapping[str, str]) -> Shard:
         return _auto(environ)
     match = re.fullmatch(r"(\d{1,9})/(\d{1,9})", text, re.ASCII)
     if not match or not 1 <= int(match[1]) <= int(match[2]):
-        raise UsageError(f"--shard wants K/N with K from 1 to N, or auto, not {text!r}")
+        raise UsageError(f"--shard must be K/N with K from 1 to N, or auto, not {text!r}")
     return Shard(int(match[1]), int(match[2]))
 
 

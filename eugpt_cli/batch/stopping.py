@@ -12,12 +12,12 @@ from eugpt_cli.settings.records import BatchOptions
 FEWEST = 10  # items that fail alike from the start before the run stops
 ALIKE = frozenset("46")  # exits that tell of the request and of the connection; 5x is the service's, and passes
 HINTS = {
-    ExitCode.BAD_REQUEST: "check one item: eugpt batch --dry-run prints the requests, --curl commands to try",
-    ExitCode.FORBIDDEN: "check what the key may use: the project, the organisation's plan",
-    ExitCode.TIMEOUT: "--timeout SECONDS waits longer; eugpt doctor checks the way to the service",
+    ExitCode.BAD_REQUEST: "check one item: eugpt batch --dry-run prints the requests, --curl prints commands",
+    ExitCode.FORBIDDEN: "check what the key may use: the project, and the organisation's plan",
+    ExitCode.TIMEOUT: "to wait longer, use --timeout SECONDS; to check the connection, run: eugpt doctor",
 }
 HINT = "check the base URL and the network: eugpt doctor"
-RESUME = "the same command with -o FILE --resume continues"
+RESUME = "to continue, run the same command with -o FILE --resume"
 
 
 class StopRules:
@@ -62,8 +62,8 @@ class StopRules:
         if self._options.max_tokens is None:
             return None
         return ConfigError(
-            "the service does not tell how many tokens an answer takes, so --max-tokens cannot be kept",
-            hint="--max-items N limits the number of items",
+            "the service does not return token counts, so eugpt cannot apply --max-tokens",
+            hint="to limit the number of items, use --max-items N",
         )
 
     def _is_hopeless(self, fault: EugptError) -> bool:

@@ -29,7 +29,7 @@ from eugpt_cli.text.escapes import one_line, visible
 from eugpt_cli.text.redaction import RedactingSink, Sink
 
 PROMPT = "> "
-RETRY_TWICE = "/retry sends it again, and the conversation may then hold it twice"
+RETRY_TWICE = "/retry sends it again, and the conversation may then contain it twice"
 
 
 LEAVE = "to leave, type /quit or press Ctrl-D"
@@ -104,7 +104,7 @@ class Session:
         except (KeyboardInterrupt, SystemError):  # what readline makes of two signals at once
             raise self._console.pending_signal() or Cancelled from None
         except UnicodeDecodeError:
-            raise InputError("what was typed is not UTF-8") from None
+            raise InputError("the input is not UTF-8") from None
 
     def _count_ctrl_c(self) -> None:
         self._ctrl_cs += 1
@@ -151,7 +151,7 @@ class Session:
             self._broke_off = self._may_be_stored = False
             self._thread.check_named()
         if not self._thread.id:
-            self._note("the service returned no conversation id: it will not remember this message")
+            self._note("the service returned no conversation id, so it will not remember this message")
 
     def _deliver(self, draft: Draft | None, outcome: Outcome) -> None:
         assert draft
@@ -222,7 +222,7 @@ class Session:
             self._tell("nothing to send again")
             return
         if self._may_be_stored:
-            self._tell("sending it again; the conversation may now hold it twice")
+            self._tell("sending it again; the conversation may now contain it twice")
         self._send()
 
     def save(self, rest: str) -> None:
@@ -269,6 +269,6 @@ COMMANDS = {
     "/instructions": SlashCommand(
         Session.instruct, "TEXT", "set the system prompt; @FILE reads it from a file, - removes it"
     ),
-    "/quit": SlashCommand(Session.quit, "", "leave; the conversation can be continued later"),
+    "/quit": SlashCommand(Session.quit, "", "leave; you can continue the conversation later"),
 }
 KEYS = (("Ctrl-C", "stop the answer, or clear what you typed"), ("Ctrl-D", "leave"))

@@ -28,7 +28,7 @@ def _writer(options: AskOptions) -> turn.MakeWriter:
     """The form of the answer that the options choose. Raises UsageError for two at once."""
     others = [name for name in ("extract", "schema", "check", "again", "partial") if getattr(options, name)]
     if options.json and others:
-        raise UsageError(f"--json prints the document, --{others[0]} is about its text: choose one")
+        raise UsageError(f"--json prints the whole response, but --{others[0]} needs only its text: use one of them")
     if options.partial and options.output:
         raise UsageError("use --partial without --output, which keeps the old file on failure")
     if options.json:

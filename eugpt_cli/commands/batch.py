@@ -41,9 +41,9 @@ MOST_JOBS = 1000
 
 def run(options: BatchOptions, console: Console) -> int:
     if not 1 <= options.jobs <= MOST_JOBS:
-        raise UsageError(f"--jobs is from 1 to {MOST_JOBS}, not {options.jobs}")
+        raise UsageError(f"--jobs must be from 1 to {MOST_JOBS}, not {options.jobs}")
     if options.prune and not options.resume:
-        raise UsageError("--prune goes with --resume")
+        raise UsageError("--prune needs --resume")
     source = _source(options, console)
     if options.dry_run or options.curl:
         share = shard(options.shard, console.environ)
@@ -161,17 +161,17 @@ class _InputLines:
 def _source(options: BatchOptions, console: Console) -> _InputLines:
     paths = options.paths
     if options.files and options.lines:
-        raise UsageError("--files and --lines do not go together")
+        raise UsageError("--files and --lines cannot be used together")
     if options.files and paths:
         lines = [os.fsencode(path) for path in paths]
         return _InputLines(lines, sum(map(len, lines)) + len(lines))
     if len(paths) > 1:
-        raise UsageError("one FILE at a time", hint="with --files each FILE is an item")
+        raise UsageError("too many arguments: batch reads one FILE", hint="to send each FILE as an item, use --files")
     if paths and paths[0] != "-":
         return _InputLines(files.lines(files.read_chunks(paths[0])), files.size(paths[0]))
     if "-" in options.file or options.no_stdin:
         raise UsageError(
-            "standard input is needed, but -I forbids it" if options.no_stdin else "standard input is given twice"
+            "standard input is needed, but -I forbids it" if options.no_stdin else "standard input is used twice"
         )
     if not paths and not console.has_input():
         raise UsageError("nothing to send", hint="give a FILE, or pipe items into it")
@@ -211,7 +211,7 @@ def _rows(options: BatchOptions, console: Console) -> Rows:
         assert options.output
         return Ledger(options.output, resume=options.resume, ordered=options.ordered, prune=options.prune)
     if options.resume:
-        raise UsageError("--resume continues a file", hint="name it with -o")
+        raise UsageError("--resume needs a file to continue", hint="give the file with -o FILE")
     put: Callable[[bytes], None] = sink.write
     if sink.terminal:
         put = partial(_show_row, sink.write)

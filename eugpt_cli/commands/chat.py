@@ -54,12 +54,12 @@ def _tell(options: ChatOptions, console: Console, conversation_id: str | None) -
         elif not options.conversation:
             console.note(f"eugpt: note: new conversation {conversation_id}; continue it with -c {conversation_id}")
     elif not options.conversation and console.is_terminal(2):
-        console.note("eugpt: note: the service returned no conversation id: this conversation cannot be continued")
+        console.note("eugpt: note: the service returned no conversation id, so you cannot continue this conversation")
 
 
 def _each_line(options: ChatOptions, console: Console) -> None:
     if options.prompt is not None or "-" in options.file or options.no_stdin:
-        raise UsageError("--each-line reads turns from standard input only")
+        raise UsageError("--each-line reads turns from standard input only", hint="leave out MESSAGE, -I and -f -")
     if options.dry_run or options.curl:
         thread = turn.open_thread(options, console, starts=True)
         for _, draft in _drafts(options, console):
@@ -67,6 +67,7 @@ def _each_line(options: ChatOptions, console: Console) -> None:
         return
     with reported(options, console) as report:
         thread = turn.open_thread(options, console, starts=True)
+        turn.note_new_name(thread, options, console)
         line = turn.TurnSender(options, console, thread)
         with line, turn.opened(options.output, console, line.secret, report) as sink:
             for number, draft in _drafts(options, console):
@@ -83,7 +84,7 @@ def _each_line(options: ChatOptions, console: Console) -> None:
 
 def _turn(line: turn.TurnSender, draft: Draft, sink: Sink, report: RunReport) -> None:
     if report.outcome.attempts and not line.thread.id:
-        raise NotTheApi("the service returned no conversation id that this line could continue")
+        raise NotTheApi("the service returned no conversation id, so this line cannot continue the conversation")
     with report.turn() as outcome:
         line.deliver(draft, sink, turn.live, outcome)
         sink.keep()

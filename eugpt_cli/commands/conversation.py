@@ -56,12 +56,14 @@ def _name(options: ConversationOptions, console: Console, conversations: Convers
     name, conversation_id = options.words
     before = conversations.name(name, resolving.uuid(conversation_id, "name NAME"))
     if before and before != conversation_id:
-        _say(console, f"{name} stood for {before} at {conversations.service} before")
+        _say(console, f"{name} was the name of {before} at {conversations.service}")
 
 
 def _forget(options: ConversationOptions, console: Console, conversations: Conversations) -> None:
     (name,) = options.words
-    _say(console, f"{name} stood for {conversations.forget(name)}; {conversations.service} keeps the conversation")
+    _say(
+        console, f"{name} was the name of {conversations.forget(name)}; {conversations.service} keeps the conversation"
+    )
 
 
 def _say(console: Console, text: str) -> None:

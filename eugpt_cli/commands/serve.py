@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from uuid import UUID
 
-from eugpt_cli.errors import ConfigError, OutputError
+from eugpt_cli.errors import ConfigError, OutputError, UsageError
 from eugpt_cli.local.server_config import OUTPUT_FAILED, ServeError, ServerConfig
 from eugpt_cli.settings.records import ServeOptions
 from eugpt_cli.system.console import Console
@@ -15,8 +15,11 @@ def run(options: ServeOptions, console: Console) -> int:
     """Serves as the options say: the command's exit status, or the negative number of the signal that was the end.
 
     `options` has an attribute per flag (`default_stream`, `daily_tokens`, …) and `command`, the words after `--`.
-    127 and 126 are a shell's answers to a command that is not found or not executable. Raises ConfigError.
+    127 and 126 are a shell's answers to a command that is not found or not executable. Raises ConfigError, and
+    UsageError for a port without its flag.
     """
+    if len(options.command) == 1 and options.command[0].isdecimal():
+        raise UsageError(f"{options.command[0]} is no command", hint=f"eugpt serve --port {options.command[0]}")
     try:
         from eugpt_cli.local import server
     except ModuleNotFoundError as error:

@@ -62,7 +62,7 @@ def checked_name(text: str) -> str:
         raise ConfigError(f"{name} is neither a UUID nor a name", hint="a UUID has 8-4-4-4-12 hexadecimal digits")
     if not NAME.fullmatch(name):
         raise ConfigError(
-            f"{text!r} cannot be a name: it has up to 50 letters, digits, dots, dashes and underscores, "
+            f"{text!r} cannot be a name: a name has up to 50 letters, digits, dots, dashes and underscores, "
             "and begins with a letter or digit"
         )
     return name
@@ -166,7 +166,7 @@ class Conversations:
 
     def _stale(self, name: str, conversation_id: str) -> str:
         forget = f"eugpt conversation forget {name} --base-url {self.service}"
-        return f"if conversation {name} ({conversation_id}) is gone, {forget} lets the name start a new one"
+        return f"if conversation {name} ({conversation_id}) no longer exists, free its name: {forget}"
 
     def _unknown(self, name: str) -> Any:
         near = self.near(name)
@@ -201,7 +201,7 @@ class Conversations:
         except (OSError, ConfigError) as error:
             why = error.message if isinstance(error, ConfigError) else f"{error.filename}: {reason(error)}"
             if starts:
-                raise ConfigError(f"the name of a new conversation cannot be kept: {why}") from None
+                raise ConfigError(f"the name of a new conversation cannot be stored: {why}") from None
             if self._detail:
                 self._detail(f"* no lock on the conversation: {why}")
         try:
@@ -247,7 +247,10 @@ class Conversations:
         except FileNotFoundError:
             return {}
         except OSError as error:
-            raise ConfigError(f"{self._path} cannot be read: {reason(error)}") from None
+            raise ConfigError(
+                f"{self._path} cannot be read: {reason(error)}",
+                hint="check this path, or set XDG_STATE_HOME to another folder",
+            ) from None
         except orjson.JSONDecodeError:
             return None
         if not isinstance(found, dict) or not all(isinstance(entry, dict) for entry in found.values()):
@@ -261,7 +264,7 @@ class Conversations:
         if found is None:
             aside = f"{self._path}.damaged-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{os.getpid()}"
             os.rename(self._path, aside)
-            self._note(f"eugpt: note: the names of conversations were damaged; the file is kept as {aside}")
+            self._note(f"eugpt: note: the file of conversation names was damaged; it is kept as {aside}")
         return found or {}
 
     def _replace(self, entries: Mapping[str, Places]) -> None:

@@ -35,8 +35,8 @@ class Thread:
         """Raises NotTheApi if the turns have a name and the service sent no id for it."""
         if self.name and not self.id:
             raise NotTheApi(
-                f"the service returned no conversation id, so that {self.name} cannot be continued",
-                hint="without -c, chat needs none",
+                f"the service returned no conversation id, so {self.name} cannot be continued",
+                hint="without -c, chat needs no id",
             )
 
     @property

@@ -119,7 +119,7 @@ class Stream(httpcore.NetworkStream):
     @contextmanager
     def _within_the_deadline(self) -> Iterator[None]:
         proxy = self._route.proxy
-        missing = f"no answer of the proxy {proxy.authority}" if proxy else "no connection"
+        missing = f"no answer from the proxy {proxy.authority}" if proxy else "no connection"
         self._sock.settimeout(self._deadline.left(missing))
         try:
             yield
@@ -132,7 +132,7 @@ class Stream(httpcore.NetworkStream):
         """What is wrong with an answer of which httpx says so. Raises what the other parser says of it, if it does."""
         if self._carrier:
             self.judge()
-        return NotTheApi(f"the answer is not HTTP as it should be: {words}")
+        return NotTheApi(f"the answer is not valid HTTP: {words}")
 
     def get_extra_info(self, info: str) -> Any:
         """httpcore asks whether a connection that rests is readable; it closes it then, and takes another."""

@@ -58,10 +58,10 @@ def _deflated(chunks: Iterator[bytes]) -> Iterator[bytes]:
             data = begin
             inflater = zlib.decompressobj(ZLIB if _is_zlib(begin) else RAW)
         if inflater.eof:
-            raise NotTheApi("the answer cannot be decoded: something follows its end")
+            raise NotTheApi("the answer cannot be decoded: there is data after its end")
         yield from _inflated(inflater, data)
         if inflater.unused_data:
-            raise NotTheApi("the answer cannot be decoded: something follows its end")
+            raise NotTheApi("the answer cannot be decoded: there is data after its end")
     if begin and not (inflater and inflater.eof):
         raise _unfinished()
 
@@ -80,7 +80,7 @@ def _inflated(inflater: "zlib._Decompress", data: bytes) -> Iterator[bytes]:
             if inflater.eof or (not data and len(piece) < PIECE):
                 return
     except zlib.error:
-        raise NotTheApi("the answer cannot be decoded: it is not what its Content-Encoding says") from None
+        raise NotTheApi("the answer cannot be decoded: it does not match its Content-Encoding") from None
 
 
 def _unfinished() -> Truncated:

@@ -107,7 +107,7 @@ class Connection:
         """An answer to half a request counts only if it is a failure."""
         head = self.answer.head()
         if head and not self._is_sent and head.status < 300:
-            raise Truncated("the service answered before it had the whole request")
+            raise Truncated("the service answered before it had received the whole request")
 
     def head(self) -> http1.Head:
         """The final status and fields. Raises LostError, Unreachable or NotTheApi, as all that follows does."""
@@ -146,7 +146,7 @@ class Connection:
             return Unreachable(
                 f"the service refused the client certificate: {reason.replace('_', ' ').lower()}",
                 final=True,
-                hint="--client-cert and --client-key name one that it accepts",
+                hint="give one that the service accepts with --client-cert and --client-key",
             )
         kind = KeptConnectionEnded if self.reused and not self.answer.begun else Truncated
         return kind(f"the connection was cut: {(error.strerror or str(error)).lower()}")

@@ -117,7 +117,7 @@ def _settled(under_way: dict[int, socket.socket], left: float, *, more: bool) ->
 def _no_connection(missing: str, code: int) -> Unreachable:
     """Raises ConfigError for a limit of this machine, such as open files."""
     if code in (errno.EMFILE, errno.ENFILE):
-        raise ConfigError("too many open files", hint="ulimit -n raises the limit, -j lowers the need")
+        raise ConfigError("too many open files", hint="raise the limit with ulimit -n, or use a lower -j")
     return Unreachable(f"{missing}: {os.strerror(code).lower()}")
 
 

@@ -27,7 +27,7 @@ def request(method: bytes, path: bytes, fields: Iterable[tuple[bytes, bytes]], b
     """The whole request. Raises Internal for a line that would not stay one."""
     fields = list(fields)
     if not path.isascii() or len(path.split()) != 1 or not all(_is_field(*field) for field in fields):
-        raise Internal("the request could not be made: a header or the path holds what it must not")
+        raise Internal("the request could not be made: a header or the path contains invalid characters")
     lines = [b"%b: %b" % field for field in fields]
     return b"\r\n".join([b"%b %b HTTP/1.1" % (method, path), *lines, b"", body])
 
@@ -132,7 +132,7 @@ class ResponseParser:
             self._start.clear()
             return block
         if len(self._start) > HEAD_LIMIT:
-            raise _no_http("its head does not end")
+            raise _no_http("its headers do not end")
         return None
 
     def _parsed(self, block: bytes) -> Head:
@@ -186,7 +186,7 @@ class ResponseParser:
                 self._fault = _no_http(_words(error))
         else:
             if self._between > HEAD_LIMIT and not message.parts and not message.ended:
-                self._fault = _no_http("the end of a chunk's line or of its trailers does not come")
+                self._fault = _no_http("a chunk's line or the trailers do not end")
 
     @property
     def ended(self) -> bool:
@@ -215,7 +215,7 @@ def _cut() -> Truncated:
 
 
 def _no_http(words: str) -> NotTheApi:
-    return NotTheApi(f"the answer is not HTTP as it should be: {words}")
+    return NotTheApi(f"the answer is not valid HTTP: {words}")
 
 
 def _no_status(block: bytes) -> NotTheApi:

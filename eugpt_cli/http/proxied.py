@@ -139,7 +139,7 @@ class ProxiedLane:
     def _broken(self, error: httpx.HTTPError) -> EugptError:
         """An answer that httpx cannot read: the proxy's, or the service's."""
         if self._backend.attempt.is_tunnelled:
-            return NotTheApi(f"the answer is not HTTP as it should be: {error}")
+            return NotTheApi(f"the answer is not valid HTTP: {error}")
         return self._no_proxy()
 
     def _no_proxy(self) -> Unreachable:
@@ -156,7 +156,9 @@ class ProxiedLane:
             self._gate.refusal = _credentials(proxy, code)
         elif words.startswith(FORBIDDEN):
             message = f"the proxy {proxy.authority} refused the connection ({number})"
-            self._gate.refusal = Refusal(message, f"{proxy.variable} names the proxy; NO_PROXY excepts hosts from it")
+            self._gate.refusal = Refusal(
+                message, f"to reach a host without the proxy in {proxy.variable}, add the host to NO_PROXY"
+            )
         else:
             return Unreachable(f"the proxy {proxy.authority} refused the connection ({number})")
         return self._gate.refusal.fault()
@@ -187,8 +189,8 @@ class ProxiedLane:
 def _credentials(proxy: Proxy, code: str) -> Refusal:
     if proxy.user is None:
         return Refusal(
-            f"the proxy {proxy.authority} wants credentials{code}",
-            f"put them into {proxy.variable}: {proxy.scheme}://USER:PASSWORD@HOST:PORT",
+            f"the proxy {proxy.authority} requires credentials{code}",
+            f"put them in {proxy.variable}: {proxy.scheme}://USER:PASSWORD@HOST:PORT",
         )
     return Refusal(
         f"the proxy {proxy.authority} rejected the credentials{code}",

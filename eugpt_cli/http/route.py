@@ -49,7 +49,7 @@ def target_of(base: str) -> Target:
         raise ConfigError("the base URL contains credentials", hint="put the key in EUGPT_API_KEY")
     if parts.scheme not in ("http", "https") or not _is_host(host) or parts.query or parts.fragment:
         raise ConfigError(
-            f"the base URL {base} cannot be used", hint="it looks like https://chat.eugpt.ai/v1, with its scheme"
+            f"the base URL {base} cannot be used", hint="write it with its scheme, such as https://chat.eugpt.ai/v1"
         )
     if parts.scheme == "http" and not is_loopback(host):
         raise ConfigError(f"the key is not sent over plain http to {host}", hint="use https")
@@ -68,7 +68,7 @@ def _unreadable(base: str) -> ConfigError:
     host = base.partition("://")[2].partition("/")[0]
     if host.count(":") > 1 and "[" not in host:
         return ConfigError("the base URL has an IPv6 address without brackets", hint=f"write https://[{host}]/v1")
-    return ConfigError("the base URL cannot be read", hint="it looks like https://chat.eugpt.ai/v1")
+    return ConfigError("the base URL cannot be read", hint="write it in the form https://chat.eugpt.ai/v1")
 
 
 PROXY_PORTS = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
@@ -147,7 +147,7 @@ class Credentials(Protocol):
 def route_to(target: Target, options: Credentials, environ: Mapping[str, str]) -> Route:
     """The way that the options and the variables of the environment describe. Raises ConfigError."""
     if options.client_key and not options.client_cert:
-        raise ConfigError("a client key without its certificate", hint="--client-cert names the certificate")
+        raise ConfigError("--client-key needs a certificate", hint="give the certificate with --client-cert")
     if target.scheme == "http":
         return Route(target)
     found = proxy_for(target, environ)
@@ -180,7 +180,7 @@ def proxy_for(target: Target, environ: Mapping[str, str]) -> Proxy | None:
     if not host or not port or parts.scheme not in PROXY_PORTS or any(not "!" <= letter <= "~" for letter in value):
         raise ConfigError(
             f"{name} cannot be used",
-            hint="it looks like http://proxy.example.org:3128; https, socks5 and socks5h are the other schemes",
+            hint="write it in the form http://proxy.example.org:3128; the other schemes are https, socks5 and socks5h",
         )
     user = None if parts.username is None else unquote(parts.username)
     return Proxy(parts.scheme, host, port, name, user, unquote(parts.password or ""))

@@ -13,7 +13,7 @@ from eugpt_cli.http.route import ClientCertificate, Trust
 
 BLOCKED: tuple[type[OSError], ...] = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 PLAIN = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE")  # how OpenSSL tells of what is no TLS
-NO_TLS = "what answers there speaks no TLS; a service on this machine may have an http:// address"
+NO_TLS = "the server does not use TLS; if it is on this machine, try http:// instead of https://"
 BEGIN = b"-----BEGIN CERTIFICATE-----"
 READ_SIZE = 1 << 16
 
@@ -56,7 +56,7 @@ def _load_store(context: ssl.SSLContext, trust: Trust) -> None:
         raise Unreachable(
             f"no certificates: this machine trusts no authority ({places})",
             final=True,
-            hint="install the package ca-certificates, or name a bundle with --ca-file",
+            hint="install the package ca-certificates, or give a bundle with --ca-file",
         )
 
 
@@ -97,7 +97,7 @@ def _identify(context: ssl.SSLContext, identity: ClientCertificate) -> None:
     except (OSError, ValueError) as error:
         missing = not isinstance(error, ssl.SSLError)
         words = (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
-        words = "no certificate, no key, or not a pair" if not missing else words
+        words = "it contains no certificate or no key, or they do not match" if not missing else words
         names = " and ".join(filter(None, identity))
         raise ConfigError(f"the client certificate {names} cannot be used: {words.lower()}") from None
 
@@ -160,7 +160,7 @@ def secure(sock: Any, context: ssl.SSLContext, host: str, port: int, deadline: C
         problem = Unreachable(
             f"the certificate of {who}{host} was rejected: {error.verify_message.lower()}",
             final=True,
-            hint="--ca-file trusts a private authority",
+            hint="to trust a private authority, use --ca-file PATH",
         )
     except TimeoutError:
         problem = deadline.over(missing)

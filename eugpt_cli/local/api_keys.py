@@ -58,7 +58,7 @@ def load(key: str | None, file: Path | None) -> Keyring:
     keys = _from_file(file) if file else {}
     if key is not None:
         if not key.isascii() or not key.isprintable() or " " in key or not key:
-            raise ServeError("the key may hold printable ASCII characters only, and no space")
+            raise ServeError("a key must consist of printable ASCII characters without spaces")
         keys.setdefault(key, ApiKey("local"))
         return Keyring(keys, key)
     usable = next((token for token, entry in keys.items() if entry.is_usable), None)
@@ -75,14 +75,14 @@ def _from_file(file: Path) -> dict[str, ApiKey]:
         raise ServeError(f"cannot read the keys in {file}: {reason(error)}") from None
     entries = table.get("keys")
     if not isinstance(entries, list) or not entries:
-        raise ServeError(f"{file} holds no keys", "write one [[keys]] table per key, with key = '…' and user = '…'")
+        raise ServeError(f"{file} contains no keys", "write one [[keys]] table per key, with key = '…' and user = '…'")
     return dict(_entry(entry, f"{file}: key {number}") for number, entry in enumerate(entries, 1))
 
 
 def _entry(entry: Any, where: str) -> tuple[str, ApiKey]:
     known = {"key", "user", "state", "expires", "projects"}
     if not isinstance(entry, dict) or not set(entry) <= known:
-        raise ServeError(f"{where}: only {', '.join(sorted(known))} are known")
+        raise ServeError(f"{where}: use only these members: {', '.join(sorted(known))}")
     token, user, state = entry.get("key"), entry.get("user", "local"), entry.get("state", "active")
     if not isinstance(token, str) or not token or not isinstance(user, str):
         raise ServeError(f"{where}: key and user must be text")

@@ -17,7 +17,7 @@ def origin_headers(origin: str | None) -> dict[str, str]:
     scheme, separator, host = origin.partition("://")
     is_origin = separator and scheme.isalpha() and host and not set(host) & set("/?#@ ,") and host.isprintable()
     if origin != "*" and not is_origin:
-        raise ServeError(f"--cors: {origin!r} is not an origin", "it looks like http://localhost:5173, or is *")
+        raise ServeError(f"--cors: {origin!r} is not an origin", "give an origin such as http://localhost:5173, or *")
     vary = {} if origin == "*" else {"Vary": "Origin"}
     return {"Access-Control-Allow-Origin": origin, "Access-Control-Expose-Headers": EXPOSED, **vary}
 

@@ -26,7 +26,7 @@ async def read_body(request: web.BaseRequest, patience: float) -> bytes:
         message = "The body did not arrive in time"
         raise ApiError(408, "invalid_request_error", "body_too_slow", message) from None
     except web.RequestPayloadError:
-        raise invalid("The body is not framed as its headers say") from None
+        raise invalid("The framing of the body does not match its headers") from None
     return bytes(body)
 
 

@@ -120,7 +120,7 @@ async def _listening(config: ServerConfig, app: HttpApp, note: LineSink) -> Asyn
     except OSError as error:
         raise _cannot_listen(config, error) from None
     except OverflowError:
-        raise ServeError(f"{config.port} is not a port", "ports go from 0 to 65535") from None
+        raise ServeError(f"{config.port} is not a port", "give a port from 0 to 65535") from None
     if not is_loopback(config.host):
         note(f"warning: listening on {config.host}: other machines may try keys, and traffic is not encrypted")
     try:

@@ -14,6 +14,7 @@ from eugpt_cli.system.streams import reason, write
 from eugpt_cli.text.redaction import Sink
 
 DESCRIPTORS = {"-": 1, "/dev/stdout": 1, "/dev/stderr": 2}
+FOLDER_ENDS = ("/", "/.", "/..")
 DESCRIPTOR = re.compile(r"/(?:dev|proc/self)/fd/(\d{1,6})")
 
 
@@ -68,13 +69,15 @@ def destination(path: str | None, console: Console) -> Sink:
 
 
 def direct(path: str | None, console: Console) -> DescriptorSink | None:
-    """Like `destination`, but None for a regular file, existing or not."""
+    """Like `destination`, but None for a regular file, existing or not, whose name is no folder's."""
     if path is None or path == "-":
         console.check_output()
         return DescriptorSink(1, "standard output", console.clear_line)
     fd = descriptor_of(path)
     if fd is not None:
         return DescriptorSink(_duplicate(fd, path), path, console.clear_line)
+    if path.endswith(FOLDER_ENDS):  # realpath(3) would drop them
+        raise OutputError(f"{path} cannot be written: is a directory")
     return DescriptorSink(_open(path), path, console.clear_line) if _is_special(path) else None
 
 

@@ -54,7 +54,7 @@ def written_files(options: Options, environ: Mapping[str, str]) -> dict[Hashable
 
 
 def _both(name: str, output: str) -> UsageError:
-    hint = "write to another file" if output == STANDARD_OUTPUT else f"give {output} another file"
+    hint = f"send {output} to another file" if output.startswith("standard") else f"give {output} another file"
     return UsageError(f"{name} and {output} are the same file", hint=hint)
 
 
@@ -81,6 +81,7 @@ def _written(options: Options, environ: Mapping[str, str], *, streams: bool) -> 
         yield FileUse(STANDARD_OUTPUT if path == "-" else option.flags[-1], path if fd is None else fd)
     if streams and options.values["output"] is None:
         yield FileUse(STANDARD_OUTPUT, 1)
+    yield FileUse("standard error", 2)
 
 
 def _named(options: Options, access: str) -> Iterator[tuple[Option, str]]:

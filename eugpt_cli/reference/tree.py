@@ -27,6 +27,7 @@ FILLERS = {
 }
 LISTS: dict[str, tuple[str, ...]] = {
     "GLOB": EVENT_TYPES,
+    "topic": tuple(command.name for command in COMMANDS),
     "CODE": tuple(word for code in ExitCode for word in (str(code.number), code.label)),
 }
 
@@ -97,7 +98,7 @@ def filler(thing: Option | Argument) -> Filler:
     """How the value of an option, or an argument, is completed."""
     word = "" if thing.name == "label" else bare(thing.metavar or "")  # of the TEXTs only this one takes no @FILE
     words = thing.choices if isinstance(thing, Option) else ()
-    words = words or LISTS.get(word, ())
+    words = words or LISTS.get(thing.name, ()) or LISTS.get(word, ())
     if not words and word.islower() and "|" in word:
         words = tuple(word.split("|"))
     if words:

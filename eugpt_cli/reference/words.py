@@ -70,7 +70,7 @@ EXAMPLES = (
     ),
     Example("Replace a file only if the answer is complete.", "eugpt ask -o brief.txt Summarise < report.txt"),
     Example(
-        "Leave the standard input of a loop to the loop.",
+        "Keep eugpt from reading the input of a loop.",
         'while read -r name; do eugpt ask -I "Greet $name"; done < names.txt',
     ),
     Example(

@@ -42,7 +42,7 @@ class Checks:
     def __init__(self, options: ChecksOptions, console: Console, *, verbose: bool) -> None:
         """Raises UsageError, and ConfigError for a schema that cannot be read; the rest of it is `confirm`'s."""
         if options.schema and options.extract not in (None, extraction.JSON_KIND):
-            raise UsageError("--schema implies --extract json: leave the other out")
+            raise UsageError("--schema implies --extract json: leave out the other --extract")
         self._extract = extraction.extractor(options.extract or (extraction.JSON_KIND if options.schema else None))
         self._command = options.check
         self._console = console
@@ -115,10 +115,12 @@ def checks_of(options: ChecksOptions, console: Console, *, verbose: bool, stored
     """
     if options.extract is None and options.schema is None and options.check is None:
         if options.again:
-            raise UsageError("--again goes with --extract, --schema or --check")
+            raise UsageError("--again needs --extract, --schema or --check")
         return None
     if options.again and stored:
-        raise UsageError("--again and --conversation do not go together: a rejected answer is stored like any other")
+        raise UsageError(
+            "--again and --conversation cannot be used together, because the service stores rejected answers, too"
+        )
     return Checks(options, console, verbose=verbose)
 
 
@@ -137,7 +139,7 @@ def _fault_of(status: int, said: str) -> Rejected | ConfigError | None:
     if status in NOT_RUN:
         return ConfigError(f"the command of --check {NOT_RUN[status]}{more}")
     if name := _signal(status):
-        return ConfigError(f"the command of --check died of {name}{more}")
+        return ConfigError(f"{name} killed the command of --check{more}")
     return Rejected(f"the check failed with {status}{more}")
 
 

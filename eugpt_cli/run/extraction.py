@@ -51,7 +51,7 @@ def code_block(text: str, language: str | None) -> str:
     for named, block in fenced_blocks(text):
         if language is None or named.lower() == language.lower():
             return block
-    raise Rejected(f"the answer holds no {language or 'fenced'} block")
+    raise Rejected(f"the answer contains no {language or 'fenced'} block")
 
 
 def json_value(text: str) -> str:
@@ -62,11 +62,11 @@ def json_value(text: str) -> str:
     blocks = [] if _is_like_json(text) else list(fenced_blocks(text))
     holding = [block for named, block in blocks if named.lower() == JSON_KIND or _is_like_json(block)]
     if len(holding) > 1:
-        raise Rejected(f"the answer holds {len(holding)} fenced blocks of JSON")
+        raise Rejected(f"the answer contains {len(holding)} fenced blocks of JSON")
     try:
         return compact(holding[0] if holding else text)
     except NotJson as fault:
-        raise Rejected(f"the answer {'holds' if holding else 'is'} no JSON value: {fault}") from None
+        raise Rejected(f"the answer {'contains' if holding else 'is'} no JSON value: {fault}") from None
 
 
 def fenced_blocks(text: str) -> Iterator[tuple[str, str]]:
@@ -108,7 +108,7 @@ def compact(text: str) -> str:
         raise NotJson(f"{fault.msg[:1].lower()}{fault.msg[1:]}{place}") from None
     text = STRING_OR_SPACE.sub(lambda match: match[1] or "", text)
     if "\\u" in text and not _is_loaded(text):
-        raise NotJson("a string holds half of a surrogate pair")
+        raise NotJson("a string contains an unpaired surrogate")
     return text
 
 
@@ -149,7 +149,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(members) < len(pairs):
         last = {name: number for number, (name, _) in enumerate(pairs)}
         twice = next(name for number, (name, _) in enumerate(pairs) if last[name] != number)
-        raise NotJson(f"the member {twice!r} comes twice")
+        raise NotJson(f"the member {twice!r} occurs twice")
     return members
 
 

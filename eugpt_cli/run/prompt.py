@@ -12,6 +12,7 @@ from eugpt_cli.settings import resolving
 from eugpt_cli.settings.records import AskOptions, BatchOptions, ChatOptions, RawEventsOptions, StreamOptions
 from eugpt_cli.system import files
 from eugpt_cli.system.console import Console
+from eugpt_cli.text.escapes import one_line
 
 if TYPE_CHECKING:
     from eugpt_cli.run.checks import Checks
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 TurnOptions = AskOptions | StreamOptions | ChatOptions | RawEventsOptions
 Draft = Callable[..., Request]  # a request but for its conversation_id, which the lock may have to be waited for
 PROJECT_HINT = "give the id of the project, such as 1c8b9a7f-2d3e-4f5a-9b8c-7d6e5f4a3b2c, not its name"
-FILE_HINT = "give the id of an uploaded file; a file on this machine is sent with -f PATH"
+FILE_HINT = "give the id of an uploaded file; to send a file on this machine, use -f PATH"
 
 
 def prepare(options: TurnOptions, console: Console, *, stream: bool, checks: "Checks | None" = None) -> Draft:
@@ -30,9 +31,12 @@ def prepare(options: TurnOptions, console: Console, *, stream: bool, checks: "Ch
     if empty and options.require_input:
         raise InputError(empty)
     if not text and not given["file_ids"]:
-        raise UsageError("nothing to send", hint="give a prompt, such as: eugpt ask 'Hello', or pipe text into it")
-    if empty and (options.verbose or console.is_terminal(2)):
-        console.note(f"eugpt: note: {empty}")
+        command = f"eugpt {options.command_name}"
+        what = f"nothing to send: {empty}" if empty else "nothing to send"
+        raise UsageError(what, hint=f"give a prompt, such as: {command} Hello; or pipe text into it")
+    if options.verbose or console.is_terminal(2):
+        for words in filter(None, (empty, _of_a_file(options.prompt or ""))):
+            console.note(f"eugpt: note: {words}")
     return partial(build, target, text, stream=stream, **given)
 
 
@@ -52,7 +56,7 @@ def _input(options: TurnOptions, console: Console) -> tuple[str, str]:
     wanted = (options.prompt == "-") + names.count("-")
     if wanted > 1 or (wanted and options.no_stdin):
         raise UsageError(
-            "standard input is given twice" if wanted > 1 else "standard input is needed, but -I forbids it"
+            "standard input is used twice" if wanted > 1 else "standard input is needed, but -I forbids it"
         )
     prompt = None if options.prompt in (None, "-") else _argument(options.prompt, "the prompt")
     stdin = None
@@ -63,6 +67,12 @@ def _input(options: TurnOptions, console: Console) -> tuple[str, str]:
     empty += [name for name, text in inlined if name != "-" and not text]
     words = f"{' and '.join(empty)} {'is' if len(empty) == 1 else 'are'} empty" if empty else ""
     return compose(prompt, None if "-" in names else stdin, inlined), words
+
+
+def _of_a_file(prompt: str) -> str:
+    """What to say of a prompt that is a file's name, as in `ask -f a.txt b.txt`; it is sent as it is."""
+    path = prompt if os.path.isfile(prompt) else prompt.removeprefix("@")
+    return f"the prompt is the name of a file; -f {one_line(path)} sends its text" if os.path.isfile(path) else ""
 
 
 def _idle_note(prompt: str | None, console: Console) -> None:
@@ -77,4 +87,6 @@ def _argument(text: str, source: str) -> str:
 def instructions(value: str | None) -> str | None:
     if value is None:
         return None
+    if value == "@":
+        raise UsageError("@ names no file; @FILE reads the instructions from FILE")
     return files.read_text(value[1:]) if value.startswith("@") else _argument(value, "--instructions")

@@ -69,7 +69,7 @@ class SchemaValidator:
     def confirm(self) -> None:
         """Raises ConfigError for an invalid schema."""
         if wrong := self._ask(""):
-            raise ConfigError(f"{self._path} is no JSON Schema: {wrong}")
+            raise ConfigError(f"{self._path} is not a valid JSON Schema: {wrong}")
 
     def validate(self, value: str) -> None:
         """Raises Rejected for a value (compact JSON) that is not valid; ConfigError where that cannot be found out."""
@@ -86,7 +86,7 @@ class SchemaValidator:
         except Lost as lost:
             how = f"takes more than {SECONDS:g} s" if lost.signum == signal.SIGALRM else "crashes the validator"
             what = "a value against it" if value else "it"
-            raise ConfigError(f"{self._path} cannot be used: to check {what} {how}") from None
+            raise ConfigError(f"{self._path} cannot be used: checking {what} {how}") from None
         more = f"; and {len(reasons) - MOST_REASONS} more" if len(reasons) > MOST_REASONS else ""
         return "; ".join(reasons[:MOST_REASONS]) + more
 

@@ -66,6 +66,7 @@ def run(
         try:
             checks = make_checks()
             thread = open_thread(options, console, starts=starts)
+            note_new_name(thread, options, console)
             draft = prepare(options, console, stream=stream, checks=checks)
             line = TurnSender(options, console, thread)
             if checks:
@@ -161,6 +162,12 @@ def raw(sink: Sink) -> Write:
 def open_thread(options: TurnOptions, console: Console, *, starts: bool = False) -> Thread:
     """The conversation that the options name. Raises ConfigError."""
     return Thread(conversations(options, console), options.conversation, starts=starts)
+
+
+def note_new_name(thread: Thread, options: TurnOptions, console: Console) -> None:
+    """Says on a terminal where a new name is like one that there is."""
+    if (options.verbose or console.is_terminal(2)) and (near := thread.near):
+        console.note(f"eugpt: note: {thread.name} is a new conversation; did you mean {', '.join(near)}?")
 
 
 def conversations(options: TurnOptions | BatchOptions, console: Console) -> Conversations:

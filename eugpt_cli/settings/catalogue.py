@@ -95,9 +95,7 @@ COMMANDS = (
         "List, set and forget the names of conversations.",
         (
             Argument("action", "list|name|forget", "the action"),
-            Argument(
-                "words", "[NAME [UUID]]", "arguments of the action: name takes both, forget takes NAME", repeatable=True
-            ),
+            Argument("words", "[NAME [UUID]]", "name takes NAME and UUID, forget takes NAME", repeatable=True),
         ),
         options.CONVERSATION,
         examples=("eugpt conversation list", "eugpt conversation forget trip"),
@@ -143,4 +141,11 @@ COMMANDS = (
         examples=("eugpt exit-codes 62", "eugpt exit-codes --json"),
     ),
     Command("man", "Show the manual.", (), (options.ERRORS,), examples=("eugpt man",)),
+    Command(
+        "help",
+        "Print the help of a command.",
+        (Argument("topic", "[COMMAND]", "a command of eugpt"),),
+        (options.ERRORS,),
+        examples=("eugpt help ask",),
+    ),
 )

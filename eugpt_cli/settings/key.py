@@ -60,7 +60,7 @@ def _problem(value: str) -> str | None:
         if not "!" <= character <= "~" or character in UNMASKED:
             name = NAMES.get(character) or ("control character" if character < " " or character == "\x7f" else None)
             where = "at its end" if position == len(value) else f"at character {position} of {len(value)}"
-            return f"has a {name or 'non-ASCII character'} {where}"
+            return f"has a {name or 'non-ASCII character'} {where}; remove it, or copy the key again"
     return None
 
 
@@ -95,7 +95,7 @@ def _output(command: Any, environ: Mapping[str, str]) -> str:
     from eugpt_cli.system import subprocesses
 
     if not command or not isinstance(command, str | list):
-        raise ConfigError("api_key_command is a command line or a list of words")
+        raise ConfigError("api_key_command must be a command line or a list of words")
     words = ["/bin/sh", "-c", command] if isinstance(command, str) else [str(word) for word in command]
     try:
         status, said = subprocesses.capture(words, environ)

@@ -99,7 +99,7 @@ SERVICE = (
         in_profile=True,
     ),
     Option(
-        "retry_unsafe", ("--retry-unsafe",), "retry even if the conversation may then hold a turn twice", kind="flag"
+        "retry_unsafe", ("--retry-unsafe",), "retry even if the conversation may then contain a turn twice", kind="flag"
     ),
 )
 CONTENT = (
@@ -145,7 +145,7 @@ JOURNAL = (
     Option(
         "log",
         ("--log",),
-        "append a line about the run to this journal, also on failure",
+        "append a line about the run to this journal, even on failure",
         metavar="PATH",
         variable="EUGPT_LOG",
         in_profile=True,
@@ -166,7 +166,7 @@ SHARED = (
     Option(
         "meta",
         ("--meta",),
-        "write facts about the run to this file as JSON, also on failure",
+        "write facts about the run to this file as JSON, even on failure",
         metavar="PATH",
         variable="EUGPT_META",
         in_profile=True,
@@ -208,7 +208,7 @@ ASK = (
 )
 CHAT = (
     Option("each_line", ("--each-line",), "send each line of standard input as a turn, in order", kind="flag"),
-    Option("plain", ("--plain",), "in a session, print Markdown as it is", kind="flag", in_profile=True),
+    Option("plain", ("--plain",), "in a session, print Markdown without styling", kind="flag", in_profile=True),
     Option("no_history", ("--no-history",), "in a session, do not store what you type", kind="flag", in_profile=True),
 )
 RAW_EVENTS = (
@@ -260,7 +260,7 @@ BATCH = (
     Option(
         "summary",
         ("--summary",),
-        "write counts, tokens and times to this file as JSON, also on failure",
+        "write counts, tokens and times to this file as JSON, even on failure",
         metavar="PATH",
         access="write",
     ),
@@ -281,7 +281,7 @@ DOCTOR = (*ROUTE, JSON, ERRORS)
 EXIT_CODES = (JSON, ERRORS)
 
 CONVERSATION = (
-    BASE_URL,
+    BASE_URL._replace(help="use the names of the service at this URL"),
     PROFILE,
     Option("json", ("--json",), "print the list as JSON", kind="flag"),
     Option("quiet", ("-q", "--quiet"), "print no notes on stderr", kind="flag"),

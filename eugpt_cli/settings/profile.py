@@ -65,7 +65,9 @@ def load(environ: Mapping[str, str], wanted: str | None) -> Profile:
     profiles = document.get("profile")
     named = document.get("default_profile", "default")
     if not isinstance(named, str) or not isinstance(profiles, dict | None):
-        raise ConfigError(f"{path}: default_profile is a name and profile a table: [profile.{wanted or 'default'}]")
+        raise ConfigError(
+            f"{path}: default_profile must be a name, and profile must be a table: [profile.{wanted or 'default'}]"
+        )
     source = _ConfigText(str(path), text)
     for key in document.keys() & (_options().keys() | KEY_SOURCES):
         raise ConfigError(f"{source.place(key)}: {key} belongs in a profile: put [profile.default] above it")

@@ -154,3 +154,8 @@ class ExitCodesOptions(Options):
 
 class ManOptions(Options):
     errors: str
+
+
+class HelpOptions(Options):
+    topic: str | None
+    errors: str

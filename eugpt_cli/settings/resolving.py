@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from eugpt_cli.errors import ConfigError, UsageError
 from eugpt_cli.settings.options import Option
+from eugpt_cli.system import files
 
 # As text: every start would compile them, and few use one.
 UUID = r"(?i)[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
@@ -26,9 +27,9 @@ class Span(NamedTuple):
 
 NUMBERS = {
     "seconds": Span(float, DECIMAL, 1e-6, 1e9, "a number of seconds above 0"),
-    "wait": Span(float, DECIMAL, 0, 1e9, "a number of seconds from 0"),
-    "number": Span(int, DIGITS, 0, 1e9, "a whole number from 0"),
-    "count": Span(int, DIGITS, 1, 1e9, "a whole number from 1"),
+    "wait": Span(float, DECIMAL, 0, 1e9, "a number of seconds, 0 or more"),
+    "number": Span(int, DIGITS, 0, 1e9, "a whole number, 0 or more"),
+    "count": Span(int, DIGITS, 1, 1e9, "a whole number, 1 or more"),
 }
 
 
@@ -66,8 +67,14 @@ def origin(
     if text:
         return checked(option, text, ConfigError, str(option.variable)), str(option.variable)
     if option.in_profile and option.name in profile:
-        return checked(option, profile[option.name], ConfigError, f"{option.name} in the profile"), "profile"
+        value = checked(option, profile[option.name], ConfigError, f"{option.name} in the profile")
+        return _expanded(value, environ) if option.access else value, "profile"
     return option.default if option.default is not None else given, "default"
+
+
+def _expanded(path: str, environ: Mapping[str, str]) -> str:
+    """The path, or the @FILE, with `~/` expanded, as no shell does in a profile."""
+    return f"@{files.expand(path[1:], environ)}" if path.startswith("@") else files.expand(path, environ)
 
 
 def checked(option: Option, value: Any, error: type[UsageError | ConfigError], source: str) -> Any:
@@ -76,14 +83,16 @@ def checked(option: Option, value: Any, error: type[UsageError | ConfigError], s
         return _number(value, NUMBERS[option.kind], error, source)
     if option.kind == "flag":
         if not isinstance(value, bool):
-            raise error(f"{source} is true or false, not {value!r}")
+            raise error(f"{source} must be true or false, not {value!r}")
         return value
     if not isinstance(value, str | list):
-        raise error(f"{source} wants a text, not {value!r}")
+        raise error(f"{source} must be a text, not {value!r}")
     if option.metavar != "TEXT" and (value == "" or (isinstance(value, list) and "" in value)):
         raise error(f"{source} is empty")
+    if value == "-" and option.access == "read" and option.metavar != "TEXT":
+        raise error(f"{source} reads a file, and - names none", hint=f"standard input is {option.flags[-1]} /dev/stdin")
     if option.choices and value not in option.choices:
-        raise error(f"{source} is {' or '.join(option.choices)}, not {value!r}")
+        raise error(f"{source} must be {' or '.join(option.choices)}, not {value!r}")
     return value
 
 
@@ -91,7 +100,7 @@ def _number(value: Any, span: Span, error: type[UsageError | ConfigError], sourc
     text = str(value)
     number = span.kind(text) if re.fullmatch(span.form, text) else None
     if number is None or not span.least <= number <= span.most:
-        raise error(f"{source} wants {span.words}, not {value!r}")
+        raise error(f"{source} must be {span.words}, not {value!r}")
     return number
 
 
@@ -120,5 +129,5 @@ class Options:
 
 def uuid(value: str, flag: str, hint: str | None = None) -> str:
     if not re.fullmatch(UUID, value):
-        raise UsageError(f"{flag} wants a UUID, not {value!r}", hint=hint)
+        raise UsageError(f"{flag} must be a UUID, not {value!r}", hint=hint)
     return value

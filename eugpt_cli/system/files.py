@@ -14,7 +14,7 @@ BOM = b"\xef\xbb\xbf"
 READ_SIZE = 1 << 20
 KEY_LIMIT = 8192
 LINE_LIMIT = 256 * 1024 * 1024
-UPLOAD = "upload it in the web app and name it with --file-id UUID"
+UPLOAD = "upload it in the web app and give its id with --file-id UUID"
 KINDS = {
     b"%PDF": f"it is a PDF; {UPLOAD}, or send its text: pdftotext {{}} - | eugpt ask PROMPT",
     b"PK\x03\x04": f"it is an archive or an Office document; {UPLOAD}",
@@ -24,7 +24,7 @@ KINDS = {
     b"\xff\xfe": "it is UTF-16; convert it: iconv -f UTF-16 -t UTF-8 {}",
     b"\xfe\xff": "it is UTF-16; convert it: iconv -f UTF-16 -t UTF-8 {}",
 }
-OTHER_ENCODING = "text in another encoding can be converted: iconv -f ISO-8859-1 -t UTF-8 {}"
+OTHER_ENCODING = "if it is text in another encoding, convert it: iconv -f ISO-8859-1 -t UTF-8 {}"
 
 
 def to_disk(fd: int) -> None:
@@ -88,7 +88,7 @@ def read_chunks(path: str) -> Iterator[bytes]:
     except OSError as error:
         raise InputError(f"{path} cannot be read: {reason(error)}") from None
     except ValueError:  # of names separated by NULs, for one
-        raise InputError(f"{path!r} cannot be read: a name holds no NUL") from None
+        raise InputError(f"{path!r} cannot be read: the name contains a NUL") from None
 
 
 def lines(read_chunks: Iterable[bytes]) -> Iterator[bytes]:
@@ -135,7 +135,9 @@ def identity(path: str | int) -> Hashable:
     try:
         facts = os.stat(path)
     except OSError:
-        return os.path.realpath(path) if isinstance(path, str) else None
+        with contextlib.suppress(OSError):  # of a relative path in a folder that is gone
+            return os.path.realpath(path) if isinstance(path, str) else None
+        return None
     except ValueError:  # a name holds no NUL
         return None
     return (facts.st_dev, facts.st_ino) if stat.S_ISREG(facts.st_mode) else None

@@ -17,7 +17,8 @@ EXTRAS = {
 }
 PACKAGE = "/usr/lib/eugpt"  # where the Debian package of .ci/deb keeps eugpt and all that it needs
 SINGLE_FILE = (
-    "run the file with another Python, as python3.13 eugpt.pyz; or let TMPDIR name a folder that allows programs"
+    "run the file with another Python, such as: python3.13 eugpt.pyz; "
+    "or set TMPDIR to a folder that allows programs to run"
 )
 REQUIRED = ("typer", "httpx", "httptools", "orjson")
 
@@ -30,7 +31,7 @@ def how_to_add(extra: str) -> str:
 def incomplete(error: ImportError) -> tuple[str, str]:
     """What to say, and the hint, where a module that eugpt always needs is missing or made for another machine."""
     name = str(error.name).partition(".")[0]
-    hint = how_to_install([name]) if name in REQUIRED else "install eugpt again, from where you got it"
+    hint = how_to_install([name]) if name in REQUIRED else "install eugpt again"
     return f"this installation of eugpt is incomplete: {error}", hint
 
 
@@ -42,7 +43,7 @@ def how_to_install(names: Sequence[str]) -> str:
     packages = " ".join(names)
     prefix = Path(sys.prefix)
     if home == Path(PACKAGE):
-        return "apt install ./eugpt-cli_*.deb, from the file that you got: its own copy is damaged"
+        return "the installed copy is damaged; install the package again: apt install ./eugpt-cli_*.deb"
     if (prefix / "pipx_metadata.json").exists():
         return f"pipx inject {shlex.quote(prefix.name)} {packages}"
     if (prefix / "uv-receipt.toml").exists() or _made_by_uv(prefix):

@@ -184,7 +184,7 @@ def test_the_upstreams_certificate(start: Start, tmp_path: Path, authority: Auth
     refused = start(**options).post({"input": "x"})
     assert refused.status_code == 502
     assert "the certificate of localhost was rejected: " in refused.json()["detail"]
-    assert refused.json()["detail"].endswith("; --ca-file trusts a private authority")
+    assert refused.json()["detail"].endswith("; to trust a private authority, use --ca-file PATH")
     assert start(**options, ca_file=authority.file).ask("x")["output_text"] == "Over TLS."
 
 

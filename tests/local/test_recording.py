@@ -126,10 +126,10 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"replay": "r", "daily_tokens": 9}, "--daily-tokens has no effect with --replay"),
     ({"cors": "localhost"}, "not an origin"),
     ({"record": "r", "upstream": "https://x.example"}, "no key for the upstream"),
-    ({"record": "r", "upstream": "http://x.example/v1", "upstream_key": "k"}, "over https only"),
+    ({"record": "r", "upstream": "http://x.example/v1", "upstream_key": "k"}, "only over https"),
     ({"record": "r", "upstream": "https://me:pw@x.example", "upstream_key": "k"}, "not a base URL"),
     ({"record": "r", "upstream": "chat.example", "upstream_key": "k"}, "not a base URL"),
-    ({"replay": "."}, "holds no recordings"),
+    ({"replay": "."}, "contains no recordings"),
     ({"replay": "missing"}, "no such folder"),
 ]
 

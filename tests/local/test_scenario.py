@@ -187,10 +187,10 @@ BAD = [
     ('[[request]]\ncut = "maybe"', "request 1: cut"),
     ('[[request]]\ncut = "reset"', "cut needs cut_after_bytes or cut_after_events"),
     ('[[request]]\ntext = "a"\nraw = "b"', "only one of"),
-    ('[[request]]\ntext = "a"\nstatus = 503', "status stands alone, or with body or events"),
+    ('[[request]]\ntext = "a"\nstatus = 503', "status can be used only alone, or with body or events"),
     ("[[request]]\ncut_after_bytes = 1\ncut_after_events = 1", "only one of"),
-    ("[[request]]\nbody = { since = 2026-01-01 }", "JSON values only"),
-    ("[[request]]\nevents = [{ n = nan }]", "JSON values only"),
+    ("[[request]]\nbody = { since = 2026-01-01 }", "only JSON values"),
+    ("[[request]]\nevents = [{ n = nan }]", "only JSON values"),
     ('[[request]]\nraw_base64 = "?"', "not base64"),
     ('[[request]]\nrecording = "none.json"', "cannot read the recording"),
 ]

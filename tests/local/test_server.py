@@ -136,7 +136,7 @@ def test_ipv6_loopback(start: Start) -> None:
         ({"files": {U: Path("/missing")}}, "no such file: /missing"),
         ({"web": Path("/missing")}, "no such folder: /missing"),
         ({"state": Path("/dev/null/x")}, "cannot use the state in /dev/null/x"),
-        ({"key": "two words"}, "the key may hold printable ASCII characters only"),
+        ({"key": "two words"}, "a key must consist of printable ASCII characters"),
         ({"port": 70000}, "70000 is not a port"),
         ({"host": "203.0.113.1"}, "cannot listen on 203.0.113.1:0"),
     ],

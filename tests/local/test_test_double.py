@@ -101,9 +101,9 @@ def test_unused_tables_are_named(tmp_path: Path, words: list[str], end: str, sta
     run = serve(tmp_path, *words, "--scenario", "s.toml", "--", "sh", "-c", script, scenario=LEFT_OVER)
     assert run.returncode == status
     assert run.stderr.splitlines()[-3:] == [
-        'eugpt serve: left over in the scenario: request 1 (match = "never said"): not used',
-        "eugpt serve: left over in the scenario: request 2: used 1 of 3 times",
-        'eugpt serve: left over in the scenario: request 3 (match = "catch all"): not used',
+        'eugpt serve: scenario: request 1 (match = "never said"): not used',
+        "eugpt serve: scenario: request 2: used 1 of 3 times",
+        'eugpt serve: scenario: request 3 (match = "catch all"): not used',
     ]
 
 
@@ -208,8 +208,8 @@ COMBINATIONS = [
     ('body = "x"\ncut_after_events = 1', "need a stream"),
     ('raw = "x"\ndelay_between = 1', "need a stream"),
     ("status = 503\ncut_after_events = 1", "need a stream"),
-    ('raw = "x"\nheaders = { A = "b" }', "headers do not go with raw"),
-    ('body = "x"\nconversation_id = ""', "conversation_id goes with text"),
+    ('raw = "x"\nheaders = { A = "b" }', "headers cannot be used with raw"),
+    ('body = "x"\nconversation_id = ""', "conversation_id needs text"),
 ]
 
 

@@ -40,7 +40,7 @@ def test_nothing_to_extract(what: str, text: str) -> None:
     with serving(answer(text)) as server:
         run = eugpt("ask", "x", "--extract", what, base_url=server.base_url)
     assert (run.returncode, run.stdout) == (82, b"")
-    assert run.stderr.startswith(b"eugpt: rejected: the answer holds no ")
+    assert run.stderr.startswith(b"eugpt: rejected: the answer contains no ")
     assert run.stderr.count(b"\n") == 1
 
 

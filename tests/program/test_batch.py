@@ -69,7 +69,7 @@ def test_an_item_says_more_than_the_options() -> None:
         (b"[1]", 2, "line 2: not a JSON object"),
         (b'{"custom_id":"x"}', 2, "line 2: nothing to send"),
         (b'{"input":""}', 2, "line 2: nothing to send"),
-        (b'{"input":"a\\u0000b"}', 31, "line 2: a NUL"),
+        (b'{"input":"a\\u0000b"}', 31, "line 2: the input contains a NUL"),
         (b'{"input":"a","custom_id":[1]}', 2, "line 2: custom_id"),
         (b'{"input":"a","instruction":"b"}', 2, "line 2: an item's system prompt is `instructions`, not `instruction`"),
         (b'{"input":"a","conversation":"b"}', 2, "line 2: an item's conversation is `conversation_id`, not `conversat"),
@@ -78,9 +78,13 @@ def test_an_item_says_more_than_the_options() -> None:
         (b'{"messages":[{"role":"user","content":"b"}]}', 2, "line 2: an item's text is `input`, not `messages`"),
         (b'{"input":"a","system":"b"}', 2, "line 2: an item's system prompt is `instructions`, not `system`"),
         (b'{"body":{"messages":[]}}', 2, "line 2: an item's text is `input`, not `messages`"),
-        (b'{"body":{"input":"a"},"method":"GET"}', 2, "line 2: the method of an item is POST, not GET"),
-        (b'{"body":{"input":"a"},"url":"/v1/embeddings"}', 2, "line 2: the url of an item is /v1/responses, not /v1/e"),
-        (b'{"body":{"input":"a","tools":[{}]}}', 2, "line 2: the API takes no `tools` in a body"),
+        (b'{"body":{"input":"a"},"method":"GET"}', 2, "line 2: the method of an item must be POST, not GET"),
+        (
+            b'{"body":{"input":"a"},"url":"/v1/embeddings"}',
+            2,
+            "line 2: the url of an item must be /v1/responses, not /v1/e",
+        ),
+        (b'{"body":{"input":"a","tools":[{}]}}', 2, "line 2: the API does not accept `tools` in a body"),
         (b'{"input":"a","instructions":1}', 2, "line 2: instructions is not a string"),
     ],
 )
@@ -123,9 +127,9 @@ def test_an_id_that_comes_twice_fails_the_second_item() -> None:
     assert [row["error"] and row["error"]["message"] for row in found] == [
         None,
         None,
-        'line 3: custom_id "a" came before; give each item its own',
+        'line 3: custom_id "a" is used twice; give each item its own',
         None,
-        "line 5: custom_id 1 came before; give each item its own",
+        "line 5: custom_id 1 is used twice; give each item its own",
     ]
 
 
@@ -149,7 +153,7 @@ def test_lines_and_files(tmp_path: Path) -> None:
         torn = eugpt("batch", "--files", base_url=server.base_url, stdin="\0".join(paths).encode())
         [row] = rows(torn.stdout)
         assert (torn.returncode, row["error"]["exit"]) == (90, 31)
-        assert row["error"]["message"].endswith("a name holds no NUL")
+        assert row["error"]["message"].endswith("the name contains a NUL")
 
 
 def test_files_go_with_every_item(tmp_path: Path) -> None:
@@ -262,15 +266,15 @@ def test_dry_run_and_curl_need_neither_key_nor_network() -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (["-j", "0"], 2, "--jobs is from 1"),
+        (["-j", "0"], 2, "--jobs must be from 1"),
         (["-I"], 2, "-I forbids it"),
-        (["-f", "-"], 2, "standard input is given twice"),
-        (["a", "b"], 2, "one FILE at a time"),
-        (["--files", "--lines"], 2, "do not go together"),
-        (["--max-errors", "0"], 2, "--max-errors wants a whole number from 1"),
-        (["--resume"], 2, "--resume continues a file"),
-        (["--shard", "0/3"], 2, "--shard wants K/N"),
-        (["--shard", "4/3"], 2, "--shard wants K/N"),
+        (["-f", "-"], 2, "standard input is used twice"),
+        (["a", "b"], 2, "too many arguments: batch reads one FILE"),
+        (["--files", "--lines"], 2, "cannot be used together"),
+        (["--max-errors", "0"], 2, "--max-errors must be a whole number, 1 or more"),
+        (["--resume"], 2, "--resume needs a file to continue"),
+        (["--shard", "0/3"], 2, "--shard must be K/N"),
+        (["--shard", "4/3"], 2, "--shard must be K/N"),
         (["--shard", "auto"], 30, "neither a Slurm array nor"),
         (["missing"], 31, "missing cannot be read"),
         (["-o", "/dev/null/x"], 32, "cannot be written"),
@@ -339,10 +343,14 @@ def test_a_turn_of_a_conversation_gets_a_connection_of_its_own() -> None:
 @pytest.mark.parametrize(
     ("mode", "items", "hint"),
     [
-        ([], b"a prompt\nanother\n", b"hint: each line is a JSON object with `input`; --lines takes a prompt a line"),
-        (["--lines"], b"\xff\n", b"hint: each line is a prompt in UTF-8"),
-        (["--files"], b"/nowhere\n", b"hint: each FILE, or line of standard input, is the path of a text file"),
-        ([], b'{"input":"a"}\n', b"hint: the same command with -o FILE --resume "),
+        (
+            [],
+            b"a prompt\nanother\n",
+            b"hint: each line must be a JSON object with `input`; for a prompt in each line use --lines",
+        ),
+        (["--lines"], b"\xff\n", b"hint: each line must be a prompt in UTF-8"),
+        (["--files"], b"/nowhere\n", b"hint: each FILE, or line of standard input, must be the path of a text file"),
+        ([], b'{"input":"a"}\n', b"hint: to continue, run the same command with -o FILE --resume"),
     ],
 )
 def test_what_helps_where_all_have_failed(mode: list[str], items: bytes, hint: bytes) -> None:

@@ -266,7 +266,10 @@ def test_a_turn_that_may_be_stored_is_not_sent_again(tmp_path: Path) -> None:
         server.received.clear()
         run = eugpt(*arguments, "--summary", str(tmp_path / "summary"), base_url=server.base_url)
         assert (run.returncode, sorted(server.inputs())) == (90, ["alone", "bad"])
-        assert b"eugpt: partial: not sent again: 1 turn of an earlier run that may have been stored\n" in run.stderr
+        assert (
+            b"eugpt: partial: not sent again: 1 turn that an earlier run sent and the service may have stored\n"
+            in run.stderr
+        )
         assert b"--retry-unsafe" in run.stderr
         assert json.loads((tmp_path / "summary").read_text())["held_back"] == 1
         assert by_id(rows_of(output))["cut"] == before["cut"]
@@ -389,6 +392,6 @@ def test_a_second_process_is_refused(tmp_path: Path) -> None:
         gate.set()
         first.communicate()
     assert (second.returncode, first.returncode) == (33, 0)
-    assert b"is being written by another run" in second.stderr
+    assert b"another run is writing to " in second.stderr
     assert len(server.received) == 3
     assert len(by_id(rows_of(output))) == 3

@@ -132,11 +132,44 @@ def test_max_items(tmp_path: Path) -> None:
             assert (run.returncode, len(server.received)) == (code, asked)
             if code == 91:
                 assert b"eugpt: budget: stopped by --max-items 10; more items are left\n" in run.stderr
-                assert run.stderr.splitlines()[-1] == b"hint: the same command with -o FILE --resume continues"
+                assert run.stderr.splitlines()[-1] == b"hint: to continue, run the same command with -o FILE --resume"
         assert sum(row["ok"] for row in rows_of(output)) == 25
         source.write_bytes(ndjson(numbered(10)))
         output.unlink()
         assert eugpt(*arguments, base_url=server.base_url).returncode == 0, "nothing was left"
+
+
+@pytest.mark.parametrize("more", [(), ("--ordered", "--prune"), ("--shard", "1/1")], ids=" ".join)
+def test_a_nightly_share_gets_past_what_fails(tmp_path: Path, more: tuple[str, ...]) -> None:
+    """Items that were never sent come first, then the failed ones: no failing beginning takes every share."""
+    source, output = tmp_path / "items", tmp_path / "rows"
+    source.write_bytes(ndjson(numbered(9)))
+    bad = {f"prompt {n}" for n in (0, 1, 2, 3)}
+    arguments = ["batch", str(source), "-o", str(output), "--resume", "--max-items", "3", "-j1", *more]
+    with serving(lambda body: refusal(400) if body["input"] in bad else document("x")) as server:
+        for night, code in (("0 1 2", 91), ("3 4 5", 91), ("6 7 8", 91), ("0 1 2", 91)):
+            before = len(server.received)
+            run = eugpt(*arguments, base_url=server.base_url)
+            assert (run.returncode, server.inputs()[before:]) == (code, [f"prompt {n}" for n in night.split()])
+            assert run.stderr.count(b"more items are left") == 1
+        bad.clear()
+        codes = [eugpt(*arguments, base_url=server.base_url).returncode for _ in range(2)]
+    assert codes == [91, 0]
+    found = rows_of(output)
+    assert (all(row["ok"] for row in found), len(by_id(found))) == (True, 9)
+    assert "--ordered" not in more or [row["line"] for row in found] == list(range(1, 10))
+
+
+def test_failed_turns_keep_their_place_in_the_conversation(tmp_path: Path) -> None:
+    talk = "8f14e45f-ceea-467a-a4ed-a9e9a5cb16ee"
+    source, output = tmp_path / "items", tmp_path / "rows"
+    source.write_bytes(ndjson({"custom_id": f"{n}", "input": f"{n}", "conversation_id": talk} for n in range(4)))
+    arguments = ["batch", str(source), "-o", str(output), "--resume", "--max-items"]
+    with serving(lambda body: refusal(400)) as server:
+        assert eugpt(*arguments, "1", base_url=server.base_url).returncode == 91
+    with serving() as server:
+        run = eugpt(*arguments, "9", base_url=server.base_url)
+    assert (run.returncode, server.inputs()) == (0, ["0", "1", "2", "3"])
 
 
 def test_max_items_leaves_what_waits_for_its_conversation(tmp_path: Path) -> None:
@@ -171,7 +204,7 @@ def test_max_tokens_is_never_an_estimate(usage: Body) -> None:
     (row,) = rows(run.stdout)
     assert row["ok"]
     assert row["usage"] == usage.get("usage")
-    assert b"the service does not tell how many tokens an answer takes" in run.stderr
+    assert b"the service does not return token counts" in run.stderr
 
 
 @pytest.mark.parametrize("usage", [{"input_tokens": 60, "output_tokens": 40}, {"total_tokens": 100}])
@@ -189,4 +222,4 @@ def test_limits_are_numbers_from_1(flag: str, value: str) -> None:
 
 def test_prune_needs_resume() -> None:
     run = eugpt("batch", "--prune", stdin=b"")
-    assert (run.returncode, b"--prune goes with --resume" in run.stderr) == (2, True)
+    assert (run.returncode, b"--prune needs --resume" in run.stderr) == (2, True)

@@ -99,7 +99,7 @@ def test_without_an_id_there_is_no_second_line(home: Env) -> None:
     with serving(answer("one", None)) as server:
         run = eugpt("chat", "-c", "work", "--each-line", env=home, base_url=server.base_url, stdin=b"a\nb\n")
     assert (run.returncode, run.stdout, len(server.received)) == (63, b"one\n", 1)
-    assert run.stderr.startswith(b"eugpt: not_the_api: the service returned no conversation id, so that work")
+    assert run.stderr.startswith(b"eugpt: not_the_api: the service returned no conversation id, so work")
 
 
 def test_a_file_gets_every_answer_or_none(home: Env, tmp_path: Path) -> None:
@@ -128,7 +128,7 @@ def test_a_flag_in_a_profile_is_true_or_false(tmp_path: Path) -> None:
         path.write_text(f"[profile.default]\nplain = {value}\n")
         run = eugpt("chat", "hi", "--dry-run", env={"XDG_CONFIG_HOME": str(tmp_path)})
         assert run.returncode == code
-    assert run.stderr.decode() == f"eugpt: config: {path}, line 2: plain is true or false, not 'yes'\n"
+    assert run.stderr.decode() == f"eugpt: config: {path}, line 2: plain must be true or false, not 'yes'\n"
 
 
 def test_what_earlier_lines_have_shown_does_not_forbid_another_attempt(home: Env) -> None:

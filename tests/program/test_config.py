@@ -94,14 +94,14 @@ def test_path() -> None:
             "config.toml, line 5: unknown setting 'base_ulr'; did you mean base_url?",
         ),
         ("timeout = \n", "config.toml is not TOML: invalid value (at line 4, column 11)"),
-        ("instructions = true\n", "config.toml, line 4: instructions wants a text, not True"),
+        ("instructions = true\n", "config.toml, line 4: instructions must be a text, not True"),
         ('api-key-file = "a\\u0000b"\n', "config.toml, line 4: api_key_file contains a NUL"),
-        ("timeout = 'long'\n", "config.toml, line 4: timeout wants a number of seconds above 0, not 'long'"),
+        ("timeout = 'long'\n", "config.toml, line 4: timeout must be a number of seconds above 0, not 'long'"),
         (
             "[profile.other]\ntimeout = 'long'\n[ profile . 'mine' ]\n'retries' = 1\ntimeout = true\n",
-            "config.toml, line 7: timeout wants a number of seconds above 0, not True",
+            "config.toml, line 7: timeout must be a number of seconds above 0, not True",
         ),
-        ("retries = 1.9\n", "config.toml, line 4: retries wants a whole number from 0, not 1.9"),
+        ("retries = 1.9\n", "config.toml, line 4: retries must be a whole number, 0 or more, not 1.9"),
         ("base_url = 'https://ada:secret@example.org'\n", "the base URL contains credentials"),
     ],
 )
@@ -164,3 +164,17 @@ def test_on_a_terminal_man_shows_it_or_it_is_printed(tmp_path: Path) -> None:
     assert pexpect.run(f"{EUGPT} man", env=variables) == PAGE.read_bytes().replace(b"\n", b"\r\n")
     (tmp_path / "man").unlink()
     assert pexpect.run(f"{EUGPT} man", env=variables).startswith(b"NAME\r\n       eugpt - ")
+
+
+@pytest.mark.parametrize("name", ["ca_file", "client_cert"])
+def test_the_home_folder_in_paths_of_a_profile(name: str, tmp_path: Path) -> None:
+    """As in api_key_file, log and meta: no shell expands `~/` there."""
+    (tmp_path / "eugpt").mkdir()
+    (tmp_path / "brief").write_text("Be brief.\n")
+    text = f'[profile.default]\n{name} = "~/nope.pem"\ninstructions = "@~/brief"\n'
+    (tmp_path / "eugpt" / "config.toml").write_text(text)
+    env: dict[str, str | None] = {"HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path)}
+    run = eugpt("ask", "x", base_url="https://localhost:1", env=env)
+    assert (run.returncode, f"{tmp_path}/nope.pem cannot be used" in run.stderr.decode()) == (30, True), run.stderr
+    sent = eugpt("ask", "x", "--dry-run", env=env).stdout
+    assert json.loads(sent)["instructions"] == "Be brief."

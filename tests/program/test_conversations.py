@@ -58,7 +58,7 @@ BAD = [
     (["name", "work"], 2, "name takes NAME and UUID", "hint: eugpt conversation name NAME UUID"),
     (["forget", "a", "b"], 2, "forget takes NAME", "hint: eugpt conversation forget NAME"),
     (["forget", "a", "--json"], 2, "forget takes NAME", "hint: eugpt conversation forget NAME"),
-    (["name", "work", "x"], 2, "wants a UUID, not 'x'", ""),
+    (["name", "work", "x"], 2, "must be a UUID, not 'x'", ""),
     (["name", "a b", ID], 30, "letters, digits, dots, dashes and underscores", ""),
     (["name", "_a", ID], 30, "begins with a letter or digit", ""),
     (["name", "n" * 51, ID], 30, "up to 50", ""),
@@ -126,7 +126,7 @@ def test_a_damaged_file_is_set_aside(content: bytes, words: list[str], home: Env
     run = eugpt("conversation", *words, env=home)
     assert (run.returncode, run.stdout) == (0, b"")
     (aside,) = names.parent.glob("conversations.json.damaged-*")
-    assert run.stderr.decode() == f"eugpt: note: the names of conversations were damaged; the file is kept as {aside}\n"
+    assert run.stderr.decode() == f"eugpt: note: the file of conversation names was damaged; it is kept as {aside}\n"
     assert aside.read_bytes() == content
     assert names.exists() == (words != ["list"])
     assert eugpt("conversation", *words, env=home).stderr == b""

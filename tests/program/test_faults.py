@@ -143,7 +143,7 @@ FAULTS = [
         b"HTTP/2 200 it's \x01\r\n\r\n",
         63,
         "not_the_api",
-        "it should be: its status line is HTTP/2 200",
+        "valid HTTP: its status line is HTTP/2 200",
     ),
 ]
 

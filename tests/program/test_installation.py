@@ -75,7 +75,7 @@ def test_a_module_of_another_owner_is_not_fetched_by_its_name(tmp_path: Path) ->
     """Such a name may be nobody's on the registry, as _sqlite3 is, and then anybody's."""
     code, line = failure(environment(tmp_path / "eugpt-cli", without={"annotated_doc"}), "--help")
     assert code == 30, line
-    assert line.endswith("\nhint: install eugpt again, from where you got it\n")
+    assert line.endswith("\nhint: install eugpt again\n")
 
 
 def test_the_extras_are_those_of_the_package() -> None:

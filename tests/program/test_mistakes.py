@@ -12,25 +12,27 @@ from tests.support.program import eugpt
 from tests.support.rawserver import http, serving, stream
 from tests.support.terminal import on_terminal
 
-KEYS = "keys are made in Settings → API Keys; export EUGPT_API_KEY=eugpt_…, then run: eugpt doctor"
-NO_SETTING = "the service has no such setting; -i TEXT says how to answer"
-MODEL = "the service chooses the model; --meta FILE records which one"
-SYSTEM = "the system prompt is -i TEXT, or -i @FILE"
-SECRET = "a key is never an argument, as others could read it; set EUGPT_API_KEY or use --api-key-file PATH"
+KEYS = "create a key in the web app (Settings → API Keys), export EUGPT_API_KEY=eugpt_…, then run: eugpt doctor"
+NO_SETTING = "leave it out: the service has no such setting; -i TEXT sets the system prompt"
+MODEL = "leave it out: the service chooses the model; --meta FILE records which one"
+SYSTEM = "to set the system prompt, use -i TEXT or -i @FILE"
+SECRET = "a key is never an argument, because other users could read it; set EUGPT_API_KEY or use --api-key-file PATH"
 PROJECT = "give the id of the project, such as 1c8b9a7f-2d3e-4f5a-9b8c-7d6e5f4a3b2c, not its name"
-UPLOAD = "upload it in the web app and name it with --file-id UUID"
+OTHERWISE = "otherwise, to send it as a prompt: eugpt ask"
+UPLOAD = "upload it in the web app and give its id with --file-id UUID"
 
 # what is typed · the error line, after `eugpt: ` · its hint
 TYPED: list[tuple[list[str], str, str | None]] = [
     (["What is up?"], "usage: no such command: What is up?", "to send it as a prompt: eugpt ask 'What is up?'"),
     (["how", "is", "it", "-q"], "usage: no such command: how", "to send it as a prompt: eugpt ask 'how is it' -q"),
+    (["hepl"], "usage: no such command: hepl; did you mean help?", "otherwise, to send it as a prompt: eugpt ask hepl"),
     (["hello"], "usage: no such command: hello", "to send it as a prompt: eugpt ask hello"),
     (["login"], "usage: no such command: login", KEYS),
     (["auth"], "usage: no such command: auth", KEYS),
     (["version"], "usage: no such command: version", "eugpt --version"),
-    (["models"], "usage: no such command: models", MODEL),
-    (["aks", "x"], "usage: no such command: aks; did you mean ask?", "to send it as a prompt: eugpt ask 'aks x'"),
-    (["bach"], "usage: no such command: bach; did you mean batch?", "to send it as a prompt: eugpt ask bach"),
+    (["models"], "usage: no such command: models", "the service chooses the model"),
+    (["aks", "x"], "usage: no such command: aks; did you mean ask?", f"{OTHERWISE} 'aks x'"),
+    (["bach"], "usage: no such command: bach; did you mean batch?", f"{OTHERWISE} bach"),
     (["help", "nope"], "usage: no such command: nope", "eugpt --help"),
     (
         ["ask", "-1 + 2 = ?"],
@@ -58,14 +60,42 @@ TYPED: list[tuple[list[str], str, str | None]] = [
     (["ask", "--api-key", "K", "x"], "usage: no such option: --api-key", SECRET),
     (["ask", "--version"], "usage: no such option: --version", "to print the version, run: eugpt --version"),
     (["ask", "--jsn", "x"], "usage: no such option: --jsn; did you mean --json?", "eugpt ask --help"),
-    (["ask", "--modle", "x"], "usage: no such option: --modle", "the service chooses the model"),
+    (["ask", "--modle", "x"], "usage: no such option: --modle", "leave it out: the service chooses the model"),
     (["--verison"], "usage: no such option before the command: --verison; did you mean --version?", "eugpt --help"),
     (["ask", "--nope", "x"], "usage: no such option: --nope", "eugpt ask --help"),
     (["stream", "--each-line"], "usage: stream has no option --each-line", "--each-line is an option of eugpt chat"),
     (["chat", "--resume", "x"], "usage: no such option: --resume", "to continue a conversation, use -c NAME"),
     (["ask", "x", "-f"], "usage: option '-f' requires an argument", "eugpt ask --help"),
-    (["config", "x"], "usage: too many arguments: x", "eugpt config --help"),
-    (["ask", "x", "-p", "docs"], "usage: --project wants a UUID, not 'docs'", PROJECT),
+    (["config", "set", "x"], "usage: too many arguments: set x", "config changes nothing; eugpt config --path prints"),
+    (["what", "is", "up"], "usage: no such command: what", "to send it as a prompt: eugpt ask 'what is up'"),
+    (["-V"], "usage: no such option before the command: -V", "to print the version, run: eugpt --version"),
+    (["--model", "x"], "usage: no such option before the command: --model", MODEL),
+    (
+        ["ask", "-hello"],
+        "usage: no such option: -hello",
+        "to send a prompt that begins with a dash, put -- before it: eugpt ask -- -hello",
+    ),
+    (["ask", "-retries", "3", "x"], "usage: no such option: -retries", "write it with two dashes: --retries"),
+    (["ask", "-model=gpt", "x"], "usage: no such option: -model", MODEL),
+    (["ask", "-temperature", "0", "x"], "usage: no such option: -temperature", NO_SETTING),
+    (
+        ["ask", "-", "Sum", "up"],
+        "usage: too many arguments: Sum up",
+        "standard input follows the prompt by itself; leave out the -: eugpt ask 'Sum up'",
+    ),
+    (
+        ["chat", "trip", "hi"],
+        "usage: too many arguments: hi",
+        "put the prompt in quotes: eugpt chat 'trip hi'; -c NAME names a conversation",
+    ),
+    (["serve", "8080"], "usage: 8080 is no command", "eugpt serve --port 8080"),
+    (["ask", "-f", "empty"], "usage: nothing to send: empty is empty", "give a prompt, such as: eugpt ask Hello; "),
+    (["chat", "-I"], "usage: nothing to send", "give a prompt, such as: eugpt chat Hello; or pipe text into it"),
+    (["exit-codes", "-1"], "usage: no such option: -1", "eugpt exit-codes --help"),
+    (["ask", "x", "-o", "new/"], "output: new/ cannot be written: is a directory", None),
+    (["ask", "x", "--meta", "new/."], "output: new/. cannot be written: is a directory", None),
+    (["ask", "x", "--log", "new/"], "output: new/ cannot be written: is a directory", None),
+    (["ask", "x", "-p", "docs"], "usage: --project must be a UUID, not 'docs'", PROJECT),
     (["ask", "x", "-f", "a.pdf"], "input: a.pdf is not UTF-8 at byte 5", f"it is a PDF; {UPLOAD}, or send its text: "),
     (
         ["ask", "x", "-f", "a.docx"],
@@ -75,7 +105,7 @@ TYPED: list[tuple[list[str], str, str | None]] = [
     (
         ["ask", "x", "-f", "latin 1"],
         "input: latin 1 is not UTF-8 at byte 3",
-        "text in another encoding can be converted: iconv -f ISO-8859-1 -t UTF-8 'latin 1'",
+        "if it is text in another encoding, convert it: iconv -f ISO-8859-1 -t UTF-8 'latin 1'",
     ),
     (
         ["ask", "x", "--base-url", "https://chat.eugpt.ai/v1/responses/"],
@@ -86,6 +116,17 @@ TYPED: list[tuple[list[str], str, str | None]] = [
         ["ask", "x", "--base-url", "https://2001:db8::1/v1"],
         "config: the base URL has an IPv6 address without brackets",
         "write https://[2001:db8::1]/v1",
+    ),
+    (["ask", "x", "-i", "@"], "usage: @ names no file; @FILE reads the instructions from FILE", None),
+    (
+        ["ask", "x", "--schema", "-"],
+        "usage: --schema reads a file, and - names none",
+        "standard input is --schema /dev/stdin",
+    ),
+    (
+        ["batch", "--api-key-file", "-", "a.pdf"],
+        "usage: --api-key-file reads a file, and - names none",
+        "standard input is --api-key-file /dev/stdin",
     ),
     (["chat", "-c", "name", "x"], "config: ", None),
 ]  # fmt: skip
@@ -100,6 +141,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "latin 1").write_bytes("für".encode("latin-1") + b"\n")
     (folder / "latin 1").write_bytes(b"caf\xe9\n")
     (folder / "home").write_text("a file")
+    (folder / "empty").touch()
     return folder
 
 
@@ -147,6 +189,57 @@ def test_a_key_that_cannot_be_one(key: str, problem: str) -> None:
     assert "5678" not in run.stderr.decode()
 
 
+def test_help_on_help() -> None:
+    page = eugpt("help", "--help")
+    assert (page.returncode, page.stderr, page.stdout[:17]) == (0, b"", b"Usage: eugpt help")
+    for words in (["help", "help"], ["help", "-h"], ["--", "help", "help"]):
+        assert eugpt(*words).stdout == page.stdout
+    assert eugpt("help").stdout == eugpt("--help").stdout
+    assert b"\n  help          Print the help of a command.\n" in eugpt("help").stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["-f", "a.txt", "b.txt"], "b.txt"),
+        (["b.txt"], "b.txt"),
+        (["@b.txt"], "b.txt"),
+        (["./b.txt", "-f", "a.txt"], "./b.txt"),
+        (["b.text", "-f", "a.txt"], ""),
+        (["."], ""),
+        (["-q", "b.txt"], ""),
+    ],
+)
+def test_a_prompt_that_is_the_name_of_a_file(
+    words: list[str], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is sent as it is; a person is told what else they may have meant, a pipe nothing."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("a.txt", "b.txt"):
+        (tmp_path / name).write_text("text")
+    with serving(http(DOCUMENT), http(DOCUMENT)) as server:
+        seen = on_terminal("ask", *words, base_url=server.base_url)
+        piped = eugpt("ask", *words, base_url=server.base_url)
+    note = f"eugpt: note: the prompt is the name of a file; -f {said} sends its text\r\n" if said else ""
+    assert (seen.exit, seen.output.decode()) == (0, f"{note}Hello\r\n")
+    assert (piped.returncode, piped.stdout, piped.stderr) == (0, b"Hello\n", b"")
+
+
+def test_a_new_name_that_is_like_an_old_one(tmp_path: Path) -> None:
+    made = "8f14e45f-ceea-467a-a4ed-a9e9a5cb16ee"
+    done = json.dumps({"type": "response.completed", "response": {"status": "completed", "conversation_id": made}})
+    answer = stream('{"type":"response.output_text.delta","delta":"hi"}', done)
+    env: dict[str, str | None] = {"XDG_STATE_HOME": str(tmp_path)}
+    note = b"eugpt: note: tripp is a new conversation; did you mean trip?\r\n"
+    with serving(*[answer] * 5) as server:
+        words = ("chat", "-c", "trip", "x")
+        assert eugpt(*words, base_url=server.base_url, env=env).stderr == b""
+        seen = [on_terminal("chat", "-c", "tripp", "x", base_url=server.base_url, env=env).output for _ in range(2)]
+        other = on_terminal("chat", "-c", "other", "x", base_url=server.base_url, env=env).output
+        assert eugpt("chat", "-c", "tirp", "x", base_url=server.base_url, env=env).stderr == b""
+    assert (seen[0].startswith(note), note in seen[1], b"did you mean" in other) == (True, False, False)
+
+
 def test_a_type_that_matched_nothing() -> None:
     events = ('{"type":"response.created"}', '{"type":"response.completed","response":{"status":"completed"}}')
     with serving(stream(*events)) as server:
@@ -175,7 +268,7 @@ def test_a_new_conversation_in_a_pipe_tells_its_id(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("header", "hint"),
     [
-        ("", r"the token limit is reached; the service does not say when it resets"),
+        ("", r"the token limit is reached, and the service does not say when it resets; try again later"),
         ("Retry-After: 7200\r\n", r"the token limit resets at (\d{4}-\d\d-\d\d \d\d:\d\d) UTC, in 2 h 0 min"),
         ("Retry-After: 90\r\n", r"the token limit resets at (\d{4}-\d\d-\d\d \d\d:\d\d) UTC, in 2 min"),
         ("Retry-After: 999999999999\r\n", r"the token limit (is reached|resets at .*)"),

@@ -80,6 +80,8 @@ def test_no_option_writes_what_another_reads(
         ("XDG_CONFIG_HOME=. eugpt ask x --profile a --meta file", "--client-cert and --meta"),
         ("EUGPT_LOG=file eugpt ask -f file x", "file and --log"),
         ("eugpt ask -o file --meta /dev/stdout x >> file", "--output and --meta"),
+        ("eugpt ask x -o file -v 2>> file", "--output and standard error"),
+        ("eugpt batch --lines file 2>> file", "file and standard error"),
         ("eugpt ask -o new --log folder/../new x", "--output and --log"),
         ("eugpt serve --scenario file --journal link -- true", "--scenario and --journal"),
     ],
@@ -97,9 +99,20 @@ def test_however_the_file_is_named(command: str, error: str, tmp_path: Path) -> 
     keyless = {"EUGPT_API_KEY": None if "CREDENTIALS" in command or "KEY_FILE" in command else KEY}
     with serving() as server:
         run = shell(f"cd {tmp_path} && {command}", base_url=server.base_url, env=keyless)
-    assert run.stderr.decode().partition("\n")[0] == f"eugpt: usage: {error} are the same file"
+    told, file = run.stderr.decode(), (tmp_path / "file").read_bytes()
+    if "2>> file" in command:
+        file, told = file[: len(TEXT)], file[len(TEXT) :].decode()
+    assert told.partition("\n")[0] == f"eugpt: usage: {error} are the same file"
     assert (run.returncode, server.received) == (2, [])
-    assert ((tmp_path / "file").read_bytes(), (tmp_path / "new").exists()) == (TEXT, False)
+    assert (file, (tmp_path / "new").exists()) == (TEXT, False)
+
+
+def test_a_relative_path_in_a_folder_that_is_gone(tmp_path: Path) -> None:
+    gone = f"mkdir {tmp_path}/gone; cd {tmp_path}/gone; rmdir ../gone"
+    with serving(http(DOCUMENT)) as server:
+        run = shell(f"{gone}; eugpt ask x -o file", base_url=server.base_url)
+        assert (run.returncode, server.received) == (32, [])
+        assert shell(f"{gone}; eugpt ask x --log /dev/null -I", base_url=server.base_url).returncode == 0
 
 
 @pytest.mark.parametrize(
@@ -111,6 +124,8 @@ def test_however_the_file_is_named(command: str, error: str, tmp_path: Path) -> 
         "eugpt ask x -I -o - --meta - >> file",
         "eugpt ask x -I -i - -o ./-",
         "eugpt ask x -I -o /dev/null --meta /dev/null -f /dev/null",
+        "eugpt ask x -I >> file 2>> file",
+        "eugpt ask x -I -o /dev/stderr --meta - > file 2>&1",
         "eugpt ask --dry-run -f file -o file x",
         "eugpt ask x -I -f file -f file -o new --meta newer",
     ],

@@ -106,7 +106,7 @@ def test_a_password_that_is_wrong_is_tried_once(
             logins.append(proxy.logins - before)
             *_, message, hint = run.stderr.decode().splitlines()
             assert run.returncode == 60, run
-            assert ("rejected the credentials" if user else "wants credentials") in message
+            assert ("rejected the credentials" if user else "requires credentials") in message
             assert hint.startswith("hint: ")
             assert "ALL_PROXY" in hint
             assert "wrong" not in run.stderr.decode()
@@ -182,4 +182,4 @@ def test_a_server_that_ends_the_handshake_without_a_client_certificate(authority
         assert (introduced.returncode, introduced.stdout) == (0, b"Hello\n")
         assert (nobody.returncode, server.logins - before) == (60, 1), nobody
     assert b"the service refused the client certificate" in nobody.stderr
-    assert b"hint: --client-cert" in nobody.stderr
+    assert b"hint: give one that the service accepts with --client-cert" in nobody.stderr

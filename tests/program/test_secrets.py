@@ -265,7 +265,7 @@ COMMANDS = [
     ("api_key_command = ['/nowhere/command']", "cannot be run"),
     ("api_key_command = 'true'", "is empty"),
     ("api_key_command = []", "no API key"),
-    ("api_key_command = 7", "is a command line"),
+    ("api_key_command = 7", "must be a command line"),
     ("api_key_file = '/nowhere/key'", "/nowhere/key"),
     ("api_key = 'eugpt_stored-in-a-file'", "unknown setting 'api_key'"),
 ]

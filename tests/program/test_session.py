@@ -219,10 +219,10 @@ def test_a_failed_turn_can_be_sent_again(kit: Env) -> None:
         terminal.prompt()
         assert after(terminal.lines(), "two") == [
             f"eugpt: unavailable: down; the turn may have been stored in conversation {ID} (HTTP 503)",
-            "hint: /retry sends it again, and the conversation may then hold it twice",
+            "hint: /retry sends it again, and the conversation may then contain it twice",
         ]
         assert after(terminal.lines(), "/retry", last=True) == [
-            "sending it again; the conversation may now hold it twice",
+            "sending it again; the conversation may now contain it twice",
             "second",
         ]
         terminal.type("\x04")
@@ -401,12 +401,12 @@ def test_ctrl_c_says_that_the_turn_may_have_been_stored(kit: Env) -> None:
         assert after(terminal.lines(), "two") == [
             "half",
             f"stopped; the turn may have been stored in conversation {ID}; "
-            "/retry sends it again, and the conversation may then hold it twice",
+            "/retry sends it again, and the conversation may then contain it twice",
         ]
         terminal.say("/retry")
         terminal.until("second")
         terminal.prompt()
-        assert "sending it again; the conversation may now hold it twice" in terminal.lines()
+        assert "sending it again; the conversation may now contain it twice" in terminal.lines()
     assert asked(server) == [("one", None), ("two", ID), ("two", ID)]
 
 
@@ -520,7 +520,7 @@ def test_a_new_name_that_may_have_been_mistyped(home: Env) -> None:
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        ((), "the service returned no conversation id: it will not remember this message"),
+        ((), "the service returned no conversation id, so it will not remember this message"),
         (("-c", "work"), "eugpt: not_the_api: the service returned no conversation id"),
     ],
 )

@@ -63,7 +63,7 @@ def rejected(code: int, said: bytes, connections: int, received: list[Any]) -> N
     assert (code, connections, received) == (60, 1, [])
     line, hint = said.decode().splitlines()
     assert line.startswith("eugpt: unreachable: the certificate of ")
-    assert hint.startswith("hint: --ca-file ")
+    assert hint.startswith("hint: to trust a private authority, use --ca-file")
 
 
 # the names in the certificate, its dates, and what the line says
@@ -105,7 +105,7 @@ def test_a_server_without_tls(authority: Authority) -> None:
     first, hint = run.stderr.decode().splitlines()
     assert run.returncode == 60
     assert first.startswith("eugpt: unreachable: no TLS connection to ")
-    assert hint.startswith("hint: what answers there speaks no TLS")
+    assert hint.startswith("hint: the server does not use TLS")
     assert "_ssl.c" not in first
 
 
@@ -213,8 +213,8 @@ ANSWERS: list[tuple[str, Script, str]] = [
     ("refuses, no body", answered(b"HTTP/1.1 403 Forbidden\r\n\r\n"), "refused the connection (403)"),
     ("bad gateway", answered(b"HTTP/1.1 502 X\r\n\r\n"), "refused the connection (502)"),
     ("redirects", answered(b"HTTP/1.1 302 X\r\nLocation: https://example.org\r\n\r\n"), "refused the connection (302)"),
-    ("wants credentials", answered(b'HTTP/1.1 407 X\r\nProxy-Authenticate: Basic realm="x"\r\n\r\n'), "(407)"),
-    ("wants credentials, in words", answered(b"HTTP/1.1 407\r\nA: b\r\n\r\n<html>"), "(407)"),
+    ("requires credentials", answered(b'HTTP/1.1 407 X\r\nProxy-Authenticate: Basic realm="x"\r\n\r\n'), "(407)"),
+    ("requires credentials, in words", answered(b"HTTP/1.1 407\r\nA: b\r\n\r\n<html>"), "(407)"),
     ("garbage", answered(b"\x00\xff\x1b[31mSSH-2.0\r\n\r\n"), "did not answer as a proxy"),
     ("HTTP without a status", answered(b"HTTP/1.1 OK\r\n\r\n"), "did not answer as a proxy"),
     ("HTML", answered(b"<html>hello</html>\r\n\r\n"), "did not answer as a proxy"),
@@ -223,8 +223,8 @@ ANSWERS: list[tuple[str, Script, str]] = [
     ("no end of its head", answered(b"HTTP/1.1 200 OK\r\nX: y\r\n"), "did not answer as a proxy"),
     ("an endless head", answered(b"HTTP/1.1 200 OK\r\nX: " + b"y" * 1_000_000), "did not answer as a proxy"),
     ("more than its head", answered(b"HTTP/1.1 200 OK\r\n\r\n\x15\x03\x01"), "no TLS connection to"),
-    ("resets", reset_after(b""), "no answer of the proxy"),
-    ("is silent", held_open(b""), "no answer of the proxy"),
+    ("resets", reset_after(b""), "no answer from the proxy"),
+    ("is silent", held_open(b""), "no answer from the proxy"),
     ("is silent after CONNECT", held_open(b"HTTP/1.1 200 OK\r\n\r\n"), "no TLS connection to"),
     ("goes after CONNECT", answered(b"HTTP/1.1 200 OK\r\n\r\n"), "no TLS connection to"),
 ]

@@ -75,11 +75,11 @@ def test_bundle_and_folder_both_count(
 # the files of the certificate and of the key, and what is said of them
 UNUSABLE = [
     ("missing.pem", None, "no such file"),
-    ("nothing.pem", None, "no certificate, no key, or not a pair"),
-    ("me.crt", None, "no certificate, no key, or not a pair"),
-    ("me.crt", "other.key", "no certificate, no key, or not a pair"),
+    ("nothing.pem", None, "it contains no certificate or no key, or they do not match"),
+    ("me.crt", None, "it contains no certificate or no key, or they do not match"),
+    ("me.crt", "other.key", "it contains no certificate or no key, or they do not match"),
     ("me.crt", "locked.key", "needs a passphrase"),
-    (None, "me.key", "a client key without its certificate"),
+    (None, "me.key", "--client-key needs a certificate"),
 ]
 
 

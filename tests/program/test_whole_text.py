@@ -112,7 +112,7 @@ DAMAGED = [
         delta("Do ", A, 1),
         delta("do it", A, 3),
         completed(number=4),
-        says="between numbers 1 and 3",
+        says="between the sequence numbers 1 and 3",
         printed="Do do it",
     ),
     lost("a delta twice", HEL, HEL, LO, done(HELLO), completed(), printed="HelHello"),

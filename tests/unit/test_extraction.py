@@ -15,7 +15,7 @@ from eugpt_cli.run.extraction import LEVELS, NotJson, compact, fenced_blocks, js
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(10**30), 10**30) | st.floats(allow_nan=False, allow_infinity=False)
-    # what Python would write as half of a surrogate pair is refused, which is another test
+    # what Python would write as an unpaired surrogate is refused, which is another test
     | st.text(st.characters(exclude_categories=["Cs"])),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(st.characters(exclude_categories=["Cs"])), inner),
     max_leaves=20,
@@ -85,13 +85,13 @@ def test_what_is_taken_is_taken_by_strict_readers_too(text: str) -> None:
         (" \n", "is empty"),
         ("NaN", "NaN is not JSON"),
         ("[-Infinity]", "-Infinity is not JSON"),
-        ('{"a":1,"b":2,"a":3}', "the member 'a' comes twice"),
-        ('[{"x":{"a":1,"a":1}}]', "the member 'a' comes twice"),
+        ('{"a":1,"b":2,"a":3}', "the member 'a' occurs twice"),
+        ('[{"x":{"a":1,"a":1}}]', "the member 'a' occurs twice"),
         ("1e999", "out of range: 1e999"),
         ("9" * 400, "out of range: 99999999999999999999"),
         ("9" * 100_000, "out of range"),
-        (r'"\udc00\ud800"', "half of a surrogate pair"),
-        (r'{"\ud800":1}', "half of a surrogate pair"),
+        (r'"\udc00\ud800"', "an unpaired surrogate"),
+        (r'{"\ud800":1}', "an unpaired surrogate"),
         ("[" * (LEVELS + 1) + "]" * (LEVELS + 1), "more than 128 levels"),
         ('{"a":' * 100_000, "more than 128 levels"),
         ("{'a':1}", "line 1, column 2"),

@@ -35,7 +35,7 @@ def measured(question: str, text: str) -> str | None:
         return _added((match[1] or match[2]).lower(), text)
     if match := _PICKED.search(question):
         found = dict.fromkeys(piece.group() for piece in _FORMS[match[1][0].lower()].finditer(text))
-        return "\n".join(found) or f"The text holds no {match[1].lower()}."
+        return "\n".join(found) or f"The text contains no {match[1].lower()}."
     return None
 
 

@@ -141,7 +141,9 @@ def _from_material(context: AnswerContext, material: Sequence[NamedText], wanted
     if answered:
         return EngineAnswer(answered)
     if needs_a_model(question):
-        return EngineAnswer(f"Without a language model that cannot be done. In short: {_summary(text, wanted)}")
+        return EngineAnswer(
+            f"This needs a language model, which this server does not have. In short: {_summary(text, wanted)}"
+        )
     best = _best(question, [*_passages(material), *_thread(context.said), *_grounds(context)], wanted)
     if best:
         return _quoted(best, wanted)

@@ -41,7 +41,7 @@ class Rehearsal:
         misses = self.shelf.misses() if self.shelf else []
         unused, idle = (self.scenario.unused(), self.scenario.without_effect()) if self.scenario else ([], [])
         self._list("no recording for", misses)
-        self._list("left over in the scenario:", unused)
+        self._list("scenario:", unused)
         self._list("no effect in the scenario:", idle)
         unwritten = (self.log is not None and self.log.failed) or (self._folder is not None and self._folder.failed)
         wrong = (

@@ -46,7 +46,7 @@ class RecordedExchange:
         except OSError as error:
             raise ServeError(f"cannot read the recording {file}: {reason(error)}") from None
         except (ValueError, KeyError, TypeError, AttributeError):
-            raise ServeError(f"{file} is not a recording", "make one with --record DIR --upstream URL") from None
+            raise ServeError(f"{file} is not a recording", "create one with --record DIR --upstream URL") from None
 
     def reply(self, stream: bool) -> Reply:
         """The answer as events if `stream`, otherwise as a document."""
@@ -87,7 +87,7 @@ class RecordingShelf:
         for file in [file for folder in folders for file in sorted(folder.glob("*.json"))]:
             self.add(RecordedExchange.load(file))
         if not self._by_request and not may_be_empty:
-            raise ServeError(f"{folders[0]} holds no recordings", "make some with --record DIR --upstream URL")
+            raise ServeError(f"{folders[0]} contains no recordings", "create some with --record DIR --upstream URL")
 
     def add(self, exchange: RecordedExchange) -> None:
         """Adds an exchange."""

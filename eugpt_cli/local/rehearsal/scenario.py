@@ -65,7 +65,9 @@ class ScenarioStep(BaseModel):
         try:
             json.dumps([self.body, self.events], allow_nan=False)
         except (TypeError, ValueError):
-            raise ValueError("body and events hold JSON values only: quote dates, avoid inf and nan") from None
+            raise ValueError(
+                "body and events can contain only JSON values: quote dates, and avoid inf and nan"
+            ) from None
         return self
 
     @property
@@ -105,14 +107,14 @@ def _answers(step: ScenarioStep) -> int:
 
 
 _REFUSED: tuple[tuple[Callable[[ScenarioStep], bool], str], ...] = (
-    (lambda s: _answers(s) > 1, "only one of body, text, events, raw, raw_base64 and recording can be sent"),
+    (lambda s: _answers(s) > 1, "use only one of body, text, events, raw, raw_base64 and recording"),
     (
         lambda s: s.status != 200 and bool(_answers(s)) and s.body is None and s.events is None,
-        "status stands alone, or with body or events",
+        "status can be used only alone, or with body or events",
     ),
     (
         lambda s: s.cut_after_bytes is not None and s.cut_after_events is not None,
-        "only one of cut_after_bytes and cut_after_events can be given",
+        "use only one of cut_after_bytes and cut_after_events",
     ),
     (
         lambda s: s.cut != "clean" and s.cut_after_bytes is None and s.cut_after_events is None and not s.is_raw,
@@ -120,12 +122,15 @@ _REFUSED: tuple[tuple[Callable[[ScenarioStep], bool], str], ...] = (
     ),
     (
         lambda s: not s.may_stream and (s.cut_after_events is not None or bool(s.delay_between)),
-        "cut_after_events and delay_between need a stream: events, text, recording, or no answer at all",
+        "cut_after_events and delay_between need a stream: events, text, recording, or an ordinary answer",
     ),
-    (lambda s: s.is_raw and bool(s.headers), "headers do not go with raw bytes, which are all that is sent"),
+    (
+        lambda s: s.is_raw and bool(s.headers),
+        "headers cannot be used with raw bytes, because the server sends nothing else",
+    ),
     (
         lambda s: s.conversation_id is not None and not s.is_ordinary,
-        "conversation_id goes with text, or with no answer at all",
+        "conversation_id needs text, or an ordinary answer",
     ),
 )
 """Combinations that make no sense, and their messages."""

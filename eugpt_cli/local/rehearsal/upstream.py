@@ -157,7 +157,7 @@ class Upstream:
     def _why(self, error: Exception) -> str:
         if isinstance(error, aiohttp.ClientConnectorCertificateError):
             words = getattr(error.certificate_error, "verify_message", "") or str(error.certificate_error)
-            hint = "--ca-file trusts a private authority"
+            hint = "to trust a private authority, use --ca-file PATH"
             return f"the certificate of {self._host} was rejected: {words.lower()}; {hint}"
         if isinstance(error, aiohttp.ClientSSLError):
             return f"no TLS connection to {self._host}: {_last_words(error)}"
@@ -176,9 +176,9 @@ def _checked(url: str) -> str:
     """The URL of the service's responses."""
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.password:
-        raise ServeError("--upstream: not a base URL", "it looks like https://chat.eugpt.ai/v1")
+        raise ServeError("--upstream: not a base URL", "write it in the form https://chat.eugpt.ai/v1")
     if parts.scheme == "http" and not is_loopback(parts.hostname):
-        raise ServeError("--upstream: the key is sent over https only, or to this machine")
+        raise ServeError("--upstream: eugpt sends the key only over https or to this machine")
     base = url.rstrip("/")
     return f"{base}/responses" if parts.path.strip("/") else f"{base}/v1/responses"
 
