@@ -30,7 +30,9 @@ class RowFile:
     """One regular file, locked for this process; nobody else writes it. Raises Busy or OutputError."""
 
     def __init__(self, path: str) -> None:
-        self.path = os.path.realpath(path)
+        self.path = path
+        with self._worded():
+            self.path = os.path.realpath(path)
         self._fd = _locked(self.path)
         self._dirty = False
         remove_leftovers(self.path)

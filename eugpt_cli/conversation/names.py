@@ -34,7 +34,7 @@ from eugpt_cli.system.locks import Wait, acquire, release
 from eugpt_cli.system.streams import reason
 
 NAME = re.compile(r"[^\W_][\w.-]{0,49}")
-DAMAGED_ID = re.compile(r"[0-9a-f-]{28,}", re.IGNORECASE)
+DAMAGED_ID = re.compile(r"[0-9a-f-]{28,}|[0-9a-f]{8}(-[0-9a-f]{4}){3}.*", re.IGNORECASE)
 NO_FOLDER = "HOME and XDG_STATE_HOME are unset"
 ANYWHERE = ""  # stands for the service of a name that no service has answered to yet
 

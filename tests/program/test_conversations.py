@@ -63,6 +63,8 @@ BAD = [
     (["name", "_a", ID], 30, "begins with a letter or digit", ""),
     (["name", "n" * 51, ID], 30, "up to 50", ""),
     (["name", OTHER[:-1], ID], 30, "neither a UUID nor a name", "hint: a UUID has"),
+    (["name", f"{OTHER}x", ID], 30, "neither a UUID nor a name", "hint: a UUID has"),
+    (["name", f"{OTHER[:-1]}O", ID], 30, "neither a UUID nor a name", "hint: a UUID has"),
     (["name", "a\x1b[2J", ID], 30, "cannot be a name", ""),
     (["name", OTHER, ID], 30, "a UUID is an id and cannot be a name", ""),
     (

@@ -78,6 +78,8 @@ def test_a_folder_that_is_gone(tmp_path: Path) -> None:
     assert (good.returncode, good.stdout, good.stderr) == HELLO
     assert (bad.returncode, bad.stdout, len(server.received)) == (32, b"", 1)
     assert bad.stderr.startswith(b"eugpt: output: answer cannot be written: ")
+    many = shell(f"{gone.removesuffix('ask x')}batch --lines -o rows < /etc/passwd", base_url=server.base_url)
+    assert (many.returncode, many.stdout, many.stderr.count(b"\n")) == (32, b"", 1)
 
 
 def test_a_file_whose_name_is_no_text(tmp_path: Path) -> None:

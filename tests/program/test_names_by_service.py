@@ -141,7 +141,7 @@ def test_a_404_for_a_name_says_which_and_how_to_begin_anew(command: str, home: E
             assert (
                 failed.stderr.decode()
                 .splitlines()[1]
-                .startswith(f"hint: if conversation work ({UUID}) is gone, {forget} ")
+                .startswith(f"hint: if conversation work ({UUID}) no longer exists, free its name: {forget}")
             )
         assert eugpt(*forget.split()[1:], env=home).returncode == 0
         assert eugpt("chat", "-c", "work", "a", env=home, base_url=server.base_url).returncode == 0
