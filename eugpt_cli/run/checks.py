@@ -16,7 +16,7 @@ from eugpt_cli.system import subprocesses
 from eugpt_cli.system.console import Console
 from eugpt_cli.system.streams import reason
 from eugpt_cli.text.escapes import one_line
-from eugpt_cli.text.redaction import redact
+from eugpt_cli.text.redaction import redact_answer
 
 if TYPE_CHECKING:
     from eugpt_cli.run.schema import SchemaValidator
@@ -70,7 +70,7 @@ class Checks:
 
     def accept(self, answer: str, custom_id: str | int | None = None) -> str:
         """Returns the text to print, without the final newline. Raises Rejected, or ConfigError for a broken check."""
-        text = encode(redact(answer, self._console.secret)).decode()
+        text = encode(redact_answer(answer, self._console.secret)).decode()
         if self._extract:
             text = self._extract(text)
         if self._schema:
