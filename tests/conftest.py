@@ -10,9 +10,9 @@ from typing import Any
 
 import hypothesis
 import pytest
-from pytest_timeout import is_debugging  # type: ignore[import-untyped]
 
 from tests.local.clients import absent
+from tests.support.alarm import ring_after
 from tests.support.authority import Authority
 
 hypothesis.settings.register_profile("untimed", deadline=None)
@@ -24,21 +24,6 @@ HANGING_SECONDS = 20.0  # a test that failed, and took longer, waited for what n
 ENOUGH = 3  # so many of those in one process, and it stops: the program hangs, and thousands of tests would wait for it
 FIXTURE_SECONDS = 60.0
 HUNG = pytest.StashKey[int]()
-
-
-class TimeIsUpError(BaseException):
-    """A test has used up its time. No Exception, nor pytest's own: Hypothesis would run the example again, and hang."""
-
-
-def ring_after(seconds: float) -> None:
-    """Raises in the main thread, where whoever waits for a process ends it on the way out; 0 calls it off."""
-
-    def ring(*_: object) -> None:
-        if not is_debugging():
-            raise TimeIsUpError(f"no end after {seconds:g} s")
-
-    signal.signal(signal.SIGALRM, ring)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -8,9 +8,11 @@ import subprocess
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
-from tests.local.conftest import Server, command_line, started
+from tests.local.conftest import Server, started
+from tests.local.forks import Forker
 
 SCENARIO = '[[request]]\ntimes = 0\ntext = "{words}"\ndelay_between = 0.05\n'
 
@@ -65,11 +67,13 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         scenario = Path(folder, "scenario.toml")
         scenario.write_text(SCENARIO.format(words=" ".join(["word"] * 30)))
-        server = started(Path(folder, "stderr.log"), command_line({"scenario": str(scenario)}))
+        forker = Forker()
+        server = started(Path(folder, "stderr.log"), partial(forker.fork, {"port": 0, "scenario": str(scenario)}))
         try:
             good, bad, readings = asyncio.run(soak(server, streams, seconds))
         finally:
             server.stop()
+            forker.close()
     growth = readings[-1] - readings[len(readings) // 3]
     sys.stdout.write(f"{streams} streams, {seconds:.0f} s: {good} answers, {bad} failures\n")
     sys.stdout.write(f"memory {readings} KiB, grown by {growth}\n")

@@ -8,8 +8,9 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import httpx
 import pytest
@@ -17,42 +18,21 @@ import pytest
 from tests.support.program import EUGPT
 
 from .clients import absent
-
-RUNNER = """
-import json, os, signal, sys
-from pathlib import Path
-signal.signal(signal.SIGINT, signal.default_int_handler)
-from eugpt_cli.local.server import run
-from eugpt_cli.local.server_config import ServeError, ServerConfig
-options = json.loads(sys.argv[1])
-for name in ("keys", "state", "web", "scenario", "record", "replay", "journal", "ca_file"):
-    if name in options:
-        options[name] = Path(options[name])
-for name in ("projects", "files"):
-    options[name] = {key: Path(path) for key, path in options.get(name, {}).items()}
-def line(stream):
-    return lambda text: stream.write(text + "\\n") and stream.flush()
-try:
-    code = run(ServerConfig(**options), sys.argv[2:], os.environ, line(sys.stdout), line(sys.stderr))
-except ServeError as error:
-    sys.stderr.write(f"ServeError: {error.message} | {error.hint}\\n")
-    code = error.exit_code or 30
-sys.exit(code if code >= 0 else 100 - code)
-"""
+from .forks import ALONE, Forked, Forker
 
 collect_ignore = absent()
 
 
 def command_line(options: dict[str, Any], *command: str) -> list[str]:
     """The words that start a server with a free port."""
-    return [sys.executable, "-c", RUNNER, json.dumps({"port": 0, **options}), *command]
+    return [sys.executable, "-c", ALONE, json.dumps({"port": 0, **options}), *command]
 
 
 @dataclass
 class Server:
     """A running server: where it is, its key, and what it says on stderr."""
 
-    process: subprocess.Popen[str]
+    process: subprocess.Popen[str] | Forked
     base_url: str
     key: str
     log: Path
@@ -96,10 +76,10 @@ class Server:
 Start = Callable[..., Server]
 
 
-def started(log: Path, line: list[str]) -> Server:
-    """Starts a server and reads its two export lines."""
+def started(log: Path, launch: Callable[[TextIO], subprocess.Popen[str] | Forked]) -> Server:
+    """Launches a server with its standard error in a file, and reads its two export lines."""
     with log.open("a") as stderr:
-        process = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=stderr, text=True)
+        process = launch(stderr)
     assert process.stdout is not None
     lines = [process.stdout.readline().strip() for _ in range(2)]
     assert all(line.startswith("export EUGPT_") for line in lines), log.read_text()
@@ -107,14 +87,25 @@ def started(log: Path, line: list[str]) -> Server:
     return Server(process, url, key, log)
 
 
+@pytest.fixture(scope="session")
+def forker() -> Iterator[Forker]:
+    made = Forker()
+    yield made
+    made.close()
+
+
 @pytest.fixture
-def start(tmp_path: Path) -> Iterator[Start]:
+def start(forker: Forker, tmp_path: Path) -> Iterator[Start]:
     """Starts a server with options, or `eugpt serve` with the words of its command line; it ends with the test."""
     servers: list[Server] = []
 
     def starter(*words: str, **options: Any) -> Server:
-        line = [EUGPT, "serve", "--port", "0", *words] if words else command_line(options)
-        servers.append(started(tmp_path / "stderr.log", line))
+        line = [EUGPT, "serve", "--port", "0", *words]
+        launch = partial(subprocess.Popen, line, stdout=subprocess.PIPE, text=True)
+        forked = partial(forker.fork, {"port": 0, **options})
+        servers.append(
+            started(tmp_path / "stderr.log", lambda stderr: launch(stderr=stderr) if words else forked(stderr))
+        )
         return servers[-1]
 
     yield starter
@@ -129,8 +120,9 @@ def openai() -> Any:
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def server(forker: Forker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """One server with the default options, for tests that leave nothing behind in it."""
-    running = started(tmp_path_factory.mktemp("serve") / "stderr.log", command_line({"verbose": True}))
+    log = tmp_path_factory.mktemp("serve") / "stderr.log"
+    running = started(log, partial(forker.fork, {"port": 0, "verbose": True}))
     yield running
     running.stop()
