@@ -115,7 +115,9 @@ def checks_of(options: ChecksOptions, console: Console, *, verbose: bool, stored
     """
     if options.extract is None and options.schema is None and options.check is None:
         if options.again:
-            raise UsageError("--again needs --extract, --schema or --check")
+            raise UsageError(
+                "--again asks again after a failed check", hint="add --schema FILE, --extract json or --check COMMAND"
+            )
         return None
     if options.again and stored:
         raise UsageError(

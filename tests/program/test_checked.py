@@ -143,7 +143,7 @@ def test_checked(row: Row, folder: Path, tmp_path: Path) -> None:
         ("--json --schema total.json", b"use one of them"),
         ("--json --check true", b"use one of them"),
         ("--json --again 1", b"use one of them"),
-        ("--again 1", b"--again needs"),
+        ("--again 1", b"add --schema FILE"),
         ("--schema total.json --extract code", b"--schema implies --extract json"),
         ("--again 1 --check true -c 8f14e45f-ceea-467a-a4ed-a9e9a5cb16ee", b"cannot be used together"),
         ("--again -1 --check true", b"--again"),
