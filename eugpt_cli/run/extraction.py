@@ -1,7 +1,7 @@
 """What --extract takes out of an answer: the first fenced block, or the one JSON value.
 
-Fences are CommonMark's (section 4.5), but of any indentation, since they stand in lists too, and only closed ones
-count.
+Fences are CommonMark's (sections 4.5, 5.2), in list items too, and only closed ones count. Where models often mean what
+CommonMark does not say (a block that leaves its item, a fence indented like code), and in quotations, it is Rejected.
 
 JSON is that of I-JSON (RFC 7493), so that whoever reads it after us reads the same value: no member twice, no NaN or
 Infinity, no half of a surrogate pair, no number beyond a double's range, and at most LEVELS arrays and objects inside
@@ -17,7 +17,12 @@ from eugpt_cli.errors import Rejected, UsageError
 
 LEVELS = 128
 JSON_KIND, CODE_KIND = "json", "code"
-FENCE = re.compile(r"([ \t]*)(`{3,}(?=[^`]*$)|~{3,})[ \t]*(\S*).*", re.DOTALL)
+BLANK = " \t\r"
+FENCE = re.compile(r"((?:>[ \t]*)*)(`{3,}(?=[^`]*$)|~{3,})[ \t]*([^ \t\r]*).*", re.DOTALL)
+MARKER = re.compile(r"(?:[-*+]|[0-9]{1,9}[.)])(?=[ \t]|$)")
+RULE = re.compile(r"([-*_])(?:[ \t]*\1){2,}")
+INTERRUPTS = re.compile(r"(?:[-*+]|0*1[.)])[ \t]+[^ \t]")  # an item that may follow a paragraph's line at once
+STARTS_ANEW = re.compile(rf"`{{3}}|~{{3}}|>|{MARKER.pattern}|#{{1,6}}(?:[ \t]|$)|[-*_][ \t]*[-*_][ \t]*[-*_]")
 STRING = r'"[^"\\]*(?:\\.[^"\\]*)*"'
 STRING_OR_SPACE = re.compile(rf"({STRING})|[ \t\r\n]+", re.DOTALL)
 STRING_OR_BRACKET = re.compile(rf"{STRING}|([\[{{])|([\]}}])", re.DOTALL)
@@ -59,7 +64,7 @@ def json_value(text: str) -> str:
 
     Raises Rejected.
     """
-    blocks = [] if _is_like_json(text) else list(fenced_blocks(text))
+    blocks = [] if _is_like_json(text) else list(fenced_blocks(text, strict=False))
     holding = [block for named, block in blocks if named.lower() == JSON_KIND or _is_like_json(block)]
     if len(holding) > 1:
         raise Rejected(f"the answer contains {len(holding)} fenced blocks of JSON")
@@ -69,28 +74,82 @@ def json_value(text: str) -> str:
         raise Rejected(f"the answer {'contains' if holding else 'is'} no JSON value: {fault}") from None
 
 
-def fenced_blocks(text: str) -> Iterator[tuple[str, str]]:
-    """Language and content of each."""
-    indent = fence = language = ""
+def fenced_blocks(text: str, *, strict: bool = True) -> Iterator[tuple[str, str]]:
+    """Language and content of each. Raises Rejected where one may be a block, but it is not sure which.
+
+    Without `strict` a block may have lines that leave its list item: what is in it must prove itself.
+    """
+    items = _Items()
+    fence = language = ""
+    column = 0  # of the fence
     block: list[str] = []
     for line in text.split("\n"):
-        word = line.strip()
-        if not fence:
-            if found := FENCE.fullmatch(line):
-                indent, fence, language = found.groups()
-                block = []
-        elif len(word) >= len(fence) and not word.strip(fence[0]):
-            yield language, "\n".join(block)
-            fence = ""
-        else:
-            block.append(_without(indent, line))
+        indent, rest = _indented(line)
+        if fence:
+            if strict and rest and indent < items.column:
+                raise Rejected("a fenced block of the answer does not end in its list item")
+            if len(rest) >= len(fence) and not rest.strip(fence[0]) and indent - items.column < 4:
+                yield language, "\n".join(block)
+                fence = ""
+            else:
+                block.append(_without(column, line))
+        elif found := FENCE.fullmatch(items.entered(indent, rest)):
+            if found[1] or items.text_column - items.column >= 4:
+                raise Rejected("a fence of the answer is in a quotation, or indented like code")
+            fence, language = found[2], found[3]
+            column, block = items.text_column, []
 
 
-def _without(indent: str, line: str) -> str:
-    """The line without as much of the fence's indentation as it has."""
-    if line.startswith(indent):
-        return line[len(indent) :]
-    return line[min(len(indent), len(line) - len(line.lstrip(" \t"))) :]
+class _Items:
+    """The list items that are open at a line; `column` is where the content of the innermost begins."""
+
+    def __init__(self) -> None:
+        self._columns: list[int] = []
+        self._in_paragraph = False
+        self.text_column = 0
+
+    @property
+    def column(self) -> int:
+        return self._columns[-1] if self._columns else 0
+
+    def entered(self, indent: int, rest: str) -> str:
+        """Takes a line outside of blocks; returns it from `text_column` on, without the markers that begin items."""
+        if not rest:
+            self._in_paragraph = False
+            return rest
+        begins_late = indent >= self.column and MARKER.match(rest) and not INTERRUPTS.match(rest)
+        if self._in_paragraph and (begins_late or not STARTS_ANEW.match(rest)):
+            return ""  # a paragraph goes on, wherever its lines begin
+        while indent < self.column:
+            self._columns.pop()
+        while indent - self.column < 4 and (marker := MARKER.match(rest)) and not RULE.fullmatch(rest):
+            blank, content = _indented(rest[marker.end() :], indent + marker.end())
+            indent += marker.end()
+            width = blank if content and blank <= 4 else 1
+            self._columns.append(indent + width)
+            indent, rest = indent + blank, content
+        self.text_column = indent
+        self._in_paragraph = bool(rest) and indent - self.column < 4 and not STARTS_ANEW.match(rest)
+        return rest
+
+
+def _indented(line: str, column: int = 0) -> tuple[int, str]:
+    """How many columns of blanks a line begins with, at a column, and the rest of it without blanks at either end."""
+    rest = line.lstrip(" \t")
+    end = column
+    for blank in line[: len(line) - len(rest)]:
+        end += 4 - end % 4 if blank == "\t" else 1
+    return end - column, rest.rstrip(BLANK)
+
+
+def _without(columns: int, line: str) -> str:
+    """The line without as many columns of blanks at its start, as far as it has them; half a tab becomes spaces."""
+    end = 0
+    for place, character in enumerate(line):
+        if end >= columns or character not in " \t":
+            return " " * max(0, end - columns) + line[place:]
+        end += 4 - end % 4 if character == "\t" else 1
+    return " " * max(0, end - columns)
 
 
 def compact(text: str) -> str:

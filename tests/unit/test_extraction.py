@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from typing import Any
 
 import orjson
@@ -30,14 +31,56 @@ LINES = st.sampled_from(
 def closed(document: str) -> list[tuple[str, str]]:
     """The fenced blocks as markdown-it sees them, without one that only the end of the document closes."""
     found = []
-    lines = document.split("\n")
-    for token in MarkdownIt("commonmark").disable(["code"]).parse(document):
+    for token in MarkdownIt("commonmark").parse(document + "\n"):
         if token.type == "fence" and token.map:
             first, end = token.map
-            last = lines[end - 1].strip()
-            if end - 1 > first and len(last) >= len(token.markup) and set(last) == {token.markup[0]}:
-                found.append(((token.info.split() or [""])[0], token.content.removesuffix("\n")))
+            if token.content.count("\n") == end - first - 2:  # the lines between two fences
+                found.append((re.split("[ \t]", token.info.strip(" \t"))[0], token.content.removesuffix("\n")))
     return found
+
+
+INDENTED = st.builds(
+    "{}{}".format,
+    st.sampled_from(["", "", "", " ", "  ", "   ", "    ", "     ", "- ", "1. ", "* ", "  - ", "10) ", "-   "]),
+    st.sampled_from(["```", "~~~", "````", "```py", "x", "", "```\u00a0", "\u00a0```", "~~~\u2003", "2. x"]),
+)
+
+
+@given(st.lists(INDENTED, max_size=8))
+@example(["1. ```bash", "   npm ci", "   ```", "2. Then:", "   ```bash", "   npm start", "   ```"])
+@example(["```py", "s = '''", "    ```", "    '''", "run(s)", "```"])
+@example(["```py", "x", "\u00a0```", "y", "```"])
+@example([" x", "10) ```", "    ```", "```", "- ```"])
+def test_the_first_fence_is_that_of_commonmark_or_none_is_taken(lines: list[str]) -> None:
+    document = "\n".join(lines)
+    try:
+        found = list(fenced_blocks(document))
+    except Rejected:
+        return
+    assert found == closed(document)
+
+
+@pytest.mark.parametrize(
+    ("document", "block"),
+    [
+        ("1. ```bash\n   npm ci\n   ```\n2. Then:\n   ```bash\n   npm start\n   ```\n", "npm ci"),
+        ("* ~~~\n  x\n  ~~~\n", "x"),
+        ("- a\n  - b\n\n    ```\n      x\n    ```\n", "  x"),
+        ("1.\ta\n\n\t```\n\tx\n\t```", "x"),
+        ("```py\r\nx\r\n```\r\n", "x\r"),
+        ("```py\ns = '''\n    ```\n    '''\n```", "s = '''\n    ```\n    '''"),
+    ],
+)
+def test_a_block_in_a_list_is_whole(document: str, block: str) -> None:
+    assert next(fenced_blocks(document))[1] == block
+
+
+@pytest.mark.parametrize(
+    "document", ["1. ```\nx\n```\n", "> ```\n> x\n> ```\n```\ny\n```", "a\n\n    ```\n    x\n    ```"]
+)
+def test_a_block_that_is_not_sure_is_rejected(document: str) -> None:
+    with pytest.raises(Rejected):
+        list(fenced_blocks(document))
 
 
 @given(st.lists(LINES, max_size=12))
