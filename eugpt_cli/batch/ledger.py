@@ -15,17 +15,15 @@ from heapq import merge
 from threading import Lock
 from typing import Any
 
-import orjson
-
 from eugpt_cli.batch.identity import name_of_id
 from eugpt_cli.batch.items import Item
 from eugpt_cli.batch.name_index import NameIndex
 from eugpt_cli.batch.row_file import Line, RowFile
-from eugpt_cli.batch.row_repair import begins_a_row, repaired, row_of
+from eugpt_cli.batch.row_json import row_of, with_line
+from eugpt_cli.batch.row_repair import begins_a_row, repaired
 from eugpt_cli.errors import OutputError, UsageError
 from eugpt_cli.system.replacement import Replacement
 
-LINE_NUMBER = re.compile(rb'"line":\d+}\n\Z')  # a row's last member, so that nothing within can look like it
 NOWHERE = (1 << 63) - 1  # the line of what is not in today's input
 SORTED_AT_ONCE = 1 << 16  # Python's own integers take four times the room of an array's
 COPIED_AT_ONCE = 1 << 20
@@ -176,7 +174,7 @@ class Ledger:
         size = 0
         try:
             for today, text in self._sorted(prune) if self._ordered else self._kept(prune):
-                held.append(_with_line(text, today))
+                held.append(with_line(text, today))
                 size += len(text)
                 if size >= COPIED_AT_ONCE:
                     new.write(b"".join(held))
@@ -225,13 +223,3 @@ def _name(row: dict[str, Any]) -> int | None:
 def _line(row: dict[str, Any]) -> int:
     line = row.get("line")
     return line if isinstance(line, int) and 0 <= line < NOWHERE else 0
-
-
-def _with_line(text: bytes, line: int) -> bytes:
-    """The row, saying that its item is this line of the input."""
-    if line == NOWHERE:
-        return text
-    changed, count = LINE_NUMBER.subn(b'"line":%d}\n' % line, text)
-    if count:
-        return changed
-    return orjson.dumps({**orjson.loads(text), "line": line}, option=orjson.OPT_APPEND_NEWLINE)
