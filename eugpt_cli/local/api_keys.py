@@ -1,4 +1,4 @@
-"""Who calls: keys, their users, and what a user may see."""
+"""API keys: their users, and the projects that a user may see."""
 
 import secrets
 import tomllib
@@ -23,12 +23,12 @@ class ApiKey:
 
     @property
     def is_usable(self) -> bool:
-        """Whether it opens anything now."""
+        """Whether the server accepts it now."""
         return self.state == "active" and (self.expires is None or self.expires > datetime.now(UTC))
 
 
 class Keyring:
-    """The keys that this run knows, and the first usable one for the `export` line."""
+    """The keys of this run, and the first usable one for the `export` line."""
 
     def __init__(self, keys: Mapping[str, ApiKey], exported: str) -> None:
         self._keys = keys
@@ -54,7 +54,7 @@ def _unauthorized(code: str, message: str) -> ApiError:
 
 
 def load(key: str | None, file: Path | None) -> Keyring:
-    """The keyring of `--key` and `--keys`; without either one key is made up for this run. Raises ServeError."""
+    """The keyring of `--key` and `--keys`; without either, it has one new key. Raises ServeError."""
     keys = _from_file(file) if file else {}
     if key is not None:
         if not key.isascii() or not key.isprintable() or " " in key or not key:

@@ -20,7 +20,7 @@ FORWARDED = (signal.SIGTERM, signal.SIGHUP)
 async def run(command: Sequence[str], environ: Mapping[str, str]) -> int:
     """Runs the command to its end: its exit status, or the negative number of the signal that killed it.
 
-    Forwards SIGTERM and SIGHUP. SIGINT reaches the child from the terminal itself, so here it is only outlived.
+    Forwards SIGTERM and SIGHUP, and ignores SIGINT, which the child gets from the terminal itself.
     Raises ServeError with exit_code 127 (not found) or 126 (not executable).
     """
     received: asyncio.Queue[signal.Signals] = asyncio.Queue()

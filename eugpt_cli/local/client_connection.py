@@ -1,4 +1,4 @@
-"""One client's connection: malformed HTTP gets the documented envelope, and a client that stops reading is let go."""
+"""One client's connection: answers malformed HTTP with the envelope, and drops a client that stops reading."""
 
 import asyncio
 import json
@@ -23,7 +23,7 @@ _SILENT.propagate = False
 
 
 class ClientConnection(web.RequestHandler):
-    """aiohttp's protocol with bounds. `patience` in seconds limits idling, slow sending and slow reading."""
+    """aiohttp's protocol with limits. `patience`, in seconds, limits idling, slow sending and slow reading."""
 
     __slots__ = ("_held", "_patience", "_stalled")
 
@@ -34,7 +34,7 @@ class ClientConnection(web.RequestHandler):
         self._held: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keeps the transport: aiohttp forgets it on closing, while unread bytes may still hold it open."""
+        """Keeps the transport: aiohttp drops it on closing, while unread bytes may keep the connection open."""
         super().connection_made(transport)
         self._held = self.transport
 
@@ -57,7 +57,7 @@ class ClientConnection(web.RequestHandler):
     def handle_error(
         self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
     ) -> web.StreamResponse:
-        """The envelope for what never became a request, or broke in an unforeseen way."""
+        """The envelope for malformed requests and for unexpected errors."""
         response = envelope(invalid("the request is not valid HTTP") if status == 400 else internal())
         response.force_close()
         return response

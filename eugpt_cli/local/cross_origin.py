@@ -23,7 +23,7 @@ def origin_headers(origin: str | None) -> dict[str, str]:
 
 
 def preflight(request: web.BaseRequest) -> web.Response:
-    """The answer to a browser that asks whether it may send a request: the fields that it names may be sent."""
+    """The answer to a browser's preflight request; it allows the fields that the browser names."""
     asked = request.headers.get("Access-Control-Request-Headers", "")
     named = ", ".join(name for name in (part.strip() for part in asked.split(",")) if _is_token(name))
     return web.Response(

@@ -23,7 +23,7 @@ _BLANK_CALL = {"arguments": "", "output": None, "error": None}
 
 
 def deltas(text: str) -> list[str]:
-    """The text in word-sized pieces; joined they are the text again."""
+    """The text in word-sized pieces; joined, they are the text."""
     return _PIECE.findall(text)
 
 
@@ -47,7 +47,7 @@ def _events(response: Mapping[str, Any]) -> Iterator[JsonEvent]:
 
 
 def _begun(item: Mapping[str, Any]) -> dict[str, Any]:
-    """An item as it stands before its content."""
+    """An item before its content."""
     blank: dict[str, Any] = {
         "status": "in_progress",
         "content": [],
@@ -80,7 +80,7 @@ _LINE_ENDS = {0x85: "\\u0085", 0x2028: "\\u2028", 0x2029: "\\u2029"}
 
 
 def frame(event: JsonEvent | str) -> bytes:
-    """One event as the service frames it; a string is taken as the data line itself.
+    """One event as the service frames it; a string becomes the data line unchanged.
 
     JSON that we write holds nothing at which the API pages' own sample (Python's `splitlines`) would break a line.
     """

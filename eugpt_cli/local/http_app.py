@@ -16,7 +16,7 @@ RESPONSES = "/v1/responses"
 
 
 class HttpApp:
-    """Answers HTTP requests. `note` takes what goes wrong, and with `verbose` an access line for each request."""
+    """Answers HTTP requests. `note` gets a line for each problem and, with `verbose`, for each request."""
 
     def __init__(
         self,
@@ -34,7 +34,7 @@ class HttpApp:
         self._cors = origin_headers(origin)
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        """One request to its response; every failure but a lost connection becomes an envelope."""
+        """Answers one request; every failure except a lost connection becomes an envelope."""
         path = request.rel_url.raw_path  # as it came: decoded, it could write control characters to a terminal
         agent = request.headers.get("User-Agent", "")
         record = ExchangeRecord(request.method, path, str(request.remote), agent)

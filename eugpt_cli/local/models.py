@@ -1,4 +1,4 @@
-"""The wire as the five API pages spell it: request models, response models, the error envelope.
+"""The JSON of the five API pages: request models, response models, the error envelope.
 
 Kept apart from the client's spelling on purpose: a typo must not pass on both sides.
 """
@@ -53,7 +53,7 @@ Part = Annotated[InputText | OutputTextPart | RefusalPart | InputFile, Field(dis
 
 
 class ContentItem(BaseModel):
-    """One message of a structured input. A plain string as `content` is taken too, as OpenAI's SDKs send it."""
+    """One message of a structured input. `content` may be a plain string, which OpenAI's SDKs send."""
 
     role: Text | None = Field(None, description='Optional role hint (e.g. "user").')
     type: Text | None = None
@@ -61,7 +61,7 @@ class ContentItem(BaseModel):
 
 
 class ToolCallEcho(BaseModel):
-    """A tool call of an earlier answer, sent back as OpenAI's SDKs do (`input += response.output`): it says nothing."""
+    """A tool call of an earlier answer, which OpenAI's SDKs send back (`input += response.output`); ignored."""
 
     type: Literal["mcp_call", "web_search_call"]
 
@@ -123,7 +123,7 @@ def _says_something(item: InputItem) -> bool:
 
 
 class FileCitation(BaseModel):
-    """A file that the answer rests on, named as in the text; `index` is the character offset of the citation there."""
+    """A file that the answer cites, named as in the text; `index` is the character offset of the citation there."""
 
     type: Literal["file_citation"] = "file_citation"
     file_id: str
@@ -132,7 +132,7 @@ class FileCitation(BaseModel):
 
 
 class UrlCitation(BaseModel):
-    """A page that the answer rests on; the indexes are the character offsets of its URL in the text."""
+    """A page that the answer cites; the indexes are the character offsets of its URL in the text."""
 
     type: Literal["url_citation"] = "url_citation"
     url: str
@@ -161,7 +161,7 @@ class MessageItem(BaseModel):
 
 
 class ToolItem(BaseModel):
-    """A call of calculator or current_datetime. Not a function_call: that is what a client would have to run itself."""
+    """A call of calculator or current_datetime. Not a function_call, which the client would have to run."""
 
     id: str
     type: Literal["mcp_call"] = "mcp_call"
@@ -187,7 +187,7 @@ OutputItem = MessageItem | ToolItem | WebItem
 
 
 class TokenUsage(BaseModel):
-    """Tokens by the rule of thumb of four characters each."""
+    """Tokens, at four characters each."""
 
     input_tokens: int
     input_tokens_details: dict[str, int] = {"cached_tokens": 0}
@@ -293,5 +293,5 @@ def _wording(error: ValidationError) -> str:
 
 
 def _is_branch(step: int | str) -> bool:
-    """Whether a step of pydantic's location names a branch of a union, which a caller has no word for."""
+    """Whether a step of pydantic's location names a branch of a union, which callers do not know."""
     return isinstance(step, str) and (step in _BRANCHES or "[" in step)

@@ -1,7 +1,7 @@
 """GET /openapi.json: the OpenAPI 3.1 description.
 
 Requests are described by the models that check them; responses, events and errors as the API pages document them and no
-stricter, so that a client that is made from the description works with the real service too.
+stricter, so that a client made from the description works with the real service, too.
 """
 
 import re
@@ -31,7 +31,7 @@ _OBJECTS = {"type": "array", "items": {"type": "object"}}
 
 
 def _object(description: str, required: Mapping[str, Any], optional: Mapping[str, Any]) -> dict[str, Any]:
-    """The schema of an object, to which the service may add members."""
+    """The schema of an object; the service may add members."""
     properties = {**required, **optional}
     return {"type": "object", "description": description, "required": [*required], "properties": properties}
 
@@ -127,7 +127,7 @@ _SAYS_SOMETHING = {
 
 @cache
 def document(default_stream: bool) -> dict[str, Any]:
-    """The description as a JSON-able object: the documented API, and what this server takes beyond it."""
+    """The description as a JSON value: the documented API, and what this server accepts beyond it."""
     models = [(CreateResponseRequest, "validation")]
     _, made = models_json_schema(models, ref_template="#/components/schemas/{model}")  # type: ignore[arg-type]
     schemas = made["$defs"]
@@ -191,7 +191,7 @@ def _self_description() -> dict[str, Any]:
 
 
 def _strengthen(schemas: dict[str, Any]) -> None:
-    """States in the schema what the validator checks in code: a message holds something other than space."""
+    """Adds to the schema what the validator checks in code: a message is not blank."""
     schemas["ContentItem"]["properties"]["type"] |= _A_MESSAGE
     for choice in schemas["CreateResponseRequest"]["properties"]["input"]["anyOf"]:
         if choice["type"] == "string":

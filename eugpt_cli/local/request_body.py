@@ -1,4 +1,4 @@
-"""Reads the body of a request within bounds of size and time."""
+"""Reads the body of a request, within limits of size and time."""
 
 import asyncio
 
@@ -7,7 +7,7 @@ from aiohttp import HttpVersion11, web
 from eugpt_cli.local.models import ApiError, invalid
 
 MAX_BODY = 32 * 1024 * 1024
-"""Bytes of a request body."""
+"""The largest request body, in bytes."""
 
 
 async def read_body(request: web.BaseRequest, patience: float) -> bytes:

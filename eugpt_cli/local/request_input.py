@@ -18,7 +18,7 @@ from eugpt_cli.local.models import (
 from eugpt_cli.local.server_config import ServeError
 
 MAX_FILE = 16 * 1024 * 1024
-"""Bytes of a registered file that is read as input."""
+"""The largest registered file that is read as input, in bytes."""
 
 Recall = Callable[[str], str]
 """From the id of an earlier output item to its text (empty for a tool call); raises the 404 ApiError."""
@@ -74,7 +74,7 @@ class UploadedFiles:
 
 
 def read_input(request: CreateResponseRequest, files: UploadedFiles, recall: Recall) -> RequestInput:
-    """Takes a request's input apart; tool calls of earlier answers say nothing and are left out.
+    """Takes a request's input apart; skips tool calls of earlier answers.
 
     Messages of files alone right before the last user message belong to it: some clients send a message a file.
     """

@@ -26,7 +26,7 @@ from eugpt_cli.local.service import ResponseService
 
 @dataclass(frozen=True)
 class Backends:
-    """All that may answer."""
+    """The possible sources of an answer."""
 
     service: ResponseService
     scenario: Scenario | None = None
@@ -60,7 +60,7 @@ class Responder:
         self._note = note
 
     async def respond(self, request: web.BaseRequest, record: ExchangeRecord) -> web.StreamResponse:
-        """Sends what answers a request; `record` learns who that was. Raises ApiError before anything is sent."""
+        """Sends the answer to a request, and notes its source in `record`. Raises ApiError before anything is sent."""
         if self._reads_all:
             record.body = await read_body(request, self._patience)
         step = self._step(record)
@@ -74,7 +74,7 @@ class Responder:
         return await send(request, Reply(reply.status, headers, reply.pieces, reply.whole), manner, record.delivery)
 
     def settle(self, record: ExchangeRecord) -> None:
-        """Tells the scenario what became of a response that it shaped."""
+        """Tells the scenario how a response that it shaped was sent."""
         if self._backends.scenario and record.scenario is not None:
             self._backends.scenario.settle(record.scenario, record.delivery)
 

@@ -18,7 +18,7 @@ class CutError(ConnectionResetError):
 
 
 class BrokenReplyError(Exception):
-    """The source of a reply broke off: the reply must not look complete."""
+    """The source of a reply broke off, so the reply must not look complete."""
 
 
 @dataclass(frozen=True)
@@ -49,10 +49,10 @@ class SendManner:
 
 @dataclass
 class Delivery:
-    """What of a response left this process: its status, bytes and events of the body, and how it ended.
+    """What was sent of a response: its status, bytes and events of the body, and how it ended.
 
-    `events` counts those of a stream where the manner needs them. `left` is a client that was gone before all of it
-    was handed to the system. After a clean cut the HTTP message is whole (`is_message`), though the answer in it is
+    `events` counts those of a stream where the manner needs them. `left`: the client left before the system
+    had taken all of it. After a clean cut the HTTP message is whole (`is_message`), though the answer in it is
     not. `cut_as_asked` and `paused` say whether the manner's cut, and its pause between events, had an effect.
     """
 
@@ -179,7 +179,7 @@ def _unsent(request: web.BaseRequest) -> int | None:
 
 
 async def _emptied(transport: asyncio.Transport) -> None:
-    """What was written must have left this process, or the end would overtake it."""
+    """Waits until the system has taken what was written, so that the end does not overtake it."""
     while transport.get_write_buffer_size() and not transport.is_closing():
         await asyncio.sleep(0.01)
 

@@ -1,4 +1,4 @@
-"""The life of the local server: listen, announce, run the command or wait for a signal, be gone within two seconds."""
+"""Runs the local server: listens, announces itself, runs the command or awaits a signal, ends within two seconds."""
 
 import asyncio
 import errno
@@ -27,9 +27,9 @@ from eugpt_cli.local.service import ResponseService
 from eugpt_cli.local.thread_store import ThreadStore
 
 WORKERS = 2
-"""Threads that work out answers: more would not be faster."""
+"""Threads that compute answers; more would not be faster."""
 GRACE = 0.5
-"""Seconds that open requests have to end once the server shuts down."""
+"""Seconds for open requests to end when the server shuts down."""
 
 LineSink = Callable[[str], None]
 
@@ -37,8 +37,8 @@ LineSink = Callable[[str], None]
 def run(config: ServerConfig, command: Sequence[str], environ: Mapping[str, str], say: LineSink, note: LineSink) -> int:
     """Serves until SIGINT or SIGTERM, or as long as `command` runs.
 
-    `say` takes the two export lines (only without a command), `note` everything else, a line a call. Returns the
-    command's exit status, or the negative number of the signal that was its end (without a command: ours). Raises
+    `say` gets the two export lines (only without a command), `note` every other line. Returns the
+    command's exit status, or the negative number of the signal that ended it (without a command: the server). Raises
     ServeError.
     """
     return asyncio.run(_run(config, command, environ, say, note))
@@ -75,7 +75,7 @@ async def _until_signal(config: ServerConfig, base_url: str, key: str, say: Line
 async def _serving(
     config: ServerConfig, keyring: Keyring, rehearsal: Rehearsal, note: LineSink, held: ExitStack
 ) -> AsyncIterator[str]:
-    """The base URL of a server that listens as long as the block runs."""
+    """Yields the base URL of a server that listens while the block runs."""
     service = _service(config, note, held)
     workers = ThreadPoolExecutor(WORKERS)
     held.callback(workers.shutdown, wait=False, cancel_futures=True)  # what is not answered yet is not waited for
@@ -96,7 +96,7 @@ async def _serving(
 
 
 def _service(config: ServerConfig, note: LineSink, held: ExitStack) -> ResponseService:
-    """The engine with its stores, each of them closed when `held` is."""
+    """The engine with its stores; `held` closes them."""
     store = ThreadStore(config.state)
     held.callback(store.close)
     projects = corpus.of_projects(config.projects, config.state, note if config.interactive else None)
@@ -132,7 +132,7 @@ async def _listening(config: ServerConfig, app: HttpApp, note: LineSink) -> Asyn
 
 
 async def _listener(factory: Callable[[], ClientConnection], config: ServerConfig) -> asyncio.Server:
-    """Listens; on a free port, with a state that lasts, on the one of the last time if it is still free.
+    """Listens. With `--state` and a free port, it listens on the port of the last run, if that is still free.
 
     Names of conversations belong to a base URL, and that has the port in it.
     """

@@ -1,4 +1,4 @@
-"""The local server's configuration, and the one exception for every mistake of its user."""
+"""The local server's configuration, and the exception for its user's mistakes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 class ServeError(Exception):
-    """A problem the user of `eugpt serve` can mend: one line, a hint, and a shell's exit status where there is one."""
+    """A problem that the user of `eugpt serve` can solve: one line, a hint, and the exit status if it has its own."""
 
     def __init__(self, message: str, hint: str | None = None, exit_code: int | None = None) -> None:
         super().__init__(message)
@@ -16,7 +16,7 @@ class ServeError(Exception):
 
 
 OUTPUT_FAILED, NOT_FOUND, REJECTED = 32, 44, 82
-"""Exit statuses of the contract that a server gives: a file that cannot be written, a missing recording, --strict."""
+"""Exit statuses of the server: a file that cannot be written, a missing recording, --strict."""
 
 
 def reason(error: Exception) -> str:

@@ -1,4 +1,4 @@
-"""One request from checked body to finished response: who may see what, the answer, the turn to be stored."""
+"""Answers a checked request: permissions, the answer, and the stored turn."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -37,7 +37,7 @@ class ResponseService:
         self._quota = quota
 
     def respond(self, request: CreateResponseRequest, key: ApiKey, scripted: str | None = None) -> ResponseObject:
-        """Answers a request in the name of a key's user (with `scripted`, if given) and stores the turn.
+        """Answers a request for the user of a key (with `scripted`, if given) and stores the turn.
 
         Raises the documented ApiErrors, and sqlite3.Error where the turn cannot be stored. Once this returns, the turn
         survives the end of the process.

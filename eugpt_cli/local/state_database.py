@@ -1,6 +1,6 @@
-"""SQLite files in the state folder: made, recognised, and refused at the start where they are damaged or foreign.
+"""SQLite files in the state folder: creates and recognises them, and refuses damaged or foreign ones at the start.
 
-A file is ours if each of its tables is one of ours with our columns; a file without tables is one that we may fill.
+A file is ours if all its tables are ours, with our columns; a file without tables may be filled.
 Files of versions that set no application id are recognised by their tables alone.
 """
 
@@ -14,7 +14,7 @@ APPLICATION_ID = 0x65756770
 
 
 def open_database(file: Path | None, schema: str) -> sqlite3.Connection:
-    """A database with the tables of `schema`, in memory without a file; raises ServeError that says what is wrong."""
+    """A database with the tables of `schema`, in memory without a file. Raises ServeError that names the problem."""
     if file is None:
         return _filled(_connection(":memory:"), schema)
     try:
@@ -26,7 +26,8 @@ def open_database(file: Path | None, schema: str) -> sqlite3.Connection:
         db.execute("PRAGMA synchronous = NORMAL")
         return _filled(db, schema)
     except (OSError, sqlite3.Error) as error:
-        hint = f"move {file} away, or give another folder with --state"
+        is_damaged = isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError)
+        hint = f"{f'move {file} away, or ' if is_damaged else ''}give another folder with --state"
         raise ServeError(f"cannot use the state in {file}: {reason(error)}", hint) from None
 
 

@@ -1,4 +1,4 @@
-"""Conversations, summaries and token usage in SQLite: one transaction a turn, so that a killed server loses none."""
+"""Conversations, summaries and token usage in SQLite: a transaction for each turn: a killed server loses none."""
 
 import threading
 from collections.abc import Sequence
@@ -9,11 +9,11 @@ from eugpt_cli.local.state_database import open_database
 from eugpt_cli.local.thread_summary import SummarySentence, fold
 
 WINDOW = 20
-"""How many of the newest messages are used verbatim; older ones live on in the summary."""
+"""The number of newest messages that are used verbatim; the summary covers older ones."""
 MAX_RECALLED = 100_000
-"""Characters of an earlier message that are looked at again; it is kept whole."""
+"""Characters of an earlier message that are read again; it is stored whole."""
 EPHEMERAL = 2000
-"""How many stateless conversations nobody came back to are kept."""
+"""The number of unused stateless conversations that are kept."""
 NO_MESSAGE = -1
 """The position of an output item without a text of its own: a tool call."""
 
@@ -37,7 +37,7 @@ CREATE INDEX IF NOT EXISTS items_of_conversation ON items (conversation);
 
 @dataclass(frozen=True)
 class StoredThread:
-    """What a turn may know of its conversation: instructions, summary, the newest messages as (role, text)."""
+    """What a turn sees of its conversation: instructions, summary, the newest messages as (role, text)."""
 
     id: str
     instructions: str | None
@@ -70,7 +70,7 @@ class ThreadStore:
         self._lock = threading.Lock()
 
     def thread(self, conversation: str, user: str) -> StoredThread | None:
-        """The conversation as its next turn may see it; None if this user has no such conversation."""
+        """The conversation as its next turn sees it; None if this user has no such conversation."""
         with self._lock:
             row = self._db.execute(
                 "SELECT instructions FROM conversations WHERE id = ? AND user = ?", (conversation, user)
@@ -149,7 +149,7 @@ class ThreadStore:
         self._db.executemany("INSERT INTO items VALUES (?, ?, ?)", items)
 
     def _summarise(self, conversation: str) -> None:
-        """Folds the messages that have just left the window into the summary; earlier ones are not read again."""
+        """Folds the messages that have just left the window into the summary, without reading earlier ones again."""
         count, folded = self._db.execute(
             "SELECT messages, folded FROM conversations WHERE id = ?", (conversation,)
         ).fetchone()

@@ -1,7 +1,7 @@
-"""The incremental summary of a conversation: sentences that leave the window are weighed once, the weightiest are kept.
+"""The incremental summary of a conversation: weighs each sentence that leaves the window once, and keeps the heaviest.
 
-Every message keeps its best before another keeps more, so that talkative turns push out no early fact. The weight is
-Edmundson's (1969, "New Methods in Automatic Extracting"): cue words (here first-person and defining phrases), key
+Every message keeps its best sentence before any keeps a second, so that long turns displace no early facts. The weight
+is Edmundson's (1969, "New Methods in Automatic Extracting"): cue words (here first-person and defining phrases), key
 content (names, numbers, capitalised terms), and position (the opening turns).
 """
 
@@ -14,9 +14,9 @@ from eugpt_cli.local.answers.prose import sentences, terms
 from eugpt_cli.local.answers.reading import bare
 
 BUDGET = 200
-"""How many sentences a summary holds."""
+"""The most sentences of a summary."""
 LONGEST = 500
-"""Characters of a sentence that are kept; a longer one is cut at a word."""
+"""The longest sentence, in characters; a longer one is cut at a word."""
 
 _CUE = re.compile(
     r"\b(my|our|i|we|i'm|is called|is named|called|named|means|remember|important|must|always|never|decided)\b", re.I
@@ -37,14 +37,14 @@ class SummarySentence(NamedTuple):
 def fold(
     held: Sequence[SummarySentence], leaving: Sequence[tuple[int, str, str]]
 ) -> tuple[list[SummarySentence], list[SummarySentence]]:
-    """(lines to add, held lines to drop) once the messages (position, role, text) leave the window."""
+    """(lines to add, lines to drop) when the messages (position, role, text) leave the window."""
     fresh = [line for message in leaving for line in _lines(*message)]
     kept = set(_ranked([*held, *fresh])[:BUDGET])
     return [line for line in fresh if line in kept], [line for line in held if line not in kept]
 
 
 def _ranked(lines: Sequence[SummarySentence]) -> list[SummarySentence]:
-    """First the best line of each message, then each second best, and so on; lines without weight at the end."""
+    """The best line of each message, then each second best, and so on; lines without weight come last."""
     ordered = sorted(lines, key=lambda line: (-line.weight, line.position, line.sentence))
     seen: Counter[int] = Counter()
     ranks: dict[SummarySentence, tuple[bool, int]] = {}

@@ -69,6 +69,14 @@ def test_a_state_that_cannot_be_used_is_30_at_the_start(good: Path, tmp_path: Pa
     assert first.startswith("eugpt: config: ")
     assert name in first
     assert "Traceback" not in run.stderr
+    assert "hint: move " not in run.stderr or damage in ("text", "middle", "cut"), "only what is damaged"
+    assert "hint: move " in run.stderr or damage != "text"
+
+
+def test_a_disk_that_is_full_at_the_start_is_no_reason_to_move_the_state(tmp_path: Path) -> None:
+    run = serve("--state", str(tmp_path / "s"), "--", "true", limit=8)
+    assert (run.returncode, run.stdout) == (30, "")
+    assert run.stderr.splitlines()[1] == "hint: give another folder with --state"
 
 
 OLD_SCHEMA = """

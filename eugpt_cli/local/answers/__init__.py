@@ -1,1 +1,1 @@
-"""How the local server arrives at an answer without a model: the question, the given texts, tools, ranking."""
+"""Answers without a model: reads the question and the texts around it, runs tools, and ranks sentences."""

@@ -1,7 +1,7 @@
 """The calculator tool: a recursive-descent parser with bounds on size and depth, so that no input can hang the server.
 
 Grammar (one method a rule; `^` and `**` bind tighter than unary minus and to the right, as in mathematics):
-    expr    := term (("+" | "-") term)*             a term that is a mere percentage is one of what stands before it
+    expr    := term (("+" | "-") term)*             a lone percentage is taken of what precedes it
     term    := unary (("*" | "/" | "//" | "%" | "mod") unary)*
     unary   := ("+" | "-")* power
     power   := postfix (("^" | "**") unary)?
@@ -34,7 +34,7 @@ class CalculatorError(Exception):
 
 
 def evaluate(expression: str) -> str:
-    """The value of an arithmetic expression as text: exact for rationals as far as they are short, else 15 digits.
+    """The value of an arithmetic expression as text: exact if that is short, otherwise rounded to 15 digits.
 
     Raises CalculatorError.
     """
@@ -61,7 +61,7 @@ def _lex(expression: str) -> list[str]:
 
 
 class _Parser:
-    """One pass over the tokens; each method takes what its rule of the grammar covers."""
+    """One pass over the tokens; each method parses one rule of the grammar."""
 
     def __init__(self, tokens: list[str]) -> None:
         self.tokens = tokens
@@ -246,7 +246,7 @@ _FUNCTIONS: dict[str, tuple[int, int, Callable[..., Number]]] = {
 
 
 def shown(value: Number) -> str:
-    """A number as text: exact as far as it is short, else 15 digits."""
+    """A number as text: exact if that is short, otherwise rounded to 15 digits."""
     if isinstance(value, float):
         return format(value, ".15g")
     if value.denominator == 1:

@@ -1,4 +1,4 @@
-"""The current_datetime tool: what clock and calendar (Gregorian) answer, in UTC or in the time of a city."""
+"""The current_datetime tool: reads the clock, in UTC or in a city's time zone, and the Gregorian calendar."""
 
 import re
 import zoneinfo
@@ -13,7 +13,7 @@ from eugpt_cli.local.answers.prose import content_words
 
 @dataclass(frozen=True)
 class ClockAnswer:
-    """An answer, and the time zone whose clock was read for it (None: a calendar was enough)."""
+    """An answer, and the time zone whose clock it read (None: the calendar was enough)."""
 
     text: str
     zone: str | None = "UTC"
@@ -43,7 +43,7 @@ _PLACE = re.compile(r"\b(?:in|à|en|a|w|i) ([^\W\d_]+(?:[ -][^\W\d_]+)?)\W*$", r
 
 
 def clock_answer(question: str, now: datetime, calendar: bool = True) -> ClockAnswer | None:
-    """What the clock or, if that is wanted, the calendar says to a question; None if it asks for something else."""
+    """The answer of the clock or the calendar to a question; None if it asks for something else."""
     asked = " ".join(question.split())
     if len(asked) > 200:
         return None
@@ -76,7 +76,7 @@ def _clock(asked: str, now: datetime) -> ClockAnswer | None:
 
 @cache
 def _zones() -> dict[str, str]:
-    """The time zones of the system by their city in lower case."""
+    """The system's time zones, by city in lower case."""
     return {name.rsplit("/", 1)[1].lower(): name for name in sorted(zoneinfo.available_timezones()) if "/" in name}
 
 
@@ -137,7 +137,7 @@ def _leap(words: list[str], now: datetime) -> ClockAnswer:
 
 
 def _day(text: str, today: date) -> date:
-    """The day that a text means; without a year the next one. Raises ValueError."""
+    """The day that a text names; without a year, the next such day. Raises ValueError."""
     low = text.lower()
     if match := _ISO.fullmatch(low):
         return date(int(match[1]), int(match[2]), int(match[3]))

@@ -14,11 +14,11 @@ from eugpt_cli.local.server_config import ServeError
 from eugpt_cli.local.state_database import open_database
 
 MAX_FILE = 8 * 1024 * 1024
-"""Bytes of a file beyond which it is not indexed."""
+"""The largest file that is indexed, in bytes."""
 MANY = 250
-"""Number of new files from which on indexing reports progress, and after how many it reports again."""
+"""Indexing reports its progress from this number of new files on, and after each such number."""
 CHUNK = 1200
-"""Characters up to which neighbouring paragraphs share a chunk."""
+"""The longest chunk of several paragraphs, in characters."""
 
 TextExtractor = Callable[[bytes], str]
 
@@ -57,7 +57,7 @@ TEXT_FILES: Mapping[str, TextExtractor] = dict.fromkeys(
 
 
 class Corpus:
-    """The index of a folder. `extract` maps file suffixes to what makes text of the bytes; other files are left out.
+    """The index of a folder. `extract` maps file suffixes to functions from bytes to text; it skips other files.
 
     `place` is the index file (None: in memory). Methods may be called from any thread.
     """
@@ -88,7 +88,7 @@ class Corpus:
                 self._learn(path, *present[path])
 
     def search(self, question: str, limit: int = 8) -> list[CorpusChunk]:
-        """The best chunks for a question, best first, from files as they are now."""
+        """The best chunks for a question, best first; reads changed files first."""
         words = [f'"{word}"' for word in dict.fromkeys(content_words(question))][:64]
         self.refresh()
         if not words:
@@ -127,7 +127,7 @@ class Corpus:
             yield entry.path.removeprefix(self._prefix), (found.st_mtime_ns, found.st_size)
 
     def _is_inside(self, path: str | Path) -> bool:
-        """Whether a file is in the folder after all links: one that leads out of it is left out."""
+        """Whether a file is inside the folder once links are followed."""
         return Path(os.path.realpath(path)).is_relative_to(self._root)
 
     def _forget(self, path: str, first: int, beyond: int) -> None:
@@ -145,7 +145,7 @@ class Corpus:
         self._db.execute("INSERT INTO files VALUES (?, ?, ?, ?, ?)", (path, mtime, size, first, first + len(rows)))
 
     def _text(self, path: str, size: int) -> str:
-        """The file's text; nothing for a file too large, gone, or of another kind than its name says."""
+        """The file's text; nothing if it is too large, gone, or not what its suffix says."""
         if size > MAX_FILE or not self._is_inside(self.folder / path):
             return ""
         try:
@@ -179,7 +179,7 @@ def chunked(text: str) -> Iterator[tuple[str, str, int]]:
 def of_projects(
     folders: Mapping[str, Path], state: Path | None, note: Callable[[str], None] | None
 ) -> dict[str, Corpus]:
-    """The corpora of `--project`, indexed; `note` hears of the progress where somebody watches."""
+    """The indexed corpora of `--project`. `note`, if given, gets lines about the progress."""
     corpora = {}
     for uuid, folder in folders.items():
         corpora[uuid] = Corpus(folder, TEXT_FILES, state / f"project-{uuid}.sqlite3" if state else None)

@@ -1,4 +1,4 @@
-"""What can be counted, added up or picked out of a given text: words and lines, numbers, addresses."""
+"""Counts words and lines, adds numbers, and picks addresses out of a text."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -27,7 +27,7 @@ _FORMS = {"e": _MAIL, "u": _URL, "l": _URL, "n": _NUMBER}
 
 
 def measured(question: str, text: str) -> str | None:
-    """The answer to a question that counting, adding or picking answers; None for any other."""
+    """The answer to a question about counts, sums or addresses; None for any other."""
     if match := _COUNTED.search(question):
         kind = match[1].lower()
         return f"The text has {_COUNTS[kind](text)} {kind}."

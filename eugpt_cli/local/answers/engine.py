@@ -1,9 +1,9 @@
-"""Answers without a model, deterministic and drawn from what is there.
+"""Answers without a model: deterministic, and taken from the request and its sources.
 
 In this order: a URL to fetch, arithmetic (a parser, calculator.py), clock and calendar (clock.py); a block of code or a
 summary of the given text (Luhn 1958); else the sentences of request, files, project and thread that rank best for the
 question (Okapi BM25, Robertson & Zaragoza 2009) and hold enough of its words, or of their beginnings (truncation as
-stemming for any language, McNamee & Mayfield 2004); else the web folder; else a plain statement that nothing was found.
+stemming for any language, McNamee & Mayfield 2004); else the web folder; else a plain statement that it found nothing.
 """
 
 import json
@@ -34,13 +34,13 @@ from eugpt_cli.local.answers.prose import MOST_SENTENCES, Sentence, bm25, covera
 from eugpt_cli.local.answers.reading import NamedText, UserMessage
 
 MAX_ANALYSED = 1_000_000
-"""Characters of given text that are ranked; what lies beyond is stored but not searched."""
+"""Characters of text that are ranked; the rest is stored but not searched."""
 MAX_INSTRUCTIONS = 2000
-"""Characters of the instructions in which a wish for the form of the answer is looked for."""
+"""Characters of the instructions that are searched for the form of the answer."""
 ENOUGH = 0.33
 """The share of a question's words that a sentence must hold to count as an answer."""
 BEGINNING = 5
-"""Letters by which words are compared where whole ones find nothing."""
+"""Letters that words are compared by if whole words find nothing."""
 WHO = (
     "This is eugpt-local, a server without a language model: it calculates, tells the time, and quotes the text, "
     "files, projects and conversations it is given."
@@ -49,7 +49,7 @@ WHO = (
 
 @dataclass(frozen=True)
 class Passage:
-    """A sentence that may answer: its text, where it stands (`name`, `line`), and the words it is found by."""
+    """A sentence that may answer: its text, its place (`name`, `line`), and the words to find it by."""
 
     text: str
     name: str
@@ -61,7 +61,7 @@ class Passage:
 
 @dataclass(frozen=True)
 class ToolUse:
-    """One call of a built-in tool, with its arguments and what came of it."""
+    """One call of a built-in tool, with its arguments and its result."""
 
     name: str
     arguments: dict[str, Any]
@@ -80,7 +80,7 @@ class EngineAnswer:
 
 @dataclass(frozen=True)
 class AnswerContext:
-    """What an answer may be drawn from. `project` and `web` search a corpus, `fetch` reads a page of the web folder."""
+    """The sources of an answer. `project` and `web` search a corpus, `fetch` reads a page of the web folder."""
 
     message: UserMessage
     instructions: str
@@ -214,7 +214,7 @@ def _passages(material: Sequence[NamedText]) -> list[Passage]:
 
 
 def passages(name: str, above: str, text: str, line: int, file_id: str = "") -> list[Passage]:
-    """The sentences of a chunk, each found by its own words and by those above it (headings, the file's name)."""
+    """The sentences of a chunk, each with its own words and those of the headings and file name above it."""
     context = dict.fromkeys(terms(above))
     lines = text.split("\n")
     found = []
@@ -236,7 +236,7 @@ def _with_block(sentence: Sentence, lines: Sequence[str], first: int) -> str:
 
 
 def _thread(said: Sequence[str]) -> list[Passage]:
-    """What the user stated earlier, newest first, so that of two equal facts the later one wins."""
+    """The user's earlier statements, newest first: of two equal facts, the later one wins."""
     lines = [sentence.text for text in said for sentence in sentences(text[:20_000])]
     return [Passage(line, "", 0, terms(line), "thread") for line in reversed(lines) if not line.endswith("?")]
 

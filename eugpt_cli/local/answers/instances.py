@@ -1,4 +1,4 @@
-"""An instance of the JSON Schema that a request carries: filled from the text, otherwise the least that is valid.
+"""An instance of the JSON Schema in a request: values from its text, otherwise the smallest valid ones.
 
 A value is taken from the text where a property's name stands near one that fits. For each schema candidates are tried,
 the likeliest first, until one is valid; where none is, the first one is the answer all the same.
@@ -37,7 +37,7 @@ _LEAST_OF_FORMAT = {
 
 
 def schema_in(instructions: str) -> Schema | None:
-    """The schema that instructions carry after the marker; None without one."""
+    """The schema after the marker in the instructions; None without one."""
     _, found, after = instructions.rpartition(MARKER)
     if not found:
         return None
@@ -145,7 +145,7 @@ class _Maker:
         return parts[0] if len(parts) == 1 else {"allOf": parts}
 
     def _tells(self, schema: Schema, name: str) -> bool:
-        """Whether the text says something of an optional property."""
+        """Whether the text says something about an optional property."""
         if not isinstance(schema, dict):
             return False
         first = next(self._alternatives(schema, 0), {})
@@ -239,7 +239,7 @@ class _Maker:
 
 
 def _in_turn(streams: list[Iterator[Any]]) -> Iterator[Any]:
-    """One of each stream in turn, as long as there are any: an endless one starves no other."""
+    """Takes from the streams in turn, so that an endless one does not starve the others."""
     while streams:
         for stream in [*streams]:
             try:
@@ -249,7 +249,7 @@ def _in_turn(streams: list[Iterator[Any]]) -> Iterator[Any]:
 
 
 def _implied(schema: Mapping[str, Any]) -> str | tuple[str, ...]:
-    """The type that a schema without one speaks of."""
+    """The type that the keywords of a schema without `type` imply."""
     if schema.keys() & {"properties", "required", "minProperties", "patternProperties", "dependentRequired"}:
         return "object"
     if schema.keys() & {"items", "prefixItems", "minItems", "contains"}:
@@ -262,7 +262,7 @@ def _implied(schema: Mapping[str, Any]) -> str | tuple[str, ...]:
 
 
 def _merged(one: Mapping[str, Any], other: Schema) -> dict[str, Any]:
-    """A schema that says what both say, as far as that can be put into one; the validity check has the last word."""
+    """Both schemas in one, as far as that is possible; the validity check decides."""
     if not isinstance(other, dict):
         return dict(one)
     merged = {**other, **one}

@@ -31,7 +31,7 @@ _ORDER_TO_SEARCH = re.compile(
 _URL = re.compile(r"https?://[^\s<>\"']+[^\s<>\"'.,;:!?)]")
 
 LONGEST_INTRODUCTION = 500
-"""Characters before a block of code by which it is found."""
+"""Characters before a block of code that count as its description."""
 
 _FUNCTION = r"(?:sqrt|abs|round|floor|ceil|min|max|sin|cos|tan|exp|ln|log|pi|mod|π|e|tau)(?![a-z])|(?:sum|avg)(?=\()"
 _RUN = re.compile(rf"(?:(?<![a-z])(?:{_FUNCTION})|[\d.,_()+\-*/%^!\u00d7\u00f7\u00b7\u2212]|\s)+", re.I)
@@ -69,7 +69,7 @@ _DATE = re.compile(r"^\s*\d{4}-\d{1,2}-\d{1,2}\s*$|^\s*\d{1,4}/\d{1,2}/\d{1,4}\s
 
 @dataclass(frozen=True)
 class AnswerForm:
-    """The form an answer shall have: how many sentences (None: as many as fit) and whether as a list."""
+    """The requested form of an answer: the number of sentences (None: as many as fit), and whether it is a list."""
 
     count: int | None
     bullets: bool
@@ -84,7 +84,7 @@ class AnswerForm:
 
 
 def wish(text: str) -> AnswerForm:
-    """The form asked for in question and instructions; the first mention counts."""
+    """The form that the question or the instructions ask for; the first mention counts."""
     match = _COUNT.search(text)
     bullets = bool(BULLETS.search(text))
     if match is None:
@@ -95,7 +95,7 @@ def wish(text: str) -> AnswerForm:
 
 
 def asks_for_summary(question: str) -> bool:
-    """Whether the text as a whole is wanted rather than a place in it."""
+    """Whether the question is about the whole text and not about a place in it."""
     return bool(SUMMARY.search(question) or BULLETS.search(question))
 
 
@@ -105,7 +105,7 @@ def asks_for_code(question: str) -> bool:
 
 
 def needs_a_model(question: str) -> bool:
-    """Whether it is about something new to be written, which nothing here can do."""
+    """Whether it asks for new text, which only a model could write."""
     return bool(NEEDS_A_MODEL.search(question))
 
 
@@ -115,12 +115,12 @@ def greets(text: str) -> bool:
 
 
 def asks_the_web(question: str) -> bool:
-    """Whether the web folder is asked before all else."""
+    """Whether the web folder answers before all other sources."""
     return bool(_WEB.search(question))
 
 
 def web_query(question: str) -> str:
-    """What to look for, without the order to look for it."""
+    """The search terms, without the order to search."""
     return _ORDER_TO_SEARCH.sub("", question).strip() or question
 
 
@@ -149,7 +149,7 @@ def _fenced(lines: Sequence[str]) -> list[tuple[str, str]]:
 
 
 def _paragraph(before: str, line: str) -> str:
-    """The paragraph that a line goes on or begins; a blank line ends none, since what follows may be its block."""
+    """The paragraph that a line continues or begins; a blank line does not end it, because its block may follow."""
     if not line.strip():
         return before.rstrip("\n") + "\n"
     return line if before.endswith("\n") else f"{before} {line}"[-LONGEST_INTRODUCTION:]

@@ -1,7 +1,7 @@
-"""Words by meaning, in the languages of the EU: orders, forms of an answer, the clock, greetings, what carries nothing.
+"""Words by meaning in the languages of the EU: orders, forms of an answer, the clock, greetings, stop words.
 
-Questions end in a question mark everywhere (a semicolon in Greek); orders are known by their words, in all 24 for a
-summary, in the larger languages for the rest.
+A question ends in a question mark (in Greek, a semicolon). Orders are recognised by their words: a summary in all 24
+languages, the others in the larger ones.
 """
 
 import re
@@ -107,7 +107,7 @@ GREETING = re.compile(
     r"|szia|köszönöm|γεια σου|ευχαριστώ|здравей|благодаря)(?:\s+(?:there|you|all))?)?\W*$",
     re.I,
 )
-"""A message that says nothing but hello, thanks or help; the answer says what this server is."""
+"""A message of nothing but hello, thanks or help; the answer says what this server is."""
 
 CODE = re.compile(
     r"\b(code|snippet|function|script|fenced|command|shell|toml|json|yaml|quelltext|skript|befehl|commande|código"
@@ -150,12 +150,12 @@ STOP_WORDS = frozenset(
     и в на е с за от да се кой кога къде колко как какво
     """.split()  # noqa: SIM905
 )
-"""Words that ask or join and are not looked for. Words that mean something in English too (hat, war) are left out."""
+"""Words that ask or join, which no search looks for. Those with a meaning in English (hat, war) are left out."""
 
 MONTHS_AFTER_A_DOT = re.compile(
     r"(?:Jan|Feb|Mär|Apr|Mai\b|Jun|Jul|Aug|Sep|Okt|Nov|Dez|Jahrhundert|Etage|Stock\b|Klasse|Kapitel)"
 )
-"""What follows the dot of a German ordinal (am 3. Mai), where no sentence ends."""
+"""Words after the dot of a German ordinal (am 3. Mai), which ends no sentence."""
 
 TIMES = (
     (r"plus|más|più|mais|und", "+"),
@@ -167,7 +167,7 @@ TIMES = (
         "/",
     ),
 )
-"""Operators in words, as they stand between two numbers."""
+"""Operators in words, as written between two numbers."""
 
 HOW_MUCH = (
     r"what(?:'s| is| are| does)|how much (?:is|are)|was (?:ist|sind|macht|ergibt)|wie ?viel (?:ist|sind|macht)"

@@ -1,10 +1,10 @@
-"""Values that stand near a property's name in a text: `Total: 340 euros` for `total`, `born on 3 May` for nothing."""
+"""Values near a property's name in a text: 340 for `total` in `Total: 340 euros`."""
 
 import re
 from collections.abc import Iterator
 
 AFTER, BEFORE = 80, 30
-"""Characters after and before a name in which a value is near it."""
+"""Characters after and before a name that count as near it."""
 MOST_TEXT = 200_000
 """Characters of the text that are searched."""
 
@@ -44,7 +44,7 @@ def truths_near(name: str, text: str) -> Iterator[bool]:
 
 
 def texts_near(name: str, text: str, form: str | None) -> Iterator[str]:
-    """Texts near the name: of a format wherever they stand, otherwise what follows `name:` or `name is`."""
+    """Texts near the name: of a format, anywhere in the text; otherwise what follows `name:` or `name is`."""
     pattern = _BY_FORMAT.get(form or "")
     for after, before in _surroundings(name, text):
         if pattern:
@@ -70,7 +70,7 @@ def lists_near(name: str, text: str) -> Iterator[list[str]]:
 
 
 def _surroundings(name: str, text: str) -> Iterator[tuple[str, str]]:
-    """(what follows, what precedes) each place where the words of a name stand, in one paragraph."""
+    """(what follows, what precedes) each occurrence of a name's words, within one paragraph."""
     words = re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+|[^\W\d_a-zA-Z]+", name)
     if not words:
         return
@@ -83,7 +83,7 @@ def _surroundings(name: str, text: str) -> Iterator[tuple[str, str]]:
 
 
 def _told(clause: str) -> str:
-    """A clause as a value: of one that begins with figures or a code, that word alone."""
+    """A clause as a value; if it begins with figures or a code, only its first word."""
     first = clause.partition(" ")[0]
     return first if any(map(str.isdigit, first)) else clause
 

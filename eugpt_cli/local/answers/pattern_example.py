@@ -6,13 +6,13 @@ from re import _parser as parser  # type: ignore[attr-defined]
 from typing import Any
 
 ALPHABET = "a0A _-.@/:%+,;!?#é\n\tbcdefghijklmnopqrstuvwxyz123456789BCDEFGHIJKLMNOPQRSTUVWXYZ"
-"""Characters of which one is taken where a class leaves the choice."""
+"""Characters to choose from if a class allows several."""
 MOST_REPEATED = 1000
-"""How often a part is repeated at most."""
+"""The most repetitions of a part."""
 
 
 def example(pattern: str, more: int = 0) -> str | None:
-    """A text that the pattern matches, each loop run `more` times beyond its least; None for one not understood."""
+    """A text that the pattern matches, each loop run `more` times beyond its minimum; None if it is not understood."""
     try:
         return _text(parser.parse(pattern), more, {})
     except (re.error, OverflowError, RecursionError, KeyError):

@@ -1,4 +1,4 @@
-"""Words, sentences and ranking: the small published methods from which answers are drawn.
+"""Words, sentences and ranking, by small published methods.
 
 Ranking is Okapi BM25 (Robertson & Zaragoza 2009, k1 = 1.2, b = 0.75); summaries are Luhn's (1958): a sentence weighs
 as much as its densest cluster of significant words.
@@ -21,15 +21,15 @@ _BREAK = re.compile(
     r"|(\n)"
 )
 MOST_SENTENCES = 50_000
-"""How many sentences of a text are looked at: a million characters of prose hold fewer."""
+"""The most sentences of a text that are read; a million characters of prose have fewer."""
 FILLED = 40
-"""Characters from which on a line was broken by a margin; a shorter one (a record, a verse, code) stands alone."""
+"""A line of at least this many characters was broken at a margin; a shorter one (record, verse, code) is whole."""
 _ABBREVIATION = re.compile(
     r"\b(?:e\.g|i\.e|etc|cf|vs|Dr|Mr|Mrs|Ms|Prof|No|Nr|z\.B|bzw|ca|St|Art|Abs|Hr|Fr|Sr|Sra|Dott|Sig"
     r"|bijv|dhr|mevr|mgr|św|ul|[A-Z])\.$"
 )
 ENDED = re.compile(r"[.!?…:;][\"'”’)\]`*_]*$")
-"""The end of a whole sentence, which a title or a record has not."""
+"""The end of a whole sentence; titles and records do not have one."""
 _ORDINAL = re.compile(r"(?<!\d)\d{1,2}\.$")
 _COMMENT = re.compile(r"<!--[^>\n]{0,300}-->")
 _MARKUP = re.compile(r"^\s*(?:#{1,6}\s+|[-*•]\s+|\d+[.)]\s+|>\s+|\|\s*)")
@@ -67,12 +67,12 @@ def _stem(word: str) -> str:
 
 
 def count_tokens(text: str) -> int:
-    """The rule of thumb that a token is four characters, the unit of usage and quotas here."""
+    """The tokens of a text, at four characters each: the unit of usage and quotas here."""
     return -(-len(text) // 4)
 
 
 def sentences(text: str, first_line: int = 1) -> list[Sentence]:
-    """The sentences of plain text or Markdown; headings, list items, table rows and log lines stand alone."""
+    """The sentences of plain text or Markdown; headings, list items, table rows and log lines count as sentences."""
     text = _COMMENT.sub("", text)
     found: list[Sentence] = []
     start, held = 0, 0
@@ -94,7 +94,7 @@ def sentences(text: str, first_line: int = 1) -> list[Sentence]:
 
 
 def _goes_on(text: str, end: int, match: re.Match[str]) -> bool:
-    """Whether a line is filled, or the dot at a break ends an abbreviation or an ordinal instead of a sentence."""
+    """Whether the sentence continues after the line: it is full, or its last dot ends an abbreviation or ordinal."""
     if match.group(1):
         return end - text.rfind("\n", 0, end) > FILLED
     before = text[max(0, end - 6) : end]

@@ -1,4 +1,4 @@
-"""What a request asks and what it gives: separates the question from the text it is about."""
+"""Separates the question of a request from the text that it is about."""
 
 import re
 from collections.abc import Sequence
@@ -8,18 +8,18 @@ from eugpt_cli.local.answers.languages import BULLETS, ORDERS, SUMMARY
 from eugpt_cli.local.answers.prose import sentences
 
 LONGEST_ORDER = 120
-"""Characters up to which a paragraph that speaks of a summary is an order for one."""
+"""The longest paragraph, in characters, that orders a summary by mentioning one."""
 _OPEN = re.compile(r'<file name="([^"\n]*)">\n?')
 _CLOSE = "</file>"
 LONGEST_QUESTION = 800
-"""Characters beyond which a text is taken as material."""
+"""A longer text, in characters, is material and not a question."""
 _GREEK_QUESTION = re.compile(r"[\u0370-\u03ff].*[;\u037e]$", re.S)
 _HEAD = re.compile(r"^([^\n:]{3,200}):[ \t]+(?=\S)")
 
 
 @dataclass(frozen=True)
 class NamedText:
-    """A text with a name under which the answer cites it, and its id if it is a registered file."""
+    """A text with the name that the answer cites, and its id if it is a registered file."""
 
     name: str
     text: str
@@ -28,7 +28,7 @@ class NamedText:
 
 @dataclass(frozen=True)
 class UserMessage:
-    """A user's message taken apart: `question` may be empty (then the material speaks for itself)."""
+    """A user's message taken apart: `question` may be empty."""
 
     question: str
     statement: str
@@ -36,7 +36,7 @@ class UserMessage:
 
 
 def read(text: str, attached: Sequence[NamedText] = ()) -> UserMessage:
-    """Takes a message apart: `<file name="…">` blocks and attached files, the question, the rest as text about it."""
+    """Takes a message apart: `<file name="…">` blocks and attached files, the question, and the rest as its text."""
     around, files = _unwrapped(text)
     question, rest = _split(around.strip(), bool(files or attached))
     material = [*attached, *files]
@@ -46,7 +46,7 @@ def read(text: str, attached: Sequence[NamedText] = ()) -> UserMessage:
 
 
 def wrapped(text: str, attached: Sequence[NamedText]) -> str:
-    """The message with its attached files written into it, as a thread keeps it."""
+    """The message with its attached files inline, as a thread stores it."""
     return "\n\n".join([text, *(f'<file name="{file.name}">\n{file.text}\n{_CLOSE}' for file in attached)]).lstrip()
 
 
@@ -57,7 +57,7 @@ def bare(text: str) -> str:
 
 
 def _unwrapped(text: str) -> tuple[str, list[NamedText]]:
-    """(what stands around the file blocks, the files); a block without an end is ordinary text."""
+    """(the text around the file blocks, the files); a block without an end is ordinary text."""
     around, files, at = [], [], 0
     while (opening := _OPEN.search(text, at)) and (end := text.find(_CLOSE, opening.end())) >= 0:
         around.append(text[at : opening.start()])

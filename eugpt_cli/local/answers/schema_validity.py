@@ -1,7 +1,7 @@
 """Whether a JSON value is valid against a JSON Schema (draft 2020-12, references within the schema only).
 
 Small on purpose, and apart from the client's check of the same answers. `format` is an annotation, as the draft has it;
-what is not understood (`unevaluated…`, `$dynamicRef`, remote references) is taken as fulfilled.
+what it does not understand (`unevaluated…`, `$dynamicRef`, remote references) is taken as fulfilled.
 """
 
 import json
@@ -13,12 +13,12 @@ from urllib.parse import unquote
 
 Schema = Any
 Rule = Callable[[Any, Any, Mapping[str, Any], Any], bool]
-"""(value, what the keyword says, the schema around it, the root) to whether the value fulfils it."""
+"""From (value, the keyword's value, the schema around it, the root) to whether the value fulfils it."""
 
 DEEPEST = 40
 """Levels of references and nested values that are followed."""
 LONGEST_TESTED = 200
-"""Characters of a text that a pattern is tried on."""
+"""The longest text, in characters, that a pattern is matched against."""
 
 
 def valid(value: Any, schema: Schema, root: Schema, depth: int = 0) -> bool:
@@ -96,7 +96,7 @@ def _parts(schema: Schema) -> list[dict[str, Any]]:
 
 
 def matches(pattern: Any, text: str) -> bool:
-    """Whether a pattern is found in a text; one that Python does not understand is taken as found."""
+    """Whether a text matches a pattern; a pattern that Python cannot compile matches."""
     try:
         return re.search(str(pattern), text[:LONGEST_TESTED]) is not None
     except (re.error, OverflowError, RecursionError):

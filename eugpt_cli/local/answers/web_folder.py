@@ -1,4 +1,4 @@
-"""web_search and web_fetch without a network: a folder stands for the web, DIR/HOST/PATH for https://HOST/PATH."""
+"""web_search and web_fetch without a network: the file DIR/HOST/PATH is the page https://HOST/PATH."""
 
 from html.parser import HTMLParser
 from pathlib import Path
@@ -50,7 +50,7 @@ def readable(data: bytes) -> str:
 
 
 class WebFolder:
-    """The folder as a web that can be searched and read."""
+    """The folder, searched and read like the web."""
 
     def __init__(self, folder: Path) -> None:
         self._corpus = Corpus(folder, {**TEXT_FILES, ".html": readable, ".htm": readable})

@@ -1,1 +1,1 @@
-"""The local server as a test double: scripted answers, recordings, the service that is recorded, the exchange log."""
+"""The local server as a test double: scenarios, recordings, the upstream that it records, and the journal."""

@@ -1,4 +1,4 @@
-"""The two forms of a recorded answer, document and events: whether it is complete, and one made from the other."""
+"""The two forms of a recorded answer, document and events: checks that it is complete, and converts it."""
 
 import json
 import re
@@ -16,7 +16,7 @@ _LINE_END = re.compile(rb"\r\n|\n|\r")
 
 
 def is_stream(headers: Mapping[str, str]) -> bool:
-    """Whether a body is events."""
+    """Whether a body is an event stream."""
     return _content_type(headers) == "text/event-stream"
 
 
@@ -63,7 +63,7 @@ def _streamed(reply: Reply, body: bytes) -> Reply:
 
 
 def _collected(reply: Reply, body: bytes) -> Reply:
-    """The document that the service would have sent: the last response told, with the texts and items of the events."""
+    """The document that the service would have sent: the last response in the events, with their texts and items."""
     events = list(events_of(body))
     headers = {**_without_type(reply.headers), **JSON_HEADERS}
     last = next((event for event in reversed(events) if event["type"] in _TERMINAL), None)

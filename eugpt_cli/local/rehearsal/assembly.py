@@ -1,4 +1,4 @@
-"""What makes the server a test double: scenario, recordings, upstream and journal, and what they say at the end."""
+"""Assembles the test double: scenario, recordings, upstream and journal, and their verdict at the end."""
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -33,7 +33,7 @@ class Rehearsal:
             held.callback(self.log.close)
 
     def verdict(self, status: int) -> int:
-        """Says what is left over, and returns the exit status: COMMAND's own, unless that is 0 and something is wrong.
+        """Prints what is left over, and returns the exit status: COMMAND's own, unless it is 0 and something is wrong.
 
         32: the journal or a recording could not be written; 44: a request had no recording; 82: with --strict, a table
         of the scenario was left unused, or a member of it had no effect.
@@ -57,7 +57,7 @@ class Rehearsal:
 
 
 _ENGINE_ONLY = ("projects", "web", "files", "daily_tokens", "monthly_tokens")
-"""Options that only the server's own answers heed."""
+"""Options that only affect the server's own answers."""
 _FLAGS = {"projects": "--project", "files": "--file"}
 
 
@@ -80,7 +80,7 @@ def refuse_combinations(config: ServerConfig) -> None:
 
 
 def _shelf(replay: Path, record: Path | None) -> RecordingShelf:
-    """The recordings to replay; those of the folder that new ones go to belong to them, and it may be empty yet."""
+    """The recordings to replay, with those of the folder that gets new ones, which may still be empty."""
     if record is None or record.resolve() == replay.resolve():
         return RecordingShelf([replay], may_be_empty=record is not None)
     return RecordingShelf([replay, record], may_be_empty=True)

@@ -1,4 +1,4 @@
-"""`--journal FILE`: a line of JSON for each request and what answered it, so that a test can say what a script sent.
+"""`--journal FILE`: a line of JSON for each request and what answered it, so that a test can check what a script sent.
 
 A line has `at`, `id`, `method`, `path`, `user_agent`, `body` (decoded), `ignored` (members of the body without effect),
 `answered_by` (scenario, recording, upstream, engine or server), `scenario` (number of the table), `recording` (file),
@@ -26,9 +26,9 @@ AnsweredBy = Literal["scenario", "recording", "upstream", "engine", "server"]
 
 @dataclass
 class ExchangeRecord:
-    """One request and what became of it; `server` answered where the server itself refused.
+    """One request and its response. `answered_by` is `server` if the server itself refused it.
 
-    `headers` are the fields that every response to it has.
+    `headers` are fields of every response to it.
     """
 
     method: str
@@ -47,7 +47,7 @@ class ExchangeRecord:
     headers: Mapping[str, str] = field(default_factory=dict)
 
     def access_line(self) -> str:
-        """The line of `-v`: with the status of a response that left as a whole HTTP message, otherwise how it ended."""
+        """The line of `-v`: the status of a response that was sent as a whole HTTP message, otherwise how it ended."""
         sent = self.delivery
         outcome = sent.status if sent.is_message or sent.ended == "whole" else sent.ended
         ignored = f"; ignored: {_brief(self.ignored)}" if self.ignored else ""
@@ -90,7 +90,7 @@ class ExchangeLog:
             raise ServeError(f"cannot write the journal {file}: {reason(error)}", exit_code=OUTPUT_FAILED) from None
 
     def write(self, record: ExchangeRecord) -> None:
-        """Appends a line; a failure is said once and remembered."""
+        """Appends a line; reports the first failure, and remembers it in `failed`."""
         line = json.dumps(record.as_json(), ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
         for key in self._keys:
             line = key.applied(line, MASK)
@@ -108,7 +108,7 @@ class ExchangeLog:
 
 
 def _decoded(body: bytes) -> Any:
-    """The JSON of a body; a body that is none as text."""
+    """The JSON value of a body; otherwise its text."""
     text = body.decode("utf-8", "replace")
     try:
         return json.loads(text)
@@ -117,6 +117,6 @@ def _decoded(body: bytes) -> Any:
 
 
 def _brief(names: Sequence[str]) -> str:
-    """At most ten names, none of which can write control characters to a terminal."""
+    """At most ten names, with control characters escaped."""
     shown = [json.dumps(name)[1:-1][:40] for name in names[:10]]
     return ", ".join([*shown, *(["…"] if len(names) > 10 else [])])

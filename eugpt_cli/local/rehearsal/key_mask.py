@@ -10,7 +10,7 @@ _HALF_ESCAPE = re.compile(rb"(?<!\\)\\+(?:u[0-9a-fA-F]{0,3})?\Z")
 
 
 class KeyMask:
-    """One key in all its spellings. The mask takes in the backslashes before it: what was JSON stays JSON."""
+    """One key in all its spellings. The mask covers the backslashes before it, so that JSON stays JSON."""
 
     def __init__(self, key: str) -> None:
         spelled = [_spellings(character) for character in key]
@@ -28,7 +28,7 @@ class KeyMask:
 
 
 class KeyMasker:
-    """Masks a key in an answer that arrives in pieces. The last bytes wait where they may begin the key.
+    """Masks a key in an answer that arrives in pieces. Holds back the last bytes if they may begin the key.
 
     The client has a key of its own and is not to see this one.
     """
@@ -38,19 +38,19 @@ class KeyMasker:
         self._held = b""
 
     def feed(self, piece: bytes) -> bytes:
-        """What can be passed on once this piece has come."""
+        """Returns what can be passed on after this piece."""
         data = self._mask.applied(self._held + piece)
         begun = self._begun(data)
         self._held = data[begun:]
         return data[:begun]
 
     def rest(self) -> bytes:
-        """What was held; nothing more comes, so it is not the key."""
+        """Returns what was held: the answer has ended, so it is not the key."""
         held, self._held = self._held, b""
         return held
 
     def _begun(self, data: bytes) -> int:
-        """Where a key may have begun that the end cuts; the end if none may have."""
+        """Where a key may begin that the end cuts off; the end if none may."""
         half = _HALF_ESCAPE.search(data)
         end = half.start() if half else len(data)
         starts = (found.start() for found in self._mask.start.finditer(data, 0, end))

@@ -1,4 +1,4 @@
-"""How alike two requests are: to name the nearest recording, and to find a scenario's words in a body."""
+"""Compares requests: finds the nearest recording, and a scenario's words in a body."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -12,7 +12,7 @@ MOST_COMPARED = 500
 COMPARED = 500
 """Characters of two texts that are compared."""
 _STRUCTURE = frozenset({"type", "role"})
-"""Members whose text is the API's own and not the caller's."""
+"""Members whose text the API defines, not the caller."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Likeness:
 
 
 def texts_in(body: str) -> str:
-    """The decoded texts of a JSON body, a line each, as its writer meant them; a body that is no JSON as it is."""
+    """The decoded texts of a JSON body, a line each; any other body unchanged."""
     try:
         return "\n".join(_texts(json.loads(body)))
     except (ValueError, RecursionError):
@@ -32,7 +32,7 @@ def texts_in(body: str) -> str:
 
 
 def said_in(body: str) -> str:
-    """What a request says, in one line: its input, or all of a body without one."""
+    """The input of a request in one line; without one, all of its body."""
     try:
         value = json.loads(body)
         said = value["input"] if isinstance(value, dict) and "input" in value else value
@@ -42,7 +42,7 @@ def said_in(body: str) -> str:
 
 
 def nearest(body: str, known: Iterable[tuple[str, str]]) -> Likeness | None:
-    """The likest of the (name, request body) pairs; None if there are none, or a body is no JSON object."""
+    """The most similar of the (name, request body) pairs; None if there are none, or a body is no JSON object."""
     asked = _members(body)
     scored = [(_score(asked, members), name, members) for name, members in _candidates(known)]
     if not scored or asked is None:
@@ -68,7 +68,7 @@ def _members(body: str) -> dict[str, Any] | None:
 
 
 def _score(asked: dict[str, Any] | None, known: dict[str, Any]) -> float:
-    """How many members agree, a text that differs counted by its likeness (Ratcliff and Obershelp's)."""
+    """The share of members that agree; texts that differ count by their similarity (Ratcliff and Obershelp)."""
     pairs = [((asked or {}).get(key), known.get(key)) for key in {*(asked or {}), *known}]
     return sum(_likeness(*pair) for pair in pairs) / max(len(pairs), 1)
 
@@ -81,7 +81,7 @@ def _likeness(one: Any, other: Any) -> float:
 
 
 def _texts(value: Any) -> Iterator[str]:
-    """Every text in a JSON value but those of its structure, in order."""
+    """Every text in a JSON value, in order, except those of its structure."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, list):

@@ -24,7 +24,7 @@ KEPT_HEADERS = ("content-type", "retry-after", "x-request-id", "cache-control")
 
 @dataclass(frozen=True)
 class RecordedExchange:
-    """A request body and what it got: status, headers, the body in pieces as they came, whether it was whole."""
+    """A request body and its response: status, headers, the body in pieces as received, and whether it was whole."""
 
     request: str
     status: int
@@ -74,7 +74,7 @@ class RecordedExchange:
 
 
 class RecordingShelf:
-    """Recordings by request; the same request gets them in turn, and the last one for good.
+    """Recordings by request; equal requests get them in turn, and then always the last one.
 
     A request matches by its JSON without `stream`; recordings of the form asked for come before the other form.
     """
@@ -90,7 +90,7 @@ class RecordingShelf:
             raise ServeError(f"{folders[0]} contains no recordings", "create some with --record DIR --upstream URL")
 
     def add(self, exchange: RecordedExchange) -> None:
-        """Takes in an exchange."""
+        """Adds an exchange."""
         self._by_request[fingerprint(exchange.request)].append(exchange)
 
     def find(self, body: str, stream: bool) -> RecordedExchange | None:
@@ -102,7 +102,7 @@ class RecordingShelf:
         return of_form[0] if of_form else None
 
     def missed(self, body: str) -> ApiError:
-        """The 404 for a request without a recording, which is remembered; it names the nearest recording."""
+        """The 404 for a request without a recording, which names the nearest one; remembers the request."""
         told = _miss(body, self._nearest(body))
         self._misses[told] += 1
         return ApiError(404, "not_found_error", "recording_not_found", f"No recording for this request: {told}")

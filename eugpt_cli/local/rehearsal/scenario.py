@@ -1,4 +1,4 @@
-"""`--scenario FILE`: a TOML list of what the next requests get, so that a script's bad days can be rehearsed."""
+"""`--scenario FILE`: a TOML list of responses to the next requests, to rehearse failures."""
 
 import base64
 import binascii
@@ -30,12 +30,12 @@ _KINDS = {400: "invalid_request_error", 401: "authentication_error", 403: "permi
 class ScenarioStep(BaseModel):
     """One `[[request]]` table of SCENARIO FILES in the man page.
 
-    `match`: only a request whose decoded texts hold this. `times`: for how many requests (0: all that follow). What is
-    sent is one of `body`, `text`, `events`, `raw`, `raw_base64`, `recording`, with `status` and `headers`; with none of
-    them and status 200 the server's own answer. `conversation_id` is what such an answer, or `text`, names as its
-    conversation (empty: none). `delay` and `delay_between` are seconds. The cut comes after
-    `cut_after_bytes` of the body or `cut_after_events` pieces of it: `clean` ends the HTTP message as if that were all,
-    `close` ends the connection inside it, `reset` sends RST, `silent` sends nothing more and holds the line.
+    `match`: only a request whose decoded texts contain this. `times`: for how many requests (0: all that follow). It
+    sends one of `body`, `text`, `events`, `raw`, `raw_base64` and `recording`, with `status` and `headers`; with none
+    of them and status 200, the server's own answer. `conversation_id` is the conversation that such an answer, or
+    `text`, names (empty: none). `delay` and `delay_between` are in seconds. The cut comes after `cut_after_bytes` of
+    the body, or after `cut_after_events`: `clean` ends the HTTP message as if that were all, `close` ends the
+    connection inside it, `reset` sends RST, `silent` sends nothing more and keeps the connection open.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
@@ -72,12 +72,12 @@ class ScenarioStep(BaseModel):
 
     @property
     def is_raw(self) -> bool:
-        """Whether the bytes on the line are given, HTTP included."""
+        """Whether the table gives the bytes to send, HTTP included."""
         return self.raw is not None or self.raw_base64 is not None
 
     @property
     def is_ordinary(self) -> bool:
-        """Whether the server's own machinery answers (with `text`, if that is given)."""
+        """Whether the server itself answers (with `text`, if given)."""
         return self.status == 200 and all(
             answer is None for answer in (self.body, self.events, self.raw, self.raw_base64, self.recording)
         )
@@ -133,7 +133,7 @@ _REFUSED: tuple[tuple[Callable[[ScenarioStep], bool], str], ...] = (
         "conversation_id needs text, or an ordinary answer",
     ),
 )
-"""What makes no sense together, and how that is said."""
+"""Combinations that make no sense, and their messages."""
 
 
 class Scenario:
@@ -146,7 +146,7 @@ class Scenario:
         self._recordings = recordings
 
     def next(self, body: str) -> tuple[int, ScenarioStep] | None:
-        """(number from 1, step): the first that is not used up and whose `match` the body's texts hold; or None."""
+        """(number from 1, step): the first that is not used up and whose `match` is in the body's texts; or None."""
         texts = texts_in(body)
         for index, step in enumerate(self._steps):
             if (not step.times or self._used[index] < step.times) and step.match in texts:
@@ -155,7 +155,7 @@ class Scenario:
         return None
 
     def unused(self) -> list[str]:
-        """A line for each table that answered fewer requests than it says; one for all requests may answer none."""
+        """A line for each table that answered fewer requests than `times`; without `match`, `times` 0 allows none."""
         lines = []
         for number, (step, used) in enumerate(zip(self._steps, self._used, strict=True), 1):
             if used < step.times or (not used and step.match):

@@ -1,4 +1,4 @@
-"""`--record DIR --upstream URL`: passes requests on to the real service and keeps what came back."""
+"""`--record DIR --upstream URL`: forwards requests to the real service and records its answers."""
 
 import asyncio
 import os
@@ -21,7 +21,7 @@ from eugpt_cli.local.send import BrokenReplyError, Reply
 from eugpt_cli.local.server_config import ServeError, reason
 
 CONNECT_SECONDS = 10
-"""Seconds for the connection to the upstream."""
+"""Seconds to connect to the upstream."""
 SILENCE_SECONDS = 600
 """Seconds that the upstream may be silent."""
 
@@ -30,7 +30,7 @@ Notes = Callable[[str], None]
 
 @dataclass
 class RecordingFolder:
-    """Where exchanges go, numbered; `secrets` reach no file. With `only_answers`, failures are not kept."""
+    """The folder of numbered exchanges; no file contains `secrets`. With `only_answers`, it skips failures."""
 
     folder: Path
     secrets: tuple[KeyMask, ...]
@@ -68,7 +68,7 @@ class RecordingFolder:
 
 
 class Upstream:
-    """The service behind, asked with its own key, which goes over https or to this machine only."""
+    """The service to record. Its key is sent over https only, or to this machine."""
 
     def __init__(self, url: str, key: str | None, ca_file: Path | None, folder: RecordingFolder) -> None:
         self._url = _checked(url)
@@ -82,9 +82,9 @@ class Upstream:
         self._passing: set[asyncio.Task[None]] = set()
 
     async def reply(self, headers: Mapping[str, str], body: bytes, record: ExchangeRecord) -> Reply:
-        """Passes a request on; the pieces of the reply come as they arrive, and the recording is kept before the last.
+        """Forwards a request; yields the reply's pieces as they arrive, and stores the recording before the last one.
 
-        A client that leaves does not end it: the recording becomes whole all the same. Raises the 502 ApiError.
+        If the client leaves, the recording is still completed. Raises the 502 ApiError.
         """
         session = aiohttp.ClientSession(
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=SILENCE_SECONDS),
@@ -115,7 +115,7 @@ class Upstream:
         return Reply(answer.status, kept, _until_end(pieces))
 
     async def close(self, seconds: float) -> None:
-        """Gives exchanges under way some seconds to become whole; those that do not are not recorded."""
+        """Waits some seconds for exchanges in flight; does not record those that are still incomplete."""
         if self._passing:
             _, late = await asyncio.wait(self._passing, timeout=seconds)
             for task in late:
@@ -132,7 +132,7 @@ class Upstream:
         pieces: asyncio.Queue[bytes | None],
         record: ExchangeRecord,
     ) -> None:
-        """Reads the answer to its end; None in `pieces` is where it broke off, an empty piece its end."""
+        """Reads the answer to its end; None in `pieces` says that it broke off, an empty piece that it ended."""
         whole = False
         masker = KeyMasker(self._mask)
 
