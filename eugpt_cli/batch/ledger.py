@@ -174,7 +174,7 @@ class Ledger:
         size = 0
         try:
             for today, text in self._sorted(prune) if self._ordered else self._kept(prune):
-                held.append(with_line(text, today))
+                held.append(text if today == NOWHERE else with_line(text, today))
                 size += len(text)
                 if size >= COPIED_AT_ONCE:
                     new.write(b"".join(held))
