@@ -13,7 +13,7 @@ from eugpt_cli.settings.catalogue import COMMANDS, Command
 from eugpt_cli.text.suggestions import did_you_mean, near_words
 
 ALIKE = 0.8  # from there on an option is taken for another program's, mistyped
-KEY = "create a key in the web app (Settings → API Keys), export EUGPT_API_KEY=eugpt_…, then run: eugpt doctor"
+KEY = "create a key at chat.eugpt.ai (Settings → API Keys), export EUGPT_API_KEY=eugpt_…, then run: eugpt doctor"
 NO_SETTING = "leave it out: the service has no such setting; -i TEXT sets the system prompt"
 SECRET = "a key is never an argument, because other users could read it; set EUGPT_API_KEY or use --api-key-file PATH"
 CERTIFICATES = "eugpt always checks certificates; to trust a private authority, use --ca-file PATH"
@@ -56,8 +56,14 @@ FLAGS = {
 # First words that other programs have as commands.
 WORDS = {
     **dict.fromkeys(("login", "logout", "auth", "init", "setup", "configure", "key", "keys"), KEY),
-    **dict.fromkeys(("models", "model"), "the service chooses the model; --meta FILE records which one"),
-    **dict.fromkeys(("completion", "completions"), "the section Install in README.md shows how to load completions"),
+    **dict.fromkeys(
+        ("models", "model"),
+        "there is no list: the service chooses the model; to see which one: eugpt ask --meta FILE PROMPT",
+    ),
+    **dict.fromkeys(
+        ("completion", "completions"),
+        "pipx and the Debian package install them; to load them: . completions/eugpt.bash in the source folder",
+    ),
     **dict.fromkeys(
         ("update", "upgrade"), "upgrade eugpt with the tool that installed it, such as: pipx upgrade eugpt-cli"
     ),
@@ -111,7 +117,17 @@ def worded(refusal: RefusedCommandLine) -> UsageError:
     if refusal.message.startswith("Got unexpected extra argument"):
         extra = refusal.message.partition("(")[2].removeprefix("s) (").rpartition(")")[0] or "argument"
         return UsageError(f"too many arguments: {extra.removeprefix('s) (')}", hint=_extra(refusal))
+    if " requires an argument" in message:
+        return UsageError(message, hint=_wanted(refusal) or f"{refusal.path} --help")
     return UsageError(message, hint=f"{refusal.path} --help")
+
+
+def _wanted(refusal: RefusedCommandLine) -> str | None:
+    """What the last option of the command line takes."""
+    flag = refusal.argv[-1]
+    options = refusal.command.options if refusal.command else ()
+    metavar = next((option.metavar for option in options if flag in option.flags), None)
+    return f"give it one: {flag} {metavar}" if metavar else None
 
 
 def _extra(refusal: RefusedCommandLine) -> str:
@@ -144,12 +160,16 @@ def _unknown_option(refusal: RefusedCommandLine, option: str) -> UsageError:
     if others and not known_elsewhere:
         return UsageError(f"{command.name} has no option {option}", hint=f"{option} is an option of {_listed(others)}")
     if known_elsewhere or len(option) <= len("-x"):
-        return UsageError(f"no such option: {option}", hint=known_elsewhere or f"{refusal.path} --help")
+        return UsageError(
+            f"no such option: {option}", hint=known_elsewhere or f"to list the options: {refusal.path} --help"
+        )
     foreign = FLAGS.keys() - set(flags)
     nearest = "".join(near_words(option, [*flags, *foreign], most=1, least=ALIKE))
     if nearest in foreign:
         return UsageError(f"no such option: {option}", hint=FLAGS[nearest])
-    return UsageError(f"no such option: {option}{did_you_mean(option, flags)}", hint=f"{refusal.path} --help")
+    return UsageError(
+        f"no such option: {option}{did_you_mean(option, flags)}", hint=f"to list the options: {refusal.path} --help"
+    )
 
 
 def _before_the_command(option: str) -> UsageError:

@@ -28,7 +28,7 @@ class AnswerText:
         self._parts = Parts(keep=keep)
         self._numbers = SequenceNumbers()
         self._printed = TextDigest()
-        self._refusal = ""
+        self._refusal: str | None = None  # the words of one
         self._document: Mapping[str, Any] | None = None
 
     def document(self, document: Mapping[str, Any]) -> None:
@@ -97,8 +97,8 @@ class AnswerText:
             raise Truncated(f"the text is damaged: {missing}")
         if self._parts.is_doubtful:
             raise Truncated("the text is damaged: some of it may have arrived twice or out of order")
-        refusal = output.refusal or self._refusal
-        if refusal and not any(part.has_text for part in self._parts.all):
+        refusal = self._refusal if output.refusal is None else output.refusal or self._refusal or ""
+        if refusal is not None and not any(part.has_text for part in self._parts.all):
             raise _refused(refusal)
         if self._parts.is_mute or not (output.is_told or any(part.is_told for part in self._parts.all)):
             raise _no_text()
@@ -115,24 +115,29 @@ class AnswerText:
 
     def _part_done(self, event: Event) -> str:
         item = {"type": "message", "content": [event.fields.get("part")]}
-        self._refusal = refusal_of(item) or self._refusal
+        self._refuse(refusal_of(item))
         return "".join([self._parts.agree(event, PART, text) for text in texts_of(item).values()])
 
     def _item_done(self, event: Event) -> str:
         item = event.fields.get("item")
-        self._refusal = refusal_of(item) or self._refusal
+        self._refuse(refusal_of(item))
         texts = texts_of(item)
         return self._parts.agree_item(event, texts) if texts else ""
 
     def _refusal_delta(self, event: Event) -> str:
         delta = event.fields.get("delta")
-        self._refusal += delta if isinstance(delta, str) else ""
+        self._refusal = (self._refusal or "") + (delta if isinstance(delta, str) else "")
         return ""
 
     def _refusal_done(self, event: Event) -> str:
         words = event.fields.get("refusal")
-        self._refusal = words if isinstance(words, str) and words else self._refusal
+        self._refuse(words if isinstance(words, str) else "")
         return ""
+
+    def _refuse(self, words: str | None) -> None:
+        """A refusal whose words are empty is one, but says nothing against those that came."""
+        if words is not None:
+            self._refusal = words or self._refusal or ""
 
     _readers: ClassVar[Mapping[str, Callable[["AnswerText", Event], str]]] = {
         DELTA: _delta,
@@ -147,7 +152,7 @@ class AnswerText:
 def document_text(document: Mapping[str, Any]) -> str:
     """Raises NotTheApi where no text can be found, Failed for a refusal."""
     output = ResponseText(document)
-    if output.refusal and not output.text:
+    if output.refusal is not None and not output.text:
         raise _refused(output.refusal)
     if output.text is None:
         raise _no_text()
@@ -161,7 +166,7 @@ def _is_one_part(run: DeltaRun) -> bool:
 
 
 def _refused(words: str) -> Failed:
-    return Failed(f"the model refused: {words}")
+    return Failed(f"the model refused: {words}" if words else "the model refused")
 
 
 def _no_text() -> NotTheApi:

@@ -223,7 +223,8 @@ def fault_of_event(event: Event) -> EugptError | None:
     if event.type == "error":
         return _failure(envelope(event.fields), "the service ended the stream with an error")
     response = response_of(event)
-    response = {**response, "error": response.get("error") or event.fields.get("error")}
+    beside = [name for name in ("status", "error") if response.get(name) is None]
+    response = {**response, **{name: event.fields.get(name) for name in beside}}
     if event.type != "response.completed":
         return fault_of_status(event.type.rpartition(".")[2], response)
     status = response.get("status")

@@ -144,23 +144,24 @@ class Parts:
         self._keep = keep
         self._parts: dict[Key, Part] = {}
         self._at: Key = (0, 0)
-        self._flow_is_first = True
+        self._sources: list[str] = []  # where text came from by turns, the flow or the parts: three turns are enough
         self._furthest: Key = (0, 0)
-        self._is_mixed = False  # text with indexes may have come without, or came before and after text without
+        self._is_mixed = False  # text with indexes may have come without
         self.in_order = True
 
     @property
     def is_doubtful(self) -> bool:
         """Whether some text looks as if it came twice, or in another order."""
-        return self._is_mixed or self.flow.is_doubtful
+        return self._is_mixed or len(self._sources) > 2 or self.flow.is_doubtful
 
     @property
     def all(self) -> Iterator[Part | Flow]:
         """In the order of their indexes; those without any come before or after, as they did."""
-        if self._flow_is_first:
+        is_first = self._sources[:1] != ["parts"]
+        if is_first:
             yield self.flow
         yield from (self._parts[key] for key in sorted(self._parts))
-        if not self._flow_is_first:
+        if not is_first:
             yield self.flow
 
     def add(self, event: Event, delta: str) -> str:
@@ -212,13 +213,17 @@ class Parts:
             self._parts[key] = Part(keep=self._keep)
         return self._parts[key]
 
+    def _came_from(self, source: str, text: str) -> None:
+        if text and self._sources[-1:] != [source] and len(self._sources) <= 2:
+            self._sources.append(source)
+
     def _flowing(self, text: str) -> str:
-        self._flow_is_first = self._flow_is_first and not (text and self._parts)
+        self._came_from("flow", text)
         return text
 
     def _placed(self, key: Key, text: str) -> str:
         if text:
-            self._is_mixed = self._is_mixed or not self._flow_is_first
+            self._came_from("parts", text)
             self.in_order = self.in_order and key >= self._furthest
             self._furthest = max(self._furthest, key)
         return text

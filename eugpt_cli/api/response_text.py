@@ -13,17 +13,19 @@ WORDS_IN = ("message", "text", "output_text", None)  # types of items whose word
 class ResponseText:
     """The text of a whole response: `output_text`, or the `output_text` parts of `output[].content[]` in order.
 
-    `text` is None where it cannot be found, which is not the same as an empty one. `refusal`: the words of one.
+    `text` is None where it cannot be found, which is not the same as an empty one. `refusal`: the words of one, which
+    may be empty; None without one.
     """
 
     def __init__(self, response: Mapping[str, Any]) -> None:
         flat, items = response.get("output_text"), response.get("output")
-        self.refusal = "".join(refusal_of(item) for item in list_of(items))
+        words = [refusal for item in list_of(items) if (refusal := refusal_of(item)) is not None]
+        self.refusal = "".join(words) if words else None
         self.text = flat if isinstance(flat, str) else None
         if not self.text and isinstance(items, list):
             texts = [text for item in items for text in texts_of(item).values()]
             found = "".join(text for text in texts if isinstance(text, str))
-            is_sound = all(text is None or isinstance(text, str) for text in texts)
+            is_sound = all(isinstance(text, str) for text in texts)
             if is_sound and (found or not any(map(_hides_words, items))):
                 self.text = found
 
@@ -51,18 +53,20 @@ def _text_of(part: Any, is_message: bool) -> Any:
     return NO_TEXT if isinstance(kind, str) or not is_message else UNSOUND
 
 
-def refusal_of(item: Any) -> str:
-    """The words of the `refusal` parts of an item."""
+def refusal_of(item: Any) -> str | None:
+    """The words of the `refusal` parts of an item, None where it has none."""
     contents = list_of(item.get("content")) if isinstance(item, dict) else []
     parts = [part for part in contents if isinstance(part, dict) and part.get("type") == "refusal"]
-    return "".join(words for part in parts if isinstance(words := part.get("refusal"), str))
+    words = [word for part in parts for word in (part.get("refusal"), part.get("text")) if isinstance(word, str)]
+    return "".join(words) if parts else None
 
 
 def _hides_words(item: Any) -> bool:
     """Whether an item has text in a form that this API does not have."""
-    if not isinstance(item, dict) or item.get("type") not in WORDS_IN:
+    kind = item.get("type") if isinstance(item, dict) else 0
+    if kind not in WORDS_IN and not (isinstance(kind, str) and kind.endswith("message")):
         return False
     content = item.get("content")
     parts = [part for part in list_of(content) if isinstance(part, dict) and part.get("type") != "refusal"]
-    texts = (content, item.get("text"), *(part.get("text") for part in parts), *list_of(content))
-    return any(isinstance(text, str) and text for text in texts)
+    bare = [part for part in [content, *list_of(content)] if isinstance(part, str)]
+    return any([*bare, item.get("text"), *(part.get("text") for part in parts)])

@@ -10,8 +10,8 @@ from eugpt_cli.errors import AnswerError, EugptError, LostError, NotTheApi, OutO
 from eugpt_cli.http.response import Fields
 
 HINTS = {
-    401: "check the key in EUGPT_API_KEY, or create one in the web app (Settings → API Keys)",
-    404: "check the base URL, and the conversation or project id",
+    401: "the key in EUGPT_API_KEY is mistyped or revoked; create another at chat.eugpt.ai (Settings → API Keys)",
+    404: "check the id given by -c or -p, and the base URL; without -c, the service starts anew",
     429: "the token limit is reached, and the service does not say when it resets; try again later",
 }
 FIRST_PAUSE = 0.5

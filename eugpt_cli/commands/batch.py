@@ -174,7 +174,7 @@ def _source(options: BatchOptions, console: Console) -> _InputLines:
             "standard input is needed, but -I forbids it" if options.no_stdin else "standard input is used twice"
         )
     if not paths and not console.has_input():
-        raise UsageError("nothing to send", hint="give a FILE, or pipe items into it")
+        raise UsageError("nothing to send", hint="give a FILE of JSON lines, or of prompts: eugpt batch --lines FILE")
     return _InputLines(files.lines(console.read_input(lambda: None)), console.input_size())
 
 

@@ -25,7 +25,10 @@ def run(options: ConversationOptions, console: Console) -> int:
     if options.action is None or not action:
         problem = f"no such action: {options.action}" if options.action else "missing action"
         near = near_words(options.action or "", ACTIONS) or ["list"]
-        raise UsageError(f"{problem}; give one of {', '.join(ACTIONS)}", hint=f"eugpt conversation {near[0]}")
+        raise UsageError(
+            f"{problem}; give one of {', '.join(ACTIONS)}",
+            hint=f"eugpt conversation {near[0]} {' '.join(ACTIONS[near[0]].words)}".rstrip(),
+        )
     if len(options.words) != len(action.words) or (options.json and action.words):
         usage = " ".join(("eugpt conversation", options.action, *(action.words or ("[--json]",))))
         raise UsageError(f"{options.action} takes {' and '.join(action.words) or 'nothing more'}", hint=usage)

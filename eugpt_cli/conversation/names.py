@@ -249,7 +249,7 @@ class Conversations:
         except OSError as error:
             raise ConfigError(
                 f"{self._path} cannot be read: {reason(error)}",
-                hint="check this path, or set XDG_STATE_HOME to another folder",
+                hint="mend this path, or keep names elsewhere: export XDG_STATE_HOME=FOLDER",
             ) from None
         except orjson.JSONDecodeError:
             return None

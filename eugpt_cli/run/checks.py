@@ -16,7 +16,7 @@ from eugpt_cli.system import subprocesses
 from eugpt_cli.system.console import Console
 from eugpt_cli.system.streams import reason
 from eugpt_cli.text.escapes import one_line
-from eugpt_cli.text.redaction import redact
+from eugpt_cli.text.redaction import redact_answer
 
 if TYPE_CHECKING:
     from eugpt_cli.run.schema import SchemaValidator
@@ -70,7 +70,7 @@ class Checks:
 
     def accept(self, answer: str, custom_id: str | int | None = None) -> str:
         """Returns the text to print, without the final newline. Raises Rejected, or ConfigError for a broken check."""
-        text = encode(redact(answer, self._console.secret)).decode()
+        text = encode(redact_answer(answer, self._console.secret)).decode()
         if self._extract:
             text = self._extract(text)
         if self._schema:
@@ -115,7 +115,9 @@ def checks_of(options: ChecksOptions, console: Console, *, verbose: bool, stored
     """
     if options.extract is None and options.schema is None and options.check is None:
         if options.again:
-            raise UsageError("--again needs --extract, --schema or --check")
+            raise UsageError(
+                "--again asks again after a failed check", hint="add --schema FILE, --extract json or --check COMMAND"
+            )
         return None
     if options.again and stored:
         raise UsageError(

@@ -40,7 +40,8 @@ def find(api_key_file: str | None, environ: Mapping[str, str], profile: Mapping[
     if not found:
         raise ConfigError(
             "no API key",
-            hint="export EUGPT_API_KEY=eugpt_…, or try it without an account: eugpt serve -- eugpt ask hello",
+            hint="export EUGPT_API_KEY=eugpt_… (made at chat.eugpt.ai, Settings → API Keys), "
+            "or try it without an account: eugpt serve -- eugpt ask hello",
         )
     value = found.read()
     if problem := _problem(value):
@@ -60,7 +61,7 @@ def _problem(value: str) -> str | None:
         if not "!" <= character <= "~" or character in UNMASKED:
             name = NAMES.get(character) or ("control character" if character < " " or character == "\x7f" else None)
             where = "at its end" if position == len(value) else f"at character {position} of {len(value)}"
-            return f"has a {name or 'non-ASCII character'} {where}; remove it, or copy the key again"
+            return f"has a {name or 'non-ASCII character'} {where}; copy the key again without it"
     return None
 
 

@@ -59,7 +59,10 @@ def load(environ: Mapping[str, str], wanted: str | None) -> Profile:
     text = _read(path) if path else None
     if text is None:
         if wanted:
-            raise ConfigError(f"no profile {wanted!r}: {path or 'a configuration file'} does not exist")
+            raise ConfigError(
+                f"no profile {wanted!r}: {path or 'a configuration file'} does not exist",
+                hint=f"leave out --profile, or create that file with a table [profile.{wanted}]",
+            )
         return Profile(path=path)
     document = _parse(text, str(path))
     profiles = document.get("profile")

@@ -14,17 +14,17 @@ BOM = b"\xef\xbb\xbf"
 READ_SIZE = 1 << 20
 KEY_LIMIT = 8192
 LINE_LIMIT = 256 * 1024 * 1024
-UPLOAD = "upload it in the web app and give its id with --file-id UUID"
+UPLOAD = "upload it at chat.eugpt.ai and give its id with --file-id UUID"
 KINDS = {
     b"%PDF": f"it is a PDF; {UPLOAD}, or send its text: pdftotext {{}} - | eugpt ask PROMPT",
-    b"PK\x03\x04": f"it is an archive or an Office document; {UPLOAD}",
+    b"PK\x03\x04": f"it is an Office document or an archive; {UPLOAD}, or send its text: pandoc -t plain {{}}",
     b"\x89PNG": f"it is an image; {UPLOAD}",
     b"\xff\xd8\xff": f"it is an image; {UPLOAD}",
     b"GIF8": f"it is an image; {UPLOAD}",
-    b"\xff\xfe": "it is UTF-16; convert it: iconv -f UTF-16 -t UTF-8 {}",
-    b"\xfe\xff": "it is UTF-16; convert it: iconv -f UTF-16 -t UTF-8 {}",
+    b"\xff\xfe": "it is UTF-16; convert it: iconv -f UTF-16 -t UTF-8 {} | eugpt ask PROMPT",
+    b"\xfe\xff": "it is UTF-16; convert it: iconv -f UTF-16 -t UTF-8 {} | eugpt ask PROMPT",
 }
-OTHER_ENCODING = "if it is text in another encoding, convert it: iconv -f ISO-8859-1 -t UTF-8 {}"
+OTHER_ENCODING = "if it is text in Latin-1 (for others, change -f): iconv -f ISO-8859-1 -t UTF-8 {} | eugpt ask PROMPT"
 
 
 def to_disk(fd: int) -> None:

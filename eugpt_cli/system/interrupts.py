@@ -12,6 +12,7 @@ from eugpt_cli.errors import Stopped
 from eugpt_cli.system.alarm import Alarm
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+UNBLOCKED = (*SIGNALS, signal.SIGALRM, signal.SIGCHLD)
 _at_end: dict[Callable[[], None], None] = {}
 
 
@@ -24,13 +25,18 @@ class Interrupts(Alarm):
 
     @contextmanager
     def signals(self) -> Iterator[None]:
-        """SIGINT, SIGTERM and SIGHUP raise Stopped in here; one that is ignored (nohup) stays ignored."""
+        """SIGINT, SIGTERM and SIGHUP raise Stopped in here; one that is ignored (nohup) stays ignored.
+
+        What else a run needs of signals is as for a new session, whatever was inherited, and so it is for our children.
+        """
         self._received.clear()
         before = {signum: signal.getsignal(signum) for signum in SIGNALS}
         for signum in SIGNALS:
             if before[signum] is not signal.SIG_IGN:
                 signal.signal(signum, self._receive)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # where it is ignored, no child's status is kept for us
         self.start()
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, UNBLOCKED)  # whoever began us may have held them back
         yield
         for signum in SIGNALS:
             signal.signal(signum, before[signum])

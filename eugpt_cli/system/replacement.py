@@ -128,4 +128,5 @@ class Replacement:
         try:
             yield
         except OSError as error:
-            raise OutputError(f"{self._given} cannot be written: {reason(error)}") from None
+            hint = "make its folder first: mkdir -p" if isinstance(error, FileNotFoundError) else None
+            raise OutputError(f"{self._given} cannot be written: {reason(error)}", hint=hint) from None

@@ -64,9 +64,11 @@ class Servant:
             self._end()
 
     def _end(self) -> int:
-        """The signal that it died of."""
+        """The signal that it died of; 0 if that is not known."""
         pid, self._pid = self._pid, 0
-        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) * -1 if pid else 0
+        with suppress(ChildProcessError):
+            return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) * -1 if pid else 0
+        return 0
 
 
 def _serve(make: Callable[[], Answer], seconds: float, inlet: int, outlet: int) -> NoReturn:

@@ -4,6 +4,7 @@ What ends a run, a signal or the deadline, is raised in the main thread. It wait
 is known, and ends those that still run on its way out; the commands of other threads end when the process does.
 """
 
+import errno
 import os
 import selectors
 import signal
@@ -20,6 +21,7 @@ POLL_SECONDS = 0.05  # until the end of a command is noticed whose children hold
 KEPT_BYTES = 1 << 16  # of what it says, the last
 CHUNK = 1 << 16
 LAST_READS = 16  # of CHUNK bytes each, once it has ended
+UNKNOWN = 1 << 8  # in place of an exit status; a command has one below it
 _running: set["subprocess.Popen[bytes]"] = set()
 _lock = threading.RLock()
 
@@ -39,7 +41,7 @@ def without_key(environ: Mapping[str, str], key: str | None) -> dict[str, str]:
 def check(command: str, environ: Mapping[str, str], given: bytes) -> Ended:
     """Runs a shell command with `given` as standard input. What it prints goes nowhere; its standard error is kept.
 
-    It has no terminal. Raises OSError if it cannot be started.
+    It has no terminal. Raises OSError if it cannot be started, or nobody knows how it ended.
     """
     with _group(
         ["/bin/sh", "-c", command],
@@ -50,13 +52,13 @@ def check(command: str, environ: Mapping[str, str], given: bytes) -> Ended:
         start_new_session=True,
     ) as process:
         said = _exchange(process, given, process.stderr)
-        return Ended(_wait(process), said)
+        return Ended(_status(process), said)
 
 
 def capture(words: Sequence[str], environ: Mapping[str, str]) -> Ended:
     """Runs a command without input and keeps what it prints. It may ask at the terminal, if we may.
 
-    Raises OSError if it cannot be started, and Stopped if it died of Ctrl-C.
+    Raises OSError if it cannot be started, or nobody knows how it ended, and Stopped if it died of Ctrl-C.
     """
     with (
         _terminal() as hand_over,
@@ -64,7 +66,7 @@ def capture(words: Sequence[str], environ: Mapping[str, str]) -> Ended:
     ):
         hand_over(process.pid)
         said = _exchange(process, b"", process.stdout)
-        status = _wait(process)
+        status = _status(process)
     if status == -signal.SIGINT:
         raise Stopped(signal.SIGINT)
     return Ended(status, said)
@@ -90,7 +92,7 @@ def _group(words: Sequence[str], **how: Any) -> Iterator["subprocess.Popen[bytes
     finally:
         if process:
             _kill(process)
-            _wait(process)
+            _has_ended(process, 0)
             _running.discard(process)
             for pipe in filter(None, (process.stdin, process.stdout, process.stderr)):
                 with suppress(OSError):  # it has not taken all that was given
@@ -103,8 +105,11 @@ def _kill(process: "subprocess.Popen[bytes]") -> None:
         os.killpg(process.pid, signal.SIGKILL)
 
 
-def _wait(process: "subprocess.Popen[bytes]") -> int:
+def _status(process: "subprocess.Popen[bytes]") -> int:
+    """Waits for its end: the exit status, or minus a signal. Raises ChildProcessError if somebody else was told it."""
     _has_ended(process, 0)
+    if process.returncode == UNKNOWN:
+        raise ChildProcessError(errno.ECHILD, "nobody knows how it ended")
     return process.returncode
 
 
@@ -113,8 +118,9 @@ def _has_ended(process: "subprocess.Popen[bytes]", how: int = os.WNOHANG) -> boo
     if process.returncode is None:
         try:
             pid, status = os.waitpid(process.pid, how)
-        except ChildProcessError:  # a signal came after it had been asked
-            pid, status = process.pid, 0
+        except ChildProcessError:  # a signal came after it had been asked, or the system did not keep it
+            process.returncode = UNKNOWN
+            return True
         if pid:
             process.returncode = os.waitstatus_to_exitcode(status)
     return process.returncode is not None

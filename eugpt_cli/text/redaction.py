@@ -18,6 +18,11 @@ def redact(text: str, key: str | None) -> str:
     return text.replace(key, MASK) if key and len(key) >= SHORTEST else text
 
 
+def redact_answer(text: str, key: str | None) -> str:
+    """An answer in one piece without the key in it, as it is spelled."""
+    return redact(text, key) if key and len(key) >= SHORTEST_IN_ANSWERS else text
+
+
 class _Unescaped:
     """Bytes as JSON means them (`meant`), and where each of those is in the bytes themselves.
 

@@ -1,6 +1,7 @@
 """Answers that are checked: what is printed, what is rejected, what it costs; in each way that an answer can leave."""
 
 import json
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -142,7 +143,7 @@ def test_checked(row: Row, folder: Path, tmp_path: Path) -> None:
         ("--json --schema total.json", b"use one of them"),
         ("--json --check true", b"use one of them"),
         ("--json --again 1", b"use one of them"),
-        ("--again 1", b"--again needs"),
+        ("--again 1", b"add --schema FILE"),
         ("--schema total.json --extract code", b"--schema implies --extract json"),
         ("--again 1 --check true -c 8f14e45f-ceea-467a-a4ed-a9e9a5cb16ee", b"cannot be used together"),
         ("--again -1 --check true", b"--again"),
@@ -268,3 +269,28 @@ def test_the_check_knows_no_key(tmp_path: Path) -> None:
     assert "MINE=stays" in seen["env"]
     assert "EUGPT_CUSTOM_ID" not in seen["env"]
     assert seen["input"] == run.stdout.decode()
+
+
+@pytest.mark.parametrize("key", ["password", "fifteen-letters"])
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        ("--check true", "The {} is x.\n"),
+        ("--check 'grep -q {}'", "The {} is x.\n"),
+        ("--extract code", "```\n{}\n```\n"),
+        ("--extract json", '{{"{}":1}}\n'),
+        ("--schema key.json", '{{"{}":1}}\n'),
+    ],
+)
+def test_a_placeholder_for_a_key_is_a_word_like_others(key: str, arguments: str, text: str, tmp_path: Path) -> None:
+    """What is shorter than 16 characters stays in an answer, checked or not, of one request or many."""
+    schema, given = tmp_path / "key.json", text.format(key)
+    schema.write_text(json.dumps({"required": [key], "additionalProperties": False, "properties": {key: {}}}))
+    words = shlex.split(arguments.format(key).replace("key.json", str(schema)))
+    with serving(answer(given)) as server:
+        env = {"EUGPT_API_KEY": key}
+        alone = eugpt("ask", "x", *words, base_url=server.base_url, env=env)
+        row = eugpt("batch", "--lines", *words, base_url=server.base_url, env=env, stdin=b"x\n")
+    printed = f"{key}\n" if "code" in arguments else given
+    assert (alone.returncode, alone.stdout.decode(), row.returncode) == (0, printed, 0)
+    assert f"{json.loads(row.stdout)['output_text']}\n".replace("\n\n", "\n") == printed

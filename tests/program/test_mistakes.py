@@ -12,14 +12,14 @@ from tests.support.program import eugpt
 from tests.support.rawserver import http, serving, stream
 from tests.support.terminal import on_terminal
 
-KEYS = "create a key in the web app (Settings → API Keys), export EUGPT_API_KEY=eugpt_…, then run: eugpt doctor"
+KEYS = "create a key at chat.eugpt.ai (Settings → API Keys), export EUGPT_API_KEY=eugpt_…, then run: eugpt doctor"
 NO_SETTING = "leave it out: the service has no such setting; -i TEXT sets the system prompt"
 MODEL = "leave it out: the service chooses the model; --meta FILE records which one"
 SYSTEM = "to set the system prompt, use -i TEXT or -i @FILE"
 SECRET = "a key is never an argument, because other users could read it; set EUGPT_API_KEY or use --api-key-file PATH"
 PROJECT = "give the id of the project, such as 1c8b9a7f-2d3e-4f5a-9b8c-7d6e5f4a3b2c, not its name"
 OTHERWISE = "otherwise, to send it as a prompt: eugpt ask"
-UPLOAD = "upload it in the web app and give its id with --file-id UUID"
+UPLOAD = "upload it at chat.eugpt.ai and give its id with --file-id UUID"
 
 # what is typed · the error line, after `eugpt: ` · its hint
 TYPED: list[tuple[list[str], str, str | None]] = [
@@ -30,7 +30,7 @@ TYPED: list[tuple[list[str], str, str | None]] = [
     (["login"], "usage: no such command: login", KEYS),
     (["auth"], "usage: no such command: auth", KEYS),
     (["version"], "usage: no such command: version", "eugpt --version"),
-    (["models"], "usage: no such command: models", "the service chooses the model"),
+    (["models"], "usage: no such command: models", "there is no list: the service chooses the model"),
     (["aks", "x"], "usage: no such command: aks; did you mean ask?", f"{OTHERWISE} 'aks x'"),
     (["bach"], "usage: no such command: bach; did you mean batch?", f"{OTHERWISE} bach"),
     (["help", "nope"], "usage: no such command: nope", "eugpt --help"),
@@ -59,13 +59,13 @@ TYPED: list[tuple[list[str], str, str | None]] = [
     (["ask", "--stream", "x"], "usage: no such option: --stream", "to print text as it arrives, run: eugpt stream"),
     (["ask", "--api-key", "K", "x"], "usage: no such option: --api-key", SECRET),
     (["ask", "--version"], "usage: no such option: --version", "to print the version, run: eugpt --version"),
-    (["ask", "--jsn", "x"], "usage: no such option: --jsn; did you mean --json?", "eugpt ask --help"),
+    (["ask", "--jsn", "x"], "usage: no such option: --jsn; did you mean --json?", "to list the options: "),
     (["ask", "--modle", "x"], "usage: no such option: --modle", "leave it out: the service chooses the model"),
     (["--verison"], "usage: no such option before the command: --verison; did you mean --version?", "eugpt --help"),
-    (["ask", "--nope", "x"], "usage: no such option: --nope", "eugpt ask --help"),
+    (["ask", "--nope", "x"], "usage: no such option: --nope", "to list the options: eugpt ask --help"),
     (["stream", "--each-line"], "usage: stream has no option --each-line", "--each-line is an option of eugpt chat"),
     (["chat", "--resume", "x"], "usage: no such option: --resume", "to continue a conversation, use -c NAME"),
-    (["ask", "x", "-f"], "usage: option '-f' requires an argument", "eugpt ask --help"),
+    (["ask", "x", "-f"], "usage: option '-f' requires an argument", "give it one: -f PATH"),
     (["config", "set", "x"], "usage: too many arguments: set x", "config changes nothing; eugpt config --path prints"),
     (["what", "is", "up"], "usage: no such command: what", "to send it as a prompt: eugpt ask 'what is up'"),
     (["-V"], "usage: no such option before the command: -V", "to print the version, run: eugpt --version"),
@@ -100,12 +100,12 @@ TYPED: list[tuple[list[str], str, str | None]] = [
     (
         ["ask", "x", "-f", "a.docx"],
         "input: a.docx is not UTF-8 at byte 4",
-        f"it is an archive or an Office document; {UPLOAD}",
+        f"it is an Office document or an archive; {UPLOAD}, or send its text: pandoc -t plain a.docx",
     ),
     (
         ["ask", "x", "-f", "latin 1"],
         "input: latin 1 is not UTF-8 at byte 3",
-        "if it is text in another encoding, convert it: iconv -f ISO-8859-1 -t UTF-8 'latin 1'",
+        "if it is text in Latin-1 (for others, change -f): iconv -f ISO-8859-1 -t UTF-8 'latin 1' | eugpt ask PROMPT",
     ),
     (
         ["ask", "x", "--base-url", "https://chat.eugpt.ai/v1/responses/"],

@@ -148,6 +148,8 @@ UNSOUND = [
 ]  # fmt: skip
 ENDS = [
     Row("a document that refuses", document(output=REFUSED), 80, "I will not", printed="", raw=0),
+    Row("a document that refuses without words", document(output=[message(refusal(""))]), 80, "refused", printed="",
+        raw=0),
     Row("a refusal in events", stream(event("response.refusal.delta", delta="I will "),
         event("response.refusal.done", refusal="I will not"), completed(output=[])), 80, "I will not", "", "", raw=0),
     Row("a refusal in an item", stream(event("response.output_item.done", item=REFUSED[0]), completed()), 80,
@@ -159,6 +161,9 @@ ENDS = [
     ended("completed and failed", completed(status="failed", error=ERROR), 80, "too much"),
     ended("completed and cancelled", completed(status="cancelled"), 80, "cancelled"),
     ended("completed with an error", completed(error=ERROR, output_text=HELLO), 80, "too much"),
+    ended("completed with an empty error", completed(error={}), 80, "has an error"),
+    ended("completed with an error that is false", completed(error=False), 80, "has an error"),
+    ended("incomplete beside it", '{"type":"response.completed","status":"incomplete","response":{}}', 81, ""),
     ended("completed with an error that names a status", completed(error={"code": "HTTP_429"}), 49, ""),
     ended("completed with details", completed(incomplete_details={"reason": "max_output_tokens"}), 81, "max_output"),
     ended("an error without a type", '{"error":{"message":"too much","code":"odd"}}', 80, "too much"),

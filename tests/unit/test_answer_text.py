@@ -147,6 +147,7 @@ DAMAGED: dict[str, tuple[list[Fields], Fields]] = {
         ],
         {},
     ),
+    "text with an index within text without": ([delta("a "), done("a "), delta("b ", A), delta("c")], {}),
     "the second of three parts has lost its index": (
         [done("a", A), done("b"), part_done("b", (1, 0)), done("c", (1, 1))],
         {},
@@ -191,6 +192,35 @@ OTHER: dict[str, tuple[list[Fields], Fields, type[EugptError]]] = {
         NotTheApi,
     ),
     "a message that is a string": ([], {"output": [{"type": "message", "content": "x"}]}, NotTheApi),
+    "a part without its text": ([], {"output": [message(None)]}, NotTheApi),
+    "an output_text without text": (
+        [],
+        {"output": [{"type": "message", "content": [{"type": "output_text"}]}]},
+        NotTheApi,
+    ),
+    "a text that is an object": (
+        [],
+        {"output": [{"type": "message", "content": [{"type": "text", "text": {"value": "a"}}]}]},
+        NotTheApi,
+    ),
+    "a message of another type": (
+        [],
+        {"output": [{"type": "output_message", "content": [{"type": "text", "text": "a"}]}]},
+        NotTheApi,
+    ),
+    "a refusal without words": ([], {"output": [{"type": "message", "content": [{"type": "refusal"}]}]}, Failed),
+    "a refusal with empty words": (
+        [],
+        {"output": [{"type": "message", "content": [{"type": "refusal", "refusal": ""}]}]},
+        Failed,
+    ),
+    "a refusal that is a list": (
+        [],
+        {"output": [{"type": "message", "content": [{"type": "refusal", "refusal": ["x"]}]}]},
+        Failed,
+    ),
+    "a refusal event without words": ([{"type": "response.refusal.done", "refusal": ""}], {"output": []}, Failed),
+    "a refusal delta that is a number": ([{"type": "response.refusal.delta", "delta": 5}], {"output": []}, Failed),
     "a refusal in the response": ([], {"output": [REFUSED]}, Failed),
     "a refusal in an item": ([{"type": "response.output_item.done", "item": REFUSED}], {}, Failed),
     "a refusal in deltas": ([{"type": "response.refusal.delta", "delta": "I will not"}], {"output": []}, Failed),
@@ -204,7 +234,8 @@ def test_what_is_no_text(name: str) -> None:
     for read in (live, whole):
         with pytest.raises(fault) as raised:
             read(events, response)
-        assert fault is not Failed or "I will not" in raised.value.message
+        assert fault is not Failed or raised.value.message.startswith("the model refused")
+        assert ("I will not" in raised.value.message) == ("I will not" in json.dumps([events, response]))
 
 
 def test_an_empty_answer_is_one() -> None:
