@@ -19,9 +19,9 @@ from eugpt_cli.batch.identity import name_of_id
 from eugpt_cli.batch.items import Item
 from eugpt_cli.batch.name_index import NameIndex
 from eugpt_cli.batch.row_file import Line, RowFile
-from eugpt_cli.batch.row_json import row_of, with_line
+from eugpt_cli.batch.row_json import ROW_START, is_sound, row_of, with_line
 from eugpt_cli.batch.row_repair import begins_a_row, repaired
-from eugpt_cli.errors import OutputError, UsageError
+from eugpt_cli.errors import InputError, OutputError, UsageError
 from eugpt_cli.system.replacement import Replacement
 
 NOWHERE = (1 << 63) - 1  # the line of what is not in today's input
@@ -42,7 +42,8 @@ class Ledger:
         self._requests = array("Q")  # the first eight bytes of the row's request
         self._lines = array("q")  # in today's input; until it has come, minus the line that the row tells
         self._earlier: dict[int, list[str]] = {}  # other turns that the id has posted; few have any
-        self._stale = False  # the file has blanks in it, or wrong lines
+        self._stale = False  # the file has a BOM or blanks in it, or wrong lines
+        self._unreadable = 0  # the number of a line that was a row of ours
         self._in_order = True
         self._last_place = 0  # of the rows that stay
         self._last_line = 0
@@ -62,6 +63,11 @@ class Ledger:
     def come(self, item: Item) -> None:
         number = self._number(item.name)
         place = self._places[number]
+        if self._unreadable and item.is_turn and not place:
+            raise InputError(
+                f"{self._file.path}, line {self._unreadable}: this row cannot be read, perhaps of a turn that was sent",
+                hint="mend the line, or remove it to send its item again",
+            )
         if place and -self._lines[number] != item.line:
             self._stale = True
         self._lines[number] = item.line
@@ -145,9 +151,12 @@ class Ledger:
         return self._places[number] if self._requests[number] == int(item.short_digest, 16) else 0
 
     def _recover(self) -> None:
-        for line, row in repaired(self._file):
-            if row is not None:
+        self._stale = self._file.has_bom
+        for number, (line, row) in enumerate(repaired(self._file), 1):
+            if row is not None and is_sound(row) and _name(row) is not None:
                 self._learn(line.offset, row)
+            elif row is not None or (line.text.startswith(ROW_START) and not line.follows_blanks):
+                self._unreadable = self._unreadable or number
             self._stale = self._stale or line.follows_blanks
 
     def _learn(self, offset: int, row: dict[str, Any]) -> None:
@@ -215,7 +224,9 @@ class Ledger:
 def _name(row: dict[str, Any]) -> int | None:
     """The name of a row's item; None for a row that no item of ours can have."""
     if row.get("custom_id") is not None:
-        return name_of_id(row["custom_id"])
+        with suppress(TypeError):  # half a surrogate pair, or a number of more than 64 bits
+            return name_of_id(row["custom_id"])
+        return None
     item = row.get("item")
     return int(item, 16) if isinstance(item, str) and re.fullmatch("[0-9a-f]{16}", item) else None
 

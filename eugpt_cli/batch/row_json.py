@@ -12,7 +12,16 @@ from eugpt_cli.text.json_members import members
 
 ROW_START = b'{"custom_id":'
 # What a row says of its item; all that the next run reads.
-OWN = ("custom_id", "ok", "item", "request", "stored", "may_be_stored", "earlier_turns", "line")
+TYPES: Mapping[str, Any] = {
+    "custom_id": str | int,
+    "ok": bool,
+    "item": str,
+    "request": str,
+    "stored": bool,
+    "may_be_stored": bool,
+    "earlier_turns": list,
+    "line": int,
+}
 LINE_NUMBER = re.compile(rb'"line":\d+}\n\Z')  # a row's last member, so that nothing within can look like it
 
 
@@ -28,6 +37,14 @@ def row_of(line: bytes) -> dict[str, Any] | None:
     """A row of ours; None for a line that somebody has spoilt."""
     row = _read(line)
     return row if isinstance(row, dict) and isinstance(row.get("ok"), bool) else None
+
+
+def is_sound(row: Mapping[str, Any]) -> bool:
+    """Whether the next run can rely on a row: each member has its type, and a posted turn tells its request."""
+    posted = row.get("stored") or row.get("may_be_stored")
+    return not (posted and row.get("request") is None) and all(
+        isinstance(row[name], types) for name, types in TYPES.items() if row.get(name) is not None
+    )
 
 
 def with_line(text: bytes, line: int) -> bytes:
@@ -49,7 +66,7 @@ def _read(line: bytes) -> Any:
             return None
         except RecursionError:
             found = members(line) if line.startswith(ROW_START) else {}
-            return {name: _read(found[name]) for name in OWN if name in found}
+            return {name: _read(found[name]) for name in TYPES if name in found}
 
 
 def _object(row: Mapping[str, bytes]) -> bytes:

@@ -16,7 +16,7 @@ from eugpt_cli.errors import EugptError
 from eugpt_cli.output.report import error_fields, measures, utc
 from eugpt_cli.output.writers import encode
 from eugpt_cli.text.json_members import members, one_json_line
-from eugpt_cli.text.redaction import SHORTEST_IN_ANSWERS, redact, redact_answer
+from eugpt_cli.text.redaction import SHORTEST_IN_ANSWERS, redact, redact_raw_answer
 
 MakeRow = Callable[[Item, Outcome, "AnswerRecorder", EugptError | None, float], bytes]
 
@@ -108,7 +108,7 @@ def maker(full: bool, secret: str, *, usage: bool = False, value: bool = False) 
     long = secret if len(secret) >= SHORTEST_IN_ANSWERS else ""
 
     def theirs(text: str | None) -> str | None:
-        return text and redact_answer(encode(text), secret).decode()
+        return text and redact_raw_answer(encode(text), secret).decode()
 
     def conversation(told: str | None, item: Item) -> str | None:
         asked = item.request and item.request.conversation_id
@@ -132,7 +132,7 @@ def maker(full: bool, secret: str, *, usage: bool = False, value: bool = False) 
         if fault:
             fields["error"]["conversation_id"] = conversation(fault.conversation_id, item)
         if value:
-            accepted = answer.accepted and redact_answer(encode(answer.accepted), secret)
+            accepted = answer.accepted and redact_raw_answer(encode(answer.accepted), secret)
             fields["value"] = accepted and orjson.Fragment(accepted)
         if answer.is_refused:
             fields["rejected_text"] = theirs(answer.text)
@@ -140,7 +140,7 @@ def maker(full: bool, secret: str, *, usage: bool = False, value: bool = False) 
             fields["usage"] = _redacted(outcome.all_usage, long)
         if full:
             response = answer.response
-            fields["response"] = response and orjson.Fragment(redact_answer(response, secret))
+            fields["response"] = response and orjson.Fragment(redact_raw_answer(response, secret))
         fields["line"] = item.line  # the last, where the ledger changes it
         return line_of(fields)
 

@@ -62,7 +62,7 @@ def _meaning(escape: re.Match[bytes]) -> bytes:
     return b"/" if escape[2] == b"/" else escape[0]
 
 
-def redact_answer(raw: bytes, key: str) -> bytes:
+def redact_raw_answer(raw: bytes, key: str) -> bytes:
     """A whole answer without the key in it, in whatever spelling; a short key is a word like others."""
     if len(key) < SHORTEST_IN_ANSWERS:
         return raw

@@ -76,3 +76,66 @@ def test_usage_that_no_float_can_hold(tmp_path: Path) -> None:
             assert run.returncode == 0, run
         assert len(server.received) == 1
     assert by_id(rows_of(output))["a"]["usage"] == {"total_tokens": 10**400, "y": None}
+
+
+def spoilt(output: Path, old: bytes, new: bytes) -> None:
+    text = output.read_bytes()
+    assert old in text
+    output.write_bytes(text.replace(old, new, 1))
+
+
+def turns(tmp_path: Path, *, stored: bool = True) -> list[str]:
+    """Two items that were answered; the arguments to run them again."""
+    source, output = tmp_path / "items", tmp_path / "rows"
+    more = {"conversation_id": UUID} if stored else {}
+    source.write_bytes(ndjson({"custom_id": text, "input": text, **more} for text in "ab"))
+    arguments = ["batch", str(source), "-o", str(output), "-j1", "--resume"]
+    with serving() as server:
+        assert eugpt(*arguments, base_url=server.base_url).returncode == 0
+    return arguments
+
+
+def test_a_bom_hides_no_row(tmp_path: Path) -> None:
+    arguments, output = turns(tmp_path), tmp_path / "rows"
+    before = output.read_bytes()
+    output.write_bytes(b"\xef\xbb\xbf" + before)
+    with serving() as server:
+        for more in ([], ["--ordered"]):
+            run = eugpt(*arguments, *more, base_url=server.base_url)
+            assert (run.returncode, server.received, output.read_bytes()) == (0, [], before), run
+
+
+SPOILT = {
+    "a wrong member": (b',"line":1}', b',"earlier_turns":5,"line":1}'),
+    "no request": (b'"request":', b'"was":'),
+    "a wrong request": (b'"request":"', b'"request":5,"was":"'),
+    "a wrong mark": (b'"stored":true', b'"stored":"yes"'),
+    "a wrong id": (b'"custom_id":"a"', b'"custom_id":["a"]'),
+    "a wrong ok": (b'"ok":true', b'"ok":1'),
+    "half of it": (b',"line":1}', b""),
+    "an id that is none": (b'"custom_id":"a"', b'"custom_id":"\\ud800"'),
+    "an id beyond 64 bits": (b'"custom_id":"a"', b'"custom_id":1' + b"0" * 400),
+}
+
+
+@pytest.mark.parametrize("name", SPOILT)
+def test_a_turn_whose_row_cannot_be_read_is_not_sent(tmp_path: Path, name: str) -> None:
+    arguments, output = turns(tmp_path), tmp_path / "rows"
+    spoilt(output, *SPOILT[name])
+    before = output.read_bytes()
+    with serving() as server:
+        run = eugpt(*arguments, base_url=server.base_url)
+    assert (run.returncode, server.received, output.read_bytes()) == (31, [], before), run
+    assert f"{output}, line 1: ".encode() in run.stderr
+    assert b"hint: " in run.stderr
+
+
+@pytest.mark.parametrize("name", [name for name in SPOILT if name not in ("no request", "a wrong mark")])
+def test_a_row_that_cannot_be_read_is_anothers_and_its_item_is_sent(tmp_path: Path, name: str) -> None:
+    arguments, output = turns(tmp_path, stored=False), tmp_path / "rows"
+    spoilt(output, *SPOILT[name])
+    kept = output.read_bytes().splitlines()[0]
+    with serving() as server:
+        run = eugpt(*arguments, base_url=server.base_url)
+    assert (run.returncode, server.inputs()) == (0, ["a"]), run
+    assert kept in output.read_bytes().splitlines()
