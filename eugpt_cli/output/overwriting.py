@@ -36,7 +36,7 @@ def check_files(options: Options, environ: Mapping[str, str], *, streams: bool) 
     for use in _read(options, environ):
         read.setdefault(files.identity(use.place), use.name)
     written: dict[Hashable, FileUse] = {}
-    for use in _written(options, environ, streams=streams):
+    for use in _written(options, environ):
         file, is_open = files.identity(use.place), isinstance(use.place, int)
         if file is None:
             continue
@@ -49,7 +49,7 @@ def check_files(options: Options, environ: Mapping[str, str], *, streams: bool) 
 
 def written_files(options: Options, environ: Mapping[str, str]) -> dict[Hashable, str]:
     """What a run that streams writes: the name of each file by its identity."""
-    found = {files.identity(use.place): use.name for use in _written(options, environ, streams=True)}
+    found = {files.identity(use.place): use.name for use in _written(options, environ)}
     return {file: name for file, name in found.items() if file is not None}
 
 
@@ -74,12 +74,12 @@ def _read(options: Options, environ: Mapping[str, str]) -> Iterator[FileUse]:
         yield FileUse("config.toml", path)
 
 
-def _written(options: Options, environ: Mapping[str, str], *, streams: bool) -> Iterator[FileUse]:
+def _written(options: Options, environ: Mapping[str, str]) -> Iterator[FileUse]:
     for option, value in _named(options, "write"):
         path = str(_path_in(option, value, environ))
         fd = descriptor_of(path)
         yield FileUse(STANDARD_OUTPUT if path == "-" else option.flags[-1], path if fd is None else fd)
-    if streams and options.values["output"] is None:
+    if options.values.get("output") is None:
         yield FileUse(STANDARD_OUTPUT, 1)
     yield FileUse("standard error", 2)
 
