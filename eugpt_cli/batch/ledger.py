@@ -15,17 +15,15 @@ from heapq import merge
 from threading import Lock
 from typing import Any
 
-import orjson
-
 from eugpt_cli.batch.identity import name_of_id
 from eugpt_cli.batch.items import Item
 from eugpt_cli.batch.name_index import NameIndex
 from eugpt_cli.batch.row_file import Line, RowFile
-from eugpt_cli.batch.row_repair import begins_a_row, repaired, row_of
-from eugpt_cli.errors import OutputError, UsageError
+from eugpt_cli.batch.row_json import ROW_START, is_sound, row_of, with_line
+from eugpt_cli.batch.row_repair import begins_a_row, repaired
+from eugpt_cli.errors import InputError, OutputError, UsageError
 from eugpt_cli.system.replacement import Replacement
 
-LINE_NUMBER = re.compile(rb'"line":\d+}\n\Z')  # a row's last member, so that nothing within can look like it
 NOWHERE = (1 << 63) - 1  # the line of what is not in today's input
 SORTED_AT_ONCE = 1 << 16  # Python's own integers take four times the room of an array's
 COPIED_AT_ONCE = 1 << 20
@@ -44,7 +42,8 @@ class Ledger:
         self._requests = array("Q")  # the first eight bytes of the row's request
         self._lines = array("q")  # in today's input; until it has come, minus the line that the row tells
         self._earlier: dict[int, list[str]] = {}  # other turns that the id has posted; few have any
-        self._stale = False  # the file has blanks in it, or wrong lines
+        self._stale = False  # the file has a BOM or blanks in it, or wrong lines
+        self._unreadable = 0  # the number of a line that was a row of ours
         self._in_order = True
         self._last_place = 0  # of the rows that stay
         self._last_line = 0
@@ -64,6 +63,11 @@ class Ledger:
     def come(self, item: Item) -> None:
         number = self._number(item.name)
         place = self._places[number]
+        if self._unreadable and item.is_turn and not place:
+            raise InputError(
+                f"{self._file.path}, line {self._unreadable}: this row cannot be read, perhaps of a turn that was sent",
+                hint="mend the line, or remove it to send its item again",
+            )
         if place and -self._lines[number] != item.line:
             self._stale = True
         self._lines[number] = item.line
@@ -147,9 +151,12 @@ class Ledger:
         return self._places[number] if self._requests[number] == int(item.short_digest, 16) else 0
 
     def _recover(self) -> None:
-        for line, row in repaired(self._file):
-            if row is not None:
+        self._stale = self._file.has_bom
+        for number, (line, row) in enumerate(repaired(self._file), 1):
+            if row is not None and is_sound(row) and _name(row) is not None:
                 self._learn(line.offset, row)
+            elif row is not None or (line.text.startswith(ROW_START) and not line.follows_blanks):
+                self._unreadable = self._unreadable or number
             self._stale = self._stale or line.follows_blanks
 
     def _learn(self, offset: int, row: dict[str, Any]) -> None:
@@ -176,7 +183,7 @@ class Ledger:
         size = 0
         try:
             for today, text in self._sorted(prune) if self._ordered else self._kept(prune):
-                held.append(_with_line(text, today))
+                held.append(text if today == NOWHERE else with_line(text, today))
                 size += len(text)
                 if size >= COPIED_AT_ONCE:
                     new.write(b"".join(held))
@@ -217,7 +224,9 @@ class Ledger:
 def _name(row: dict[str, Any]) -> int | None:
     """The name of a row's item; None for a row that no item of ours can have."""
     if row.get("custom_id") is not None:
-        return name_of_id(row["custom_id"])
+        with suppress(TypeError):  # half a surrogate pair, or a number of more than 64 bits
+            return name_of_id(row["custom_id"])
+        return None
     item = row.get("item")
     return int(item, 16) if isinstance(item, str) and re.fullmatch("[0-9a-f]{16}", item) else None
 
@@ -225,13 +234,3 @@ def _name(row: dict[str, Any]) -> int | None:
 def _line(row: dict[str, Any]) -> int:
     line = row.get("line")
     return line if isinstance(line, int) and 0 <= line < NOWHERE else 0
-
-
-def _with_line(text: bytes, line: int) -> bytes:
-    """The row, saying that its item is this line of the input."""
-    if line == NOWHERE:
-        return text
-    changed, count = LINE_NUMBER.subn(b'"line":%d}\n' % line, text)
-    if count:
-        return changed
-    return orjson.dumps({**orjson.loads(text), "line": line}, option=orjson.OPT_APPEND_NEWLINE)

@@ -6,6 +6,7 @@ however the process ends, without being written anew: a replaced row is but whit
 
 import fcntl
 import os
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import NamedTuple
@@ -27,7 +28,10 @@ class Line(NamedTuple):
 
 
 class RowFile:
-    """One regular file, locked for this process; nobody else writes it. Raises Busy or OutputError."""
+    """One regular file, locked for this process; nobody else writes it. Raises Busy or OutputError.
+
+    A BOM at its start, which some editors write, is no part of its lines.
+    """
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -35,6 +39,7 @@ class RowFile:
             self.path = os.path.realpath(path)
         self._fd = _locked(self.path)
         self._dirty = False
+        self.has_bom = self.read(0, len(BOM_UTF8)) == BOM_UTF8
         remove_leftovers(self.path)
 
     def size(self) -> int:
@@ -82,9 +87,9 @@ class RowFile:
     def lines(self) -> Iterator[Line]:
         """Every line, the last one with or without its end; blanks take no memory, however many they are."""
         with self._worded(), open(self._fd, "rb", closefd=False) as file:
-            file.seek(0)
+            offset = file.seek(len(BOM_UTF8) if self.has_bom else 0)
             held: list[bytes] = []
-            offset, blanks = 0, False
+            blanks = False
             while piece := file.readline(PIECE):
                 if not held:
                     text = piece.lstrip(b" ")

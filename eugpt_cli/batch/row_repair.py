@@ -9,11 +9,8 @@ the old file, while it was written anew   nothing has happened
 from collections.abc import Iterator
 from typing import Any
 
-import orjson
-
 from eugpt_cli.batch.row_file import Line, RowFile
-
-ROW_START = b'{"custom_id":'
+from eugpt_cli.batch.row_json import ROW_START, row_of
 
 
 def repaired(file: RowFile) -> Iterator[tuple[Line, dict[str, Any] | None]]:
@@ -44,12 +41,3 @@ def _ends_whole(file: RowFile, line: Line) -> bool:
 def begins_a_row(line: bytes) -> bool:
     """Whether it may be the start of a row of ours, as far as it goes."""
     return line.startswith(ROW_START[: len(line)])
-
-
-def row_of(line: bytes) -> dict[str, Any] | None:
-    """A row of ours; None for a line that somebody has spoilt."""
-    try:
-        row = orjson.loads(line)
-    except orjson.JSONDecodeError:
-        return None
-    return row if isinstance(row, dict) and isinstance(row.get("ok"), bool) else None

@@ -11,10 +11,12 @@ from eugpt_cli.api.events import Event
 from eugpt_cli.api.outcome import Outcome
 from eugpt_cli.batch.identity import Arrivals
 from eugpt_cli.batch.items import Item
+from eugpt_cli.batch.row_json import line_of
 from eugpt_cli.errors import EugptError
 from eugpt_cli.output.report import error_fields, measures, utc
 from eugpt_cli.output.writers import encode
-from eugpt_cli.text.redaction import MASK, SHORTEST, SHORTEST_IN_ANSWERS
+from eugpt_cli.text.json_members import members, one_json_line
+from eugpt_cli.text.redaction import SHORTEST_IN_ANSWERS, redact, redact_raw_answer
 
 MakeRow = Callable[[Item, Outcome, "AnswerRecorder", EugptError | None, float], bytes]
 
@@ -55,14 +57,15 @@ class Rows(Arrivals, Protocol):
 
 
 class AnswerRecorder:
-    """The writer of one attempt: keeps the text, and the response as a document or as the last event has it."""
+    """The writer of one attempt: keeps the text, and the bytes of the response or of the last event."""
 
     def __init__(self) -> None:
         self._answer = AnswerText(keep=True)
         self.text = ""
         self.accepted: str | None = None  # what the checks made of the text
         self.is_refused = False
-        self.response: Mapping[str, Any] | None = None
+        self._raw: bytes | None = None  # the response
+        self._last = b""  # the last event
 
     @property
     def output(self) -> str:
@@ -72,14 +75,22 @@ class AnswerRecorder:
     def write_events(self, chunk: bytes, events: Sequence[Event | DeltaRun]) -> None:
         for _ in self._answer.of(events):
             pass
+        if events and isinstance(events[-1], Event):
+            self._last = events[-1].raw
 
     def document(self, document: Mapping[str, Any], raw: bytes) -> None:
         self._answer.document(document)
-        self.response = document
+        self._raw = raw
 
     def finish(self, response: Mapping[str, Any]) -> None:
-        self.response = response
+        if self._raw is None:
+            self._raw = (self._last and members(self._last).get("response")) if response else b"{}"
         self.text = self._answer.whole(response)
+
+    @property
+    def response(self) -> bytes | None:
+        """The response in one line, as the service wrote it."""
+        return None if self._raw is None else one_json_line(self._raw)
 
     def write_tail(self, chunks: Iterator[bytes]) -> None:
         """The answer is complete."""
@@ -89,42 +100,65 @@ class AnswerRecorder:
 
 
 def maker(full: bool, secret: str, *, usage: bool = False, value: bool = False) -> MakeRow:
-    """The function that makes rows, never with the key.
+    """The function that makes rows: what the service said never has the key, and what is ours stays as it is.
 
     They have the response document if `full`, its `usage`, and the `value` where answers are checked to be JSON.
     """
-    plain = secret.encode()
-    masked = MASK.encode()
+
+    long = secret if len(secret) >= SHORTEST_IN_ANSWERS else ""
+
+    def theirs(text: str | None) -> str | None:
+        return text and redact_raw_answer(encode(text), secret).decode()
+
+    def conversation(told: str | None, item: Item) -> str | None:
+        asked = item.request and item.request.conversation_id
+        return asked if told in (None, asked) else theirs(told)
 
     def row(item: Item, outcome: Outcome, answer: AnswerRecorder, fault: EugptError | None, seconds: float) -> bytes:
         fields: dict[str, Any] = {
             "custom_id": item.custom_id,
             "ok": fault is None,
-            "output_text": None if fault else answer.output,
-            "response_id": outcome.response_id,
-            "model": outcome.model,
-            "conversation_id": outcome.conversation_id or (item.request and item.request.conversation_id),
-            "error": error_fields(fault) if fault else None,
+            "output_text": None if fault else theirs(answer.output),
+            "response_id": theirs(outcome.response_id),
+            "model": theirs(outcome.model),
+            "conversation_id": conversation(outcome.conversation_id, item),
+            "error": _error(fault, secret) if fault else None,
             "attempts": outcome.all_attempts,
             "seconds": round(seconds, 3),
             "at": utc(outcome.at),
             **measures(outcome),
             **_identity(item, fault),
         }
+        if fault:
+            fields["error"]["conversation_id"] = conversation(fault.conversation_id, item)
         if value:
-            fields["value"] = answer.accepted and orjson.Fragment(answer.accepted)
+            accepted = answer.accepted and redact_raw_answer(encode(answer.accepted), secret)
+            fields["value"] = accepted and orjson.Fragment(accepted)
         if answer.is_refused:
-            fields["rejected_text"] = answer.text
+            fields["rejected_text"] = theirs(answer.text)
         if usage:
-            fields["usage"] = outcome.all_usage
+            fields["usage"] = _redacted(outcome.all_usage, long)
         if full:
-            fields["response"] = answer.response
+            response = answer.response
+            fields["response"] = response and orjson.Fragment(redact_raw_answer(response, secret))
         fields["line"] = item.line  # the last, where the ledger changes it
-        line = _line(fields)
-        is_long = len(secret) >= (SHORTEST if fault else SHORTEST_IN_ANSWERS)
-        return line.replace(plain, masked) if is_long else line
+        return line_of(fields)
 
     return row
+
+
+def _error(fault: EugptError, secret: str) -> dict[str, Any]:
+    """What went wrong, in words without the key; its `kind` is a word of ours."""
+    fields = error_fields(fault)
+    return {name: value if name == "kind" else _redacted(value, secret) for name, value in fields.items()}
+
+
+def _redacted(value: Any, secret: str) -> Any:
+    if isinstance(value, Mapping):
+        return {redact(name, secret): _redacted(member, secret) for name, member in value.items()}
+    if isinstance(value, list):
+        return [_redacted(member, secret) for member in value]
+    return redact(value, secret) if isinstance(value, str) else value
 
 
 def _identity(item: Item, fault: EugptError | None) -> dict[str, Any]:
@@ -137,13 +171,3 @@ def _identity(item: Item, fault: EugptError | None) -> dict[str, Any]:
     if others := [turn for turn in item.earlier if turn != item.short_digest]:
         fields["earlier_turns"] = others
     return fields
-
-
-def _line(fields: Mapping[str, Any]) -> bytes:
-    try:
-        return orjson.dumps(fields, option=orjson.OPT_APPEND_NEWLINE)
-    except TypeError:  # half a surrogate pair, or a number of more than 64 bits
-        import json
-
-        parsed = lambda fragment: json.loads(fragment.contents)  # noqa: E731
-        return encode(json.dumps(fields, ensure_ascii=False, default=parsed) + "\n")

@@ -105,7 +105,7 @@ class Worker(Observer):
     def _write(self, item: Item, fault: EugptError | None) -> None:
         context, outcome = self._context, self._outcome
         seconds = time.monotonic() - outcome.started
-        outcome.answer = None if fault else ByteDigest(encode(context.client.masked(self._answer.output)))
+        outcome.answer = None if fault else ByteDigest(context.client.masked_answer(encode(self._answer.output)))
         try:
             context.rows.write(item, context.make_row(item, outcome, self._answer, fault, seconds))
         finally:

@@ -94,7 +94,7 @@ class Conversations:
         return self._folder
 
     @property
-    def _path(self) -> str:
+    def path(self) -> str:
         return os.path.join(self.folder, "conversations.json")
 
     def listed(self) -> list[Named]:
@@ -116,7 +116,7 @@ class Conversations:
     def name(self, name: str, conversation_id: str) -> str | None:
         """Gives the name to this id at this service; returns the id that had it. Raises ConfigError or OutputError."""
         name = checked_name(name)
-        with self._writing():
+        with self.writing():
             entries = self._sound()
             places = entries.get(name, {})
             before = self._id(places)
@@ -145,7 +145,7 @@ class Conversations:
         """Removes the name at this service; returns its id. Raises ConfigError, OutputError."""
         name = checked_name(name)
         gone = self.known(name)
-        with self._writing():
+        with self.writing():
             entries = self._sound()
             places = entries.pop(name, {})
             places.pop(self.service if self.service in places else ANYWHERE, None)
@@ -211,7 +211,7 @@ class Conversations:
                 release(path, held)
 
     @contextmanager
-    def _writing(self) -> Iterator[None]:
+    def writing(self) -> Iterator[None]:
         try:
             lock = os.open(
                 os.path.join(files.ensure_folder(self.folder), "conversations.lock"),
@@ -236,19 +236,19 @@ class Conversations:
         found = self._read()
         if found is not None:
             return found
-        with self._writing():
+        with self.writing():
             return self._sound()
 
     def _read(self) -> dict[str, Places] | None:
         """The file's entries; {} without a file, None for a damaged one. Raises ConfigError."""
         try:
-            with open(self._path, "rb") as file:
+            with open(self.path, "rb") as file:
                 found = orjson.loads(file.read())
         except FileNotFoundError:
             return {}
         except OSError as error:
             raise ConfigError(
-                f"{self._path} cannot be read: {reason(error)}",
+                f"{self.path} cannot be read: {reason(error)}",
                 hint="mend this path, or keep names elsewhere: export XDG_STATE_HOME=FOLDER",
             ) from None
         except orjson.JSONDecodeError:
@@ -262,8 +262,8 @@ class Conversations:
         """The entries, for whoever holds the lock: a damaged file is moved out of the way first."""
         found = self._read()
         if found is None:
-            aside = f"{self._path}.damaged-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{os.getpid()}"
-            os.rename(self._path, aside)
+            aside = f"{self.path}.damaged-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{os.getpid()}"
+            os.rename(self.path, aside)
             self._note(f"eugpt: note: the file of conversation names was damaged; it is kept as {aside}")
         return found or {}
 
@@ -271,7 +271,7 @@ class Conversations:
         lines = [f"  {_json(name)}: {_json(places.get(ANYWHERE, places))}" for name, places in sorted(entries.items())]
         from eugpt_cli.system.replacement import replace
 
-        replace(self._path, ("{\n" + ",\n".join(lines) + "\n}\n").encode())
+        replace(self.path, ("{\n" + ",\n".join(lines) + "\n}\n").encode())
 
 
 def _is_sound(places: Places) -> bool:

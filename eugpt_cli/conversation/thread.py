@@ -5,7 +5,7 @@ from contextlib import ExitStack, contextmanager, suppress
 
 from eugpt_cli.api.outcome import Outcome
 from eugpt_cli.conversation.names import Conversations, checked_name, is_id
-from eugpt_cli.errors import Busy, ConfigError, EugptError, NotTheApi
+from eugpt_cli.errors import Busy, ConfigError, EugptError, LocalError, NotTheApi, OutputError
 from eugpt_cli.system.locks import Wait
 
 
@@ -63,8 +63,23 @@ class Thread:
                 self.id = self._conversations.find(self.name)  # whoever was before us may have begun it
             if self.id is not None:
                 held.enter_context(self._conversations.lock(self.id, wait))
+            elif self.name is not None:
+                self._check_writable()
             self._held = held
             yield
+
+    def _check_writable(self) -> None:
+        """Raises ConfigError if the name could not be stored: nothing has been sent."""
+        from eugpt_cli.system.replacement import Replacement
+
+        try:
+            with self._conversations.writing():
+                Replacement(self._conversations.path).discard()
+        except OutputError as error:
+            raise ConfigError(
+                f"the name of a new conversation cannot be stored: {error.message}",
+                hint="check this path, or set XDG_STATE_HOME to another folder",
+            ) from None
 
     def learn(self, conversation_id: str | None) -> None:
         """Stores the first conversation id that the service sends, under the name.
@@ -98,6 +113,19 @@ class Thread:
             if self.id is not None and isinstance(fault, EugptError):
                 self._conversations.turn_ended(self.id, fault, self.name)
             raise
-        self.learn(outcome.conversation_id)
+        try:
+            self.learn(outcome.conversation_id)
+        except LocalError as fault:
+            raise _unnamed(fault, str(self.name), str(outcome.conversation_id)) from None
         if self.id is not None:
             self._conversations.turn_ended(self.id, None)
+
+
+def _unnamed(fault: LocalError, name: str, conversation_id: str) -> OutputError:
+    """The turn is stored, and its name is not: how to continue it all the same."""
+    unnamed = OutputError(
+        f"{fault.message}; the turn was stored in conversation {conversation_id}, which has no name",
+        hint=f"eugpt conversation name {name} {conversation_id}; until then continue it with -c {conversation_id}",
+    )
+    unnamed.conversation_id, unnamed.stored = conversation_id, True
+    return unnamed

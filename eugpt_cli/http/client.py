@@ -10,7 +10,7 @@ from eugpt_cli.http.response import Response
 from eugpt_cli.http.route import Route, Target
 from eugpt_cli.http.seam import Post
 from eugpt_cli.http.silence import SilenceTimer
-from eugpt_cli.text.redaction import redact
+from eugpt_cli.text.redaction import redact, redact_raw_answer
 
 REQUEST_TIMEOUT = 408
 
@@ -39,6 +39,10 @@ class Client:
     def masked(self, text: str) -> str:
         """Text of the service without the key in it."""
         return redact(text, self._key)
+
+    def masked_answer(self, answer: bytes) -> bytes:
+        """An answer without the key in it, as rows have it."""
+        return redact_raw_answer(answer, self._key)
 
     @contextmanager
     def send(

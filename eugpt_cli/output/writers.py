@@ -1,12 +1,9 @@
 """Writers: events or a document in, bytes out. One is chosen at the start; the loop that feeds it is dull."""
 
-import re
 from codecs import BOM_UTF8
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
-
-from orjson import loads
 
 from eugpt_cli.api.answer_text import AnswerText
 from eugpt_cli.api.delta_runs import DeltaRun
@@ -110,7 +107,7 @@ class DocumentWriter:
 
     def finish(self, response: Mapping[str, Any]) -> None:
         self._answer.whole(response)
-        raw = self._raw or (one_line(member(self._last, "response")) if response else b"")
+        raw = self._raw or (_response(self._last) if response else b"")
         if not raw:
             raise NotTheApi("the stream ended without the response document")
         self._write(raw if raw.endswith(b"\n") else raw + b"\n")
@@ -122,28 +119,11 @@ class DocumentWriter:
         """All or nothing."""
 
 
-TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*+"|[][{}:,]', re.DOTALL)
+def _response(event: bytes) -> bytes:
+    """The response in an event's data, in one line."""
+    from eugpt_cli.text.json_members import members
 
-
-def member(raw: bytes, name: str) -> bytes:
-    """The bytes of one member's value in the JSON object `raw`, the last of several; b"" for none.
-
-    It counts brackets, so that the depth does not matter.
-    """
-    found = key = b""
-    depth = start = 0
-    for token in TOKEN.finditer(raw):
-        sign = token[0]
-        depth += sign in (b"{", b"[")
-        if depth == 1 and sign == b":":
-            start = token.end()
-        elif depth == 1 and sign in (b",", b"}"):
-            found = raw[start : token.start()].strip() if start and loads(key) == name else found
-            start = 0
-        elif depth == 1 and not start:
-            key = sign
-        depth -= sign in (b"}", b"]")
-    return found
+    return one_line(members(event)["response"])
 
 
 class NdjsonWriter:

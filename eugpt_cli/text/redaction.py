@@ -62,6 +62,17 @@ def _meaning(escape: re.Match[bytes]) -> bytes:
     return b"/" if escape[2] == b"/" else escape[0]
 
 
+def redact_raw_answer(raw: bytes, key: str) -> bytes:
+    """A whole answer without the key in it, in whatever spelling; a short key is a word like others."""
+    if len(key) < SHORTEST_IN_ANSWERS:
+        return raw
+    out, done = [], 0
+    for begin, end in _Unescaped(raw).find(key.encode()):
+        out += [raw[done:begin], MASK.encode()]
+        done = end
+    return b"".join([*out, raw[done:]])
+
+
 class Sink(Protocol):
     """Where an answer goes, all of it or nothing where that is possible."""
 

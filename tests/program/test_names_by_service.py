@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.fixtures import UUID
+from tests.support import manyserver
 from tests.support.program import eugpt, start
 from tests.support.rawserver import SSE_HEAD, RawServer, Script, chunk, held_open, http, serving, sse
 
@@ -179,13 +180,34 @@ def test_a_new_name_is_kept_as_soon_as_the_service_has_told_the_id(end: signal.S
     assert sent(server) == [None, UUID]
 
 
-def test_a_name_that_cannot_be_kept_costs_no_answer(home: Env, names: Path) -> None:
+@pytest.mark.parametrize("file", ["conversations.lock", "conversations.json"])
+@pytest.mark.parametrize("more", [["a"], ["--each-line"]], ids=["one turn", "--each-line"])
+def test_nothing_is_sent_where_a_new_name_cannot_be_kept(home: Env, names: Path, file: str, more: list[str]) -> None:
     names.with_name("locks").mkdir()
-    names.with_name("conversations.lock").symlink_to("/nowhere/at/all")
+    names.with_name(file).symlink_to("/nowhere/at/all")
     with serving(answer(UUID)) as server:
+        run = eugpt("chat", "-c", "work", *more, env=home, base_url=server.base_url, stdin=b"a\n")
+    assert (run.returncode, run.stdout, server.received) == (30, b"", [])
+    assert run.stderr.startswith(b"eugpt: config: ")
+
+
+def test_a_name_that_cannot_be_kept_costs_no_answer(home: Env, names: Path) -> None:
+    """The turn is stored, so the error says where; the file's folder changes while the answer is on its way."""
+
+    def spoil(body: manyserver.Body) -> manyserver.Reply:
+        lock = names.with_name("conversations.lock")
+        lock.unlink()
+        lock.mkdir()
+        return manyserver.document("hello", conversation_id=UUID)
+
+    with manyserver.serving(spoil) as server:
         run = eugpt("chat", "-c", "work", "a", env=home, base_url=server.base_url)
-    assert (run.returncode, run.stdout) == (30, b"hello\n")
-    assert b"cannot be changed" in run.stderr
+    assert (run.returncode, run.stdout) == (32, b"hello\n")
+    problem, hint = run.stderr.decode().splitlines()
+    assert "cannot be changed" in problem
+    assert f"the turn was stored in conversation {UUID}" in problem
+    assert f"eugpt conversation name work {UUID}" in hint
+    assert f"-c {UUID}" in hint
 
 
 def test_first_turns_under_one_name_at_two_services_do_not_wait_for_each_other(home: Env) -> None:
