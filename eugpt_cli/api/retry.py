@@ -11,7 +11,7 @@ from eugpt_cli.http.response import Fields
 
 HINTS = {
     401: "the key in EUGPT_API_KEY is mistyped or revoked; create another at chat.eugpt.ai (Settings → API Keys)",
-    404: "check the id given by -c or -p, and the base URL; without -c, the service starts anew",
+    404: "check the base URL, and the id that -c or -p gives; without -c, the service starts anew",
     429: "the token limit is reached, and the service does not say when it resets; try again later",
 }
 FIRST_PAUSE = 0.5

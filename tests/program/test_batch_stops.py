@@ -26,7 +26,7 @@ def closed_port() -> int:
 @pytest.mark.parametrize(
     ("reply", "code", "most", "hint"),
     [
-        (refusal(401, "no such key"), 41, JOBS, "check the key in EUGPT_API_KEY"),
+        (refusal(401, "no such key"), 41, JOBS, "the key in EUGPT_API_KEY is mistyped"),
         (refusal(400), 40, MOST, "check one item: eugpt batch --dry-run"),
         (refusal(403), 43, MOST, "check what the key may use"),
         (refusal(404), 44, MOST, "check the base URL"),
