@@ -25,8 +25,8 @@ class ResponseText:
         if not self.text and isinstance(items, list):
             texts = [text for item in items for text in texts_of(item).values()]
             found = "".join(text for text in texts if isinstance(text, str))
-            is_sound = all(isinstance(text, str) for text in texts)
-            if is_sound and (found or not any(map(_hides_words, items))):
+            is_sound = all(text is None or isinstance(text, str) for text in texts)
+            if is_sound and (found or not (None in texts or any(map(_hides_words, items)))):
                 self.text = found
 
     @property
