@@ -4,7 +4,7 @@ Invariant: a run holds deltas, the data of each in `each`; it is one line, one J
 of a delta and whose `delta` is a string. Whatever does not keep it is decoded one event at a time.
 """
 
-import random
+import os
 from collections.abc import Mapping
 from operator import itemgetter
 from typing import Any, ClassVar
@@ -16,7 +16,7 @@ from eugpt_cli.api.events import DELTA
 QUOTED = f'"{DELTA}"'.encode()
 # Stands between the lines in the one array that they are parsed as. The service cannot know it, so that no line can
 # hold two values, or half of one, and have another line make up for it. A number is parsed faster than a string.
-MARK = random.getrandbits(60)
+MARK = int.from_bytes(os.urandom(7))
 BETWEEN = f",{MARK},".encode()
 
 
