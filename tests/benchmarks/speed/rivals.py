@@ -5,8 +5,8 @@ import subprocess
 import venv
 from pathlib import Path
 
-# Where click is installed, importing httpx also loads httpx's own command line, with click and rich. These do without it,
-# so that no ratio is better for what else is installed.
+# Where click is installed, importing httpx also loads httpx's own command line, with click and rich. These do without
+# it, so that no ratio is better for what else is installed.
 BARE = "import sys; sys.modules['httpx._main'] = None; "
 LOOP = """
 import os, sys
