@@ -3,6 +3,7 @@
 import json
 import signal
 import subprocess
+import time
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -197,6 +198,7 @@ def test_the_summary(tmp_path: Path) -> None:
     def answer(body: Body) -> Reply:
         if body["input"] == "prompt 3":
             return refusal(400)
+        time.sleep(0.005)  # half a millisecond would be rounded to nothing
         return document("x", usage={"input_tokens": 2, "output_tokens": 3, "total_tokens": 5})
 
     with serving(answer) as server:
