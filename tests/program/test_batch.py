@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from tests.support.batches import by_id, ndjson, numbered, rows, rows_of, start
+from tests.support.forked_program import eugpt
 from tests.support.manyserver import Body, Reply, document, echo, refusal, serving
-from tests.support.program import KEY, eugpt, shell
+from tests.support.program import KEY, shell
 
 UUID = "8f14e45f-ceea-467a-a4ed-a9e9a5cb16ee"
 ROW = ["custom_id", "ok", "output_text", "response_id", "model", "conversation_id", "error"]
