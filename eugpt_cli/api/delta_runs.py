@@ -16,7 +16,7 @@ the invariant:
 Deltas of another shape are parsed as one array.
 """
 
-import random
+import os
 import re
 from collections.abc import Mapping
 from operator import itemgetter
@@ -29,13 +29,11 @@ from eugpt_cli.api.events import DELTA
 QUOTED = f'"{DELTA}"'.encode()
 # The number and the text that prove a template. In an array it stands between the lines: the service cannot know it, so
 # that no line can hold two values, or half of one, and have another line make up for it.
-MARK = random.getrandbits(60)
+MARK = int.from_bytes(os.urandom(7))
 BETWEEN = f",{MARK},".encode()
 # Groups: what stands before the number, the number, what stands between it and the text, and after the text. Atomic, so
 # that a line is gone through once.
-SHAPE = re.compile(
-    rb'((?>.*?"sequence_number": *))(0|[1-9][0-9]{0,15})(,(?>.*"delta": *"))(?>[^"\\]*(?:\\.[^"\\]*)*)(".*)'
-)
+SHAPE = rb'((?>.*?"sequence_number": *))(0|[1-9][0-9]{0,15})(,(?>.*"delta": *"))(?>[^"\\]*(?:\\.[^"\\]*)*)(".*)'
 
 
 class DeltaRun:
@@ -70,7 +68,7 @@ def delta_run(each: list[bytes]) -> DeltaRun | None:
 
 def _of_one_shape(each: list[bytes], lines: bytes) -> DeltaRun | None:
     """A run of lines that differ in the number and the text only. Raises the same as `_of_any_shape`."""
-    shape = SHAPE.fullmatch(each[0])
+    shape = re.fullmatch(SHAPE, each[0])
     if not shape:
         return None
     before, number, between, after = shape.groups()

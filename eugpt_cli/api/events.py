@@ -53,7 +53,7 @@ NAMED_STATUS = {
 }
 FAILED: Mapping[str | int, str] = {"failed": "has failed", "cancelled": "was cancelled"}
 # Codes that are a status with a word before it: "HTTP_429", "status 503", "503"
-STATUS_CODE = re.compile(r"(?:(?:http|status|error|code)[ _-]?)*([45][0-9]{2})", re.IGNORECASE)
+STATUS_CODE = r"(?i:(?:http|status|error|code)[ _-]?)*([45][0-9]{2})"
 
 
 class Event(NamedTuple):
@@ -203,7 +203,7 @@ def _located(item: Any) -> str | None:
 
 def _status(name: str | int | None) -> int | None:
     if isinstance(name, str):
-        code = STATUS_CODE.fullmatch(name)
+        code = re.fullmatch(STATUS_CODE, name)
         name = int(code[1]) if code else NAMED_STATUS.get(name.lower())
     return name if name is not None and 400 <= name <= 599 else None
 

@@ -1,6 +1,5 @@
 """One request to its end: the pull loop, and the rule that only a terminal event ends a stream well."""
 
-import random
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
@@ -24,7 +23,7 @@ from eugpt_cli.api.events import (
 from eugpt_cli.api.observer import Observer
 from eugpt_cli.api.outcome import Outcome
 from eugpt_cli.api.request import Request
-from eugpt_cli.api.retry import RetryPolicy, may_be_stored, retry_delay, status_fault
+from eugpt_cli.api.retry import RetryPolicy, jitter, may_be_stored, retry_delay, status_fault
 from eugpt_cli.api.sse import Decoder, FrameRun, TooLong
 from eugpt_cli.api.writer import Writer
 from eugpt_cli.errors import EugptError, LocalError, LostError, NotTheApi, Stopped, Truncated, exit_of
@@ -111,7 +110,7 @@ def _attempt(
         fault.message = policy.client.masked(fault.message)
         outcome.stored = outcome.stored or (stored and silence.sent and may_be_stored(fault))
         wait = retry_delay(
-            policy.retry, fault, attempts=outcome.attempts, stored=stored, emitted=emitted(), jitter=random.random()
+            policy.retry, fault, attempts=outcome.attempts, stored=stored, emitted=emitted(), jitter=jitter()
         )
         if wait is None:
             raise

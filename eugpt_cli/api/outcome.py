@@ -2,16 +2,17 @@
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from eugpt_cli.text.digest import ByteDigest
 
 
-@dataclass
 class Outcome:
-    """The facts of one run, filled in as they become known; times in seconds, on the monotonic clock."""
+    """The facts of one run, filled in as they become known; times in seconds, on the monotonic clock.
+
+    No dataclass: every start would spend most of a millisecond on making one.
+    """
 
     response_id: str | None = None
     conversation_id: str | None = None  # the one that the service named, or else the one that was asked for
@@ -22,23 +23,25 @@ class Outcome:
     http_status: int | None = None
     attempts: int = 0
     events: int = 0
-    tools: list[str] = field(default_factory=list)
     usage: Any = None
     stored: bool = False  # an attempt has failed, and the service may have stored its turn
-    started: float = field(default_factory=time.monotonic)
     answered_at: float | None = None
     first_at: float | None = None
     tries: int = 1
     earlier_attempts: int = 0  # of the tries before this one, whose answers were rejected
     earlier_usage: Any = None
-    at: float = field(default_factory=time.time)  # when it started, in seconds since 1970
     body: bytes | None = None  # of the request, as the last attempt sent it
     answer: "ByteDigest | None" = None  # what was written of the answer, where somebody wants to know
-    conversation_told: Callable[[], None] = lambda: None  # called once the service has named the conversation
+
+    def __init__(self) -> None:
+        self.tools: list[str] = []
+        self.conversation_told: Callable[[], None] = lambda: None  # called once the service has named the conversation
+        self.start()
 
     def start(self) -> None:
         """It starts now, and not when this was made."""
-        self.started, self.at = time.monotonic(), time.time()
+        self.started = time.monotonic()
+        self.at = time.time()  # in seconds since 1970
 
     @property
     def all_attempts(self) -> int:

@@ -3,7 +3,8 @@
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from copy import copy
+from dataclasses import dataclass
 from functools import partial
 from threading import Event
 from typing import TYPE_CHECKING
@@ -228,7 +229,9 @@ def _name(item: Item) -> str:
 def unfinished(make_row: MakeRow, item: Item, outcome: Outcome, message: str) -> bytes:
     """The row of a turn that may have been stored."""
     fault = Truncated(message)
-    annotate(fault, replace(outcome, stored=True))
+    outcome = copy(outcome)
+    outcome.stored = True
+    annotate(fault, outcome)
     return make_row(item, outcome, AnswerRecorder(), fault, time.monotonic() - outcome.started)
 
 

@@ -19,11 +19,10 @@ import fcntl
 import os
 import re
 import time
-import unicodedata
-from binascii import crc32
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple, TypeGuard
+from zlib import crc32
 
 import orjson
 
@@ -33,8 +32,8 @@ from eugpt_cli.system import files
 from eugpt_cli.system.locks import Wait, acquire, release
 from eugpt_cli.system.streams import reason
 
-NAME = re.compile(r"[^\W_][\w.-]{0,49}")
-DAMAGED_ID = re.compile(r"[0-9a-f-]{28,}|[0-9a-f]{8}(-[0-9a-f]{4}){3}.*", re.IGNORECASE)
+NAME = r"[^\W_][\w.-]{0,49}"
+DAMAGED_ID = r"(?i:[0-9a-f-]{28,}|[0-9a-f]{8}(-[0-9a-f]{4}){3}.*)"
 NO_FOLDER = "HOME and XDG_STATE_HOME are unset"
 ANYWHERE = ""  # stands for the service of a name that no service has answered to yet
 
@@ -55,12 +54,14 @@ def is_id(value: object) -> TypeGuard[str]:
 
 def checked_name(text: str) -> str:
     """The name as it is kept (Unicode NFC). Raises ConfigError."""
+    import unicodedata
+
     name = unicodedata.normalize("NFC", text)
     if is_id(name):
         raise ConfigError("a UUID is an id and cannot be a name")
-    if DAMAGED_ID.fullmatch(name):
+    if re.fullmatch(DAMAGED_ID, name):
         raise ConfigError(f"{name} is neither a UUID nor a name", hint="a UUID has 8-4-4-4-12 hexadecimal digits")
-    if not NAME.fullmatch(name):
+    if not re.fullmatch(NAME, name):
         raise ConfigError(
             f"{text!r} cannot be a name: a name has up to 50 letters, digits, dots, dashes and underscores, "
             "and begins with a letter or digit"

@@ -1,14 +1,12 @@
 """Where requests go: a base URL to a target; the way there, its proxy, whom to trust on it, and who we are."""
 
-import re
 from collections.abc import Mapping
 from typing import NamedTuple, Protocol
 from urllib.parse import unquote, urlsplit
 
 from eugpt_cli.errors import ConfigError
 
-IPV4 = r"(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.(?!$)|$)){4}"
-LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
+LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_-")  # of a name's labels
 
 
 class Target(NamedTuple):
@@ -210,11 +208,24 @@ def _in_network(host: str, network: str) -> bool:
 
 def _is_host(host: str) -> bool:
     """Whether it can be an address or a name: a name's labels are of letters, digits and inner hyphens."""
-    if ":" in host or re.fullmatch(IPV4, host):
+    if ":" in host or _is_ipv4(host):
         return True
     labels = host.removesuffix(".").split(".")
-    return all(re.fullmatch(LABEL, label) for label in labels) and not labels[-1].isdigit()
+    return all(map(_is_label, labels)) and not labels[-1].isdigit()
+
+
+def _is_label(label: str) -> bool:
+    return 0 < len(label) < 64 and LETTERS.issuperset(label) and not (label.startswith("-") or label.endswith("-"))
+
+
+def _is_ipv4(host: str) -> bool:
+    """Four numbers up to 255, without leading zeros: to some programs those are octal."""
+    numbers = host.split(".")
+    return len(numbers) == 4 and all(
+        0 < len(number) < 4 and number.isdecimal() and str(int(number)) == number and int(number) < 256
+        for number in numbers
+    )
 
 
 def is_loopback(host: str) -> bool:
-    return host in ("localhost", "::1") or (host.startswith("127.") and re.fullmatch(IPV4, host) is not None)
+    return host in ("localhost", "::1") or (host.startswith("127.") and _is_ipv4(host))

@@ -15,7 +15,7 @@ from eugpt_cli.text.redaction import Sink
 
 DESCRIPTORS = {"-": 1, "/dev/stdout": 1, "/dev/stderr": 2}
 FOLDER_ENDS = ("/", "/.", "/..")
-DESCRIPTOR = re.compile(r"/(?:dev|proc/self)/fd/(\d{1,6})")
+DESCRIPTOR = r"/(?:dev|proc/self)/fd/(\d{1,6})"
 
 
 class DescriptorSink:
@@ -101,7 +101,7 @@ def _takes_more(fd: int) -> bool:
 
 def descriptor_of(path: str) -> int | None:
     """The number of the open descriptor that a path names, None for the path of a file."""
-    numbered = DESCRIPTOR.fullmatch(path)
+    numbered = re.fullmatch(DESCRIPTOR, path)
     return int(numbered[1]) if numbered else DESCRIPTORS.get(path)
 
 

@@ -6,14 +6,13 @@ from typing import TYPE_CHECKING
 
 from eugpt_cli.api.observer import Observer
 from eugpt_cli.api.outcome import Outcome
-from eugpt_cli.api.request import Request, curl
+from eugpt_cli.api.request import Request
 from eugpt_cli.api.retry import RetryPolicy
 from eugpt_cli.api.writer import Writer
 from eugpt_cli.conversation.names import Conversations
 from eugpt_cli.conversation.thread import Thread
 from eugpt_cli.errors import EugptError
 from eugpt_cli.http.route import route_to, target_of
-from eugpt_cli.output.activity import Verbose
 from eugpt_cli.output.destinations import destination
 from eugpt_cli.output.writers import TextWriter, Write, encode
 from eugpt_cli.run.prompt import Draft, TurnOptions, prepare
@@ -140,6 +139,8 @@ def show(request: Request, options: TurnOptions | BatchOptions, console: Console
     if not options.curl:
         console.out(request.body.decode())
         return
+    from eugpt_cli.api.curl import curl
+
     route = route_to(request.target, options, console.environ)
     console.out(curl(request, route, console.environ, options.max_time))
 
@@ -234,7 +235,11 @@ class TurnSender:
     def _watched(self, emitted: Callable[[], bool]) -> Iterator[tuple[Observer, Wait]]:
         """Returns the observer of a turn and how it waits for its conversation; on a terminal both show the wait."""
         console, seconds = self._console, self._options.lock_wait
-        observer = Verbose(console.error) if self._options.verbose else Observer()
+        observer = Observer()
+        if self._options.verbose:
+            from eugpt_cli.output.activity import Verbose
+
+            observer = Verbose(console.error)
         if not console.has_status_line:
             yield observer, Wait(seconds, self._tell_wait)
             return

@@ -6,17 +6,17 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 # C0 but tab and newline, DEL, C1, and the bidi overrides, embeddings and isolates of Unicode Annex 9.
-UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+UNSAFE = "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"
 
 
 def visible(text: str) -> str:
     """Writes each unsafe character as an escape; stateless, so a sequence split over deltas is caught as well."""
-    return UNSAFE.sub(lambda match: _escape(ord(match[0])), text)
+    return re.sub(UNSAFE, lambda match: _escape(ord(match[0])), text)
 
 
 def escaped(json: str) -> str:
     """Writes the unsafe characters of a JSON text as JSON escapes."""
-    return UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", json)
+    return re.sub(UNSAFE, lambda match: f"\\u{ord(match[0]):04x}", json)
 
 
 def _escape(code: int) -> str:

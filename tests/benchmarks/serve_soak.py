@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from tests.local.conftest import Server, started
-from tests.local.forks import Forker
+from tests.local.servers import ServerForker
 
 SCENARIO = '[[request]]\ntimes = 0\ntext = "{words}"\ndelay_between = 0.05\n'
 
@@ -67,8 +67,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         scenario = Path(folder, "scenario.toml")
         scenario.write_text(SCENARIO.format(words=" ".join(["word"] * 30)))
-        forker = Forker()
-        server = started(Path(folder, "stderr.log"), partial(forker.fork, {"port": 0, "scenario": str(scenario)}))
+        forker = ServerForker()
+        server = started(Path(folder, "stderr.log"), partial(forker.serve, {"port": 0, "scenario": str(scenario)}))
         try:
             good, bad, readings = asyncio.run(soak(server, streams, seconds))
         finally:

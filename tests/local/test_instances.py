@@ -60,6 +60,20 @@ def test_it_is_filled_from_the_text() -> None:
     assert json.loads(instance(INVOICE, MAIL)) == FILLED
 
 
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("Invoice number A-7, total 12.5", "A-7"),
+        ("Invoice number #2026/114. The total is 12.5", "2026/114"),
+        ("The number of pages was small; the total is 12.5", "pages was small"),
+        ("Numbers matter here: total 12.5", ""),
+    ],
+)
+def test_a_code_may_follow_a_name_at_once(text: str, number: str) -> None:
+    schema = {"properties": {"number": {"type": "string"}, "total": {"type": "number"}}, "required": ["number"]}
+    assert json.loads(instance(schema, text)) == {"number": number, "total": 12.5}
+
+
 def test_it_is_the_least_valid_one_where_the_text_says_nothing() -> None:
     least = json.loads(instance(INVOICE, "Hello."))
     assert least == {"invoice": "", "total": 0, "currency": "USD", "paid": False}

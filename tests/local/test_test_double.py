@@ -19,7 +19,7 @@ from eugpt_cli.local.rehearsal.likeness import texts_in
 from tests.support.program import EUGPT
 
 from .conftest import Server, Start, started
-from .forks import Forker
+from .servers import ServerForker
 from .test_scenario import exchange, scripted
 
 
@@ -119,13 +119,13 @@ MATCHES = ['say "hi"', "one\ntwo", "Küste €", "back\\slash", "tab\there", "�
 
 
 @pytest.fixture(scope="module")
-def matching(forker: Forker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def matching(forker: ServerForker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server with a table for each of MATCHES, which names the words that it has seen, as often as they come."""
     folder = tmp_path_factory.mktemp("matching")
     tables = ({"match": words, "text": f"matched {number}", "times": 0} for number, words in enumerate(MATCHES))
     lines = ("".join(f"{k} = {json.dumps(v, ensure_ascii=False)}\n" for k, v in table.items()) for table in tables)
     (folder / "s.toml").write_text("".join(f"[[request]]\n{line}" for line in lines), "utf-8")
-    running = started(folder / "stderr.log", partial(forker.fork, {"port": 0, "scenario": str(folder / "s.toml")}))
+    running = started(folder / "stderr.log", partial(forker.serve, {"port": 0, "scenario": str(folder / "s.toml")}))
     yield running
     running.stop()
 

@@ -5,8 +5,15 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.authority import Authority
+from tests.support.forked_program import FORKER
 from tests.support.program import DEFAULTS
 from tests.support.rawserver import DEFAULT_TLS
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _forker_ends() -> Iterator[None]:
+    yield
+    FORKER.close()
 
 
 @pytest.fixture(params=["direct", "httpx"])

@@ -5,7 +5,7 @@ from itertools import permutations
 
 import pytest
 
-from tests.support.program import eugpt
+from tests.support.forked_program import eugpt
 from tests.support.rawserver import SSE_HEAD, chunk, http, serving, sse
 
 FENCED = "Here:\n\n```python\nprint('a')\n```\n\nand\n\n~~~~sh\necho b\n```\nstill\n~~~~\n"

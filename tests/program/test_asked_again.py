@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.fixtures import UUID
-from tests.support.program import eugpt
+from tests.support.forked_program import eugpt
 from tests.support.rawserver import SSE_HEAD, Script, chunk, http, reset_after, serving, sse
 
 USAGE = {"input_tokens": 3, "output_tokens": 2, "total_tokens": 5, "details": {"cached": 1}}

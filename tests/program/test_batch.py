@@ -3,6 +3,7 @@
 import json
 import signal
 import subprocess
+import time
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -10,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from tests.support.batches import by_id, ndjson, numbered, rows, rows_of, start
+from tests.support.forked_program import eugpt
 from tests.support.manyserver import Body, Reply, document, echo, refusal, serving
-from tests.support.program import KEY, eugpt, shell
+from tests.support.program import KEY, shell
 
 UUID = "8f14e45f-ceea-467a-a4ed-a9e9a5cb16ee"
 ROW = ["custom_id", "ok", "output_text", "response_id", "model", "conversation_id", "error"]
@@ -197,6 +199,7 @@ def test_the_summary(tmp_path: Path) -> None:
     def answer(body: Body) -> Reply:
         if body["input"] == "prompt 3":
             return refusal(400)
+        time.sleep(0.005)  # half a millisecond would be rounded to nothing
         return document("x", usage={"input_tokens": 2, "output_tokens": 3, "total_tokens": 5})
 
     with serving(answer) as server:

@@ -9,8 +9,9 @@ import pytest
 
 from tests.fixtures import UUID
 from tests.support.batches import rows
+from tests.support.forked_program import eugpt
 from tests.support.manyserver import Body, Reply, document, refusal, serving
-from tests.support.program import KEY, eugpt
+from tests.support.program import KEY
 
 TOTAL = {"type": "object", "required": ["total"], "properties": {"total": {"type": "number"}}}
 USAGE = {"input_tokens": 1, "output_tokens": 2, "total_tokens": 3}

@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from tests.support.batches import Row, by_id, ndjson, numbered, rows, rows_of, start, until
+from tests.support.forked_program import eugpt
 from tests.support.manyserver import Body, Reply, document, refusal, serving
-from tests.support.program import EUGPT, KEY, environment, eugpt
+from tests.support.program import EUGPT, KEY, environment
 
 USAGE = {"input_tokens": 3, "output_tokens": 4, "total_tokens": 7}
 

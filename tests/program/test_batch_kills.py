@@ -17,8 +17,9 @@ from pathlib import Path
 import pytest
 
 from tests.support.batches import Row, by_id, ndjson, rows_of, start, until
+from tests.support.forked_program import eugpt
 from tests.support.manyserver import Body, Reply, echo, refusal, serving
-from tests.support.program import EUGPT, KEY, environment, eugpt
+from tests.support.program import EUGPT, KEY, environment
 
 FULL = bool(os.environ.get("EUGPT_TEST_FULL"))
 KILLS = 20 if FULL else 4

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.batches import by_id, ndjson, numbered, rows, rows_of, start, until
+from tests.support.forked_program import eugpt
 from tests.support.manyserver import Body, Many, Reply, document, echo, refusal, serving
-from tests.support.program import eugpt
 
 AGAIN = refusal(503, "too much", Retry_After="0")
 

@@ -11,8 +11,8 @@ from zlib import crc32
 import pytest
 
 from tests.support.batches import by_id, ndjson, numbered, rows, rows_of, start, until
+from tests.support.forked_program import eugpt
 from tests.support.manyserver import Body, Many, Reply, cut_stream, document, echo, refusal, serving
-from tests.support.program import eugpt
 
 FULL = bool(os.environ.get("EUGPT_TEST_FULL"))  # the sizes of the promise, in minutes instead of seconds
 ITEMS = 2000 if FULL else 300

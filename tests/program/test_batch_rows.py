@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.batches import by_id, ndjson, rows_of
+from tests.support.forked_program import eugpt
 from tests.support.manyserver import Body, Reply, echo, refusal, serving
-from tests.support.program import eugpt
 
 UUID = "8f14e45f-ceea-467a-a4ed-a9e9a5cb16ee"
 KEYS = ["password", "attempts", "custom_id", "true", "server_error", "may_be_stored", UUID]

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from tests.support.batches import Row, by_id, ndjson, numbered, rows, rows_of
+from tests.support.forked_program import eugpt
 from tests.support.manyserver import serving
-from tests.support.program import EUGPT, KEY, eugpt
+from tests.support.program import EUGPT, KEY
 
 
 def share(items: list[Row], *arguments: str, **env: str) -> list[str]:

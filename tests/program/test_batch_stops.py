@@ -10,8 +10,9 @@ import pytest
 
 from tests.support import rawserver
 from tests.support.batches import by_id, ndjson, numbered, rows, rows_of
+from tests.support.forked_program import eugpt
 from tests.support.manyserver import Body, Reply, cut_stream, document, echo, refusal, serving
-from tests.support.program import eugpt, shell
+from tests.support.program import shell
 
 JOBS = 4
 MOST = 10 + JOBS  # requests until it is clear that all fail alike

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.program import eugpt, start
+from tests.support.forked_program import eugpt
+from tests.support.program import start
 from tests.support.rawserver import RawServer, Script, http, serving, stream
 
 ID = "8f14e45f-ceea-467a-a4ed-a9e9a5cb16ee"

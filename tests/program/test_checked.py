@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.support.program import KEY, eugpt
+from tests.support.forked_program import eugpt
+from tests.support.program import KEY
 from tests.support.rawserver import http, serving
 
 TOTAL = {"type": "object", "required": ["total"], "properties": {"total": {"type": "number"}}}

@@ -17,7 +17,8 @@ from contextlib import contextmanager
 import pytest
 
 from tests.fixtures import DOCUMENT, EVENTS
-from tests.support.program import EUGPT, environment, eugpt
+from tests.support.forked_program import eugpt
+from tests.support.program import EUGPT, environment
 from tests.support.rawserver import SSE_HEAD, Script, chunk, held_open, http, serving, sse
 
 PATIENCE = 90

@@ -10,7 +10,8 @@ import zlib
 import pytest
 
 from tests.fixtures import DOCUMENT, EVENTS
-from tests.support.program import EUGPT, environment, eugpt
+from tests.support.forked_program import eugpt
+from tests.support.program import EUGPT, environment
 from tests.support.rawserver import http, serving, sse
 
 LIMIT = 256 << 20

@@ -10,7 +10,8 @@ import pexpect  # type: ignore[import-untyped]
 import pytest
 
 from eugpt_cli.errors import ExitCode
-from tests.support.program import EUGPT, KEY, eugpt
+from tests.support.forked_program import eugpt
+from tests.support.program import EUGPT, KEY
 
 PAGE = Path(__file__).parents[2] / "man/eugpt.1"
 CONFIG = """\

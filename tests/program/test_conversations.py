@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.program import EUGPT, eugpt
+from tests.support.forked_program import eugpt
+from tests.support.program import EUGPT
 from tests.support.rawserver import RawServer, http, serving, stream
 
 ID = "8f14e45f-ceea-467a-a4ed-a9e9a5cb16ee"

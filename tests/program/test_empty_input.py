@@ -7,7 +7,7 @@ import pytest
 
 from tests.fixtures import DOCUMENT, UUID
 from tests.support.emulator import Terminal
-from tests.support.program import eugpt
+from tests.support.forked_program import eugpt
 from tests.support.rawserver import http, serving
 
 NOTE = b"eugpt: note: standard input is empty\n"

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.fixtures import DOCUMENT, EVENTS, UUID
+from tests.support.forked_program import eugpt
 from tests.support.lanes import on_lanes
-from tests.support.program import KEY, eugpt, shell
+from tests.support.program import KEY, shell
 from tests.support.rawserver import (
     SSE_HEAD,
     Script,

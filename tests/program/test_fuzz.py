@@ -14,7 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.fixtures import DOCUMENT, EVENTS
-from tests.support.program import KEY, eugpt
+from tests.support.forked_program import eugpt
+from tests.support.program import KEY
 from tests.support.rawserver import SSE_HEAD, chunk, held_open, reset_after, serving, sse
 
 SECONDS = int(os.environ.get("EUGPT_FUZZ_SECONDS", "0"))

@@ -1,7 +1,9 @@
 """What whoever starts eugpt has done to its signals: a status is still a status, and a limit still a limit."""
 
 import json
+import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -22,13 +24,17 @@ DOUBLING = {
 }
 
 
+def executing(state: str, *words: str) -> list[str]:
+    """A command: a process in that state of its signals executes the program, which stays in it."""
+    script = f"import os, signal, sys; {state}; os.execv(sys.argv[1], sys.argv[1:])"
+    return [sys.executable, "-c", script, *words]
+
+
 def begun(
     state: str, *words: str, base_url: str, stdin: bytes = b"", **env: str | None
 ) -> subprocess.CompletedProcess[bytes]:
-    """A program that is executed by a process in that state of its signals, which stays as it is."""
-    script = f"import os, signal, sys; {state}; os.execv(sys.argv[1], sys.argv[1:])"
     return subprocess.run(
-        [sys.executable, "-c", script, *words],
+        executing(state, *words),
         input=stdin,
         capture_output=True,
         env=environment(base_url, env),
@@ -69,13 +75,32 @@ def test_a_key_command_that_failed_gives_no_key(state: str, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("state", STATES)
-@pytest.mark.parametrize(("schema", "code"), [({"type": "integer"}, 0), ({"type": "string"}, 82), (DOUBLING, 30)])
+@pytest.mark.parametrize(("schema", "code"), [({"type": "integer"}, 0), ({"type": "string"}, 82)])
 def test_a_schema_decides(state: str, schema: object, code: int, tmp_path: Path) -> None:
     (tmp_path / "schema").write_text(json.dumps(schema))
     with serving(ANSWER) as server:
         run = begun(state, EUGPT, "ask", "x", "--schema", str(tmp_path / "schema"), base_url=server.base_url)
     assert run.returncode == code
     assert len(run.stderr.splitlines()) == bool(code)
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_the_alarm_ends_a_schema_that_takes_for_ever(state: str, tmp_path: Path) -> None:
+    """Rung by hand: the limit of 10 s of one processor is waited for once, in test_checked."""
+    (tmp_path / "schema").write_text(json.dumps(DOUBLING))
+    words = executing(state, EUGPT, "ask", "x", "--schema", str(tmp_path / "schema"))
+    with (
+        serving(ANSWER) as server,
+        subprocess.Popen(
+            words, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment(server.base_url)
+        ) as run,
+    ):
+        server.wait()
+        (validator,) = subprocess.run(["pgrep", "-P", str(run.pid)], capture_output=True, check=True).stdout.split()
+        os.kill(int(validator), signal.SIGALRM)
+        _, told = run.communicate(timeout=5)
+    assert run.returncode == 30
+    assert b"takes more than 10 s" in told
 
 
 @pytest.mark.parametrize("state", STATES)

@@ -18,7 +18,8 @@ import pytest
 
 from tests.fixtures import EVENTS, UUID
 from tests.support.emulator import Terminal
-from tests.support.program import EUGPT, KEY, environment, eugpt, shell, start
+from tests.support.forked_program import eugpt
+from tests.support.program import EUGPT, KEY, environment, shell, start
 from tests.support.rawserver import SSE_HEAD, Script, chunk, held_open, http, serving, sse, stream
 
 PROMPT = "pumpernickel"  # a word that stands nowhere else

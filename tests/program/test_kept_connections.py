@@ -9,7 +9,8 @@ from collections.abc import Callable
 import pytest
 
 from tests.fixtures import DOCUMENT, UUID
-from tests.support.program import eugpt, start
+from tests.support.forked_program import eugpt
+from tests.support.program import start
 from tests.support.rawserver import RawServer, deliver, http, read_request, reset_after, serving
 
 pytestmark = pytest.mark.usefixtures("lane")

@@ -14,8 +14,8 @@ import pytest
 from pydantic import TypeAdapter
 
 from tests.support.batches import rows
+from tests.support.forked_program import eugpt
 from tests.support.manyserver import document, serving
-from tests.support.program import eugpt
 
 Schema = dict[str, Any]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.fixtures import DOCUMENT
-from tests.support.program import eugpt
+from tests.support.forked_program import eugpt
 from tests.support.rawserver import http, serving, stream
 from tests.support.terminal import on_terminal
 

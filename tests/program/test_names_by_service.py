@@ -9,7 +9,8 @@ import pytest
 
 from tests.fixtures import UUID
 from tests.support import manyserver
-from tests.support.program import eugpt, start
+from tests.support.forked_program import eugpt
+from tests.support.program import start
 from tests.support.rawserver import SSE_HEAD, RawServer, Script, chunk, held_open, http, serving, sse
 
 OTHER = "1c8b9a7f-2d3e-4f5a-9b8c-7d6e5f4a3b2c"

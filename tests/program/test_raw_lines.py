@@ -10,7 +10,7 @@ from random import Random
 
 import pytest
 
-from tests.support.program import eugpt
+from tests.support.forked_program import eugpt
 from tests.support.rawserver import SSE_HEAD, chunk, serving
 
 CASES = 40

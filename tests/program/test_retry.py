@@ -16,7 +16,8 @@ import pytest
 
 from tests.fixtures import DOCUMENT, EVENTS, UUID
 from tests.support.authority import Authority
-from tests.support.program import eugpt, start
+from tests.support.forked_program import eugpt
+from tests.support.program import start
 from tests.support.rawserver import SSE_HEAD, Script, chunk, held_open, http, reset_after, serving, sse, stream
 
 CREATED, DELTA = EVENTS[0], EVENTS[1]

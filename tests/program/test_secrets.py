@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.fixtures import DOCUMENT, EVENTS
-from tests.support.program import KEY, eugpt, start
+from tests.support.forked_program import eugpt
+from tests.support.program import KEY, start
 from tests.support.rawserver import SSE_HEAD, Script, chunk, held_open, http, reset_after, serving, sse, stream
 
 MASK = b"eugpt_***"

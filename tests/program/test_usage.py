@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from tests.fixtures import DOCUMENT
-from tests.support.program import EUGPT, KEY, eugpt
+from tests.support.forked_program import eugpt
+from tests.support.program import EUGPT, KEY
 from tests.support.rawserver import held_open, http, serving
 
 BAD: list[tuple[list[str], dict[str, str | None], int, str]] = [

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 import pytest
 
-from tests.support.program import eugpt
+from tests.support.forked_program import eugpt
 from tests.support.rawserver import SSE_HEAD, chunk, http, serving, sse, stream
 from tests.support.responses import completed, delta, done, event, item_done, message, part_done, refusal
 

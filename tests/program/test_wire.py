@@ -7,8 +7,9 @@ import time
 import pytest
 
 from tests.fixtures import DOCUMENT, EVENTS, UUID
+from tests.support.forked_program import eugpt
 from tests.support.lanes import on_lanes
-from tests.support.program import KEY, eugpt
+from tests.support.program import KEY
 from tests.support.rawserver import SSE_HEAD, Script, chunk, held_open, http, reset_after, serving, sse, stream
 
 

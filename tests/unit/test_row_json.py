@@ -46,7 +46,8 @@ def row(raw: bytes, key: str = "", fault: EugptError | None = None, custom_id: s
     document = parse(raw)
     answer.document(document, raw)
     usage = document.get("usage")
-    outcome = Outcome(usage=usage, attempts=1, model=document.get("model"))
+    outcome = Outcome()
+    outcome.usage, outcome.attempts, outcome.model = usage, 1, document.get("model")
     return maker(True, key, usage=True)(item_of(custom_id), outcome, answer, fault, 0.5)
 
 

@@ -14,6 +14,7 @@ _LEAD = re.compile(
     r"\s*(?:number|no\.?|id)?\s*(?:[:=]|\b(?:is|are|was|were|called|named|of|by|from|for|ist|war|heißt)\b)\s*", re.I
 )
 _QUOTED = re.compile(r"[\"“„'«]([^\"”“'»\n]{1,200})[\"”“'»]")
+_CODE = re.compile(r"[ \t]+#?(\w[\w./-]*\w|\d)")
 _CLAUSE = re.compile(r"[^,.;\n!?|]{1,200}(?:\.\d[^,.;\n!?|]*)*")
 _YES = re.compile(r"\b(?:true|yes|ja|oui|on|enabled)\b", re.I)
 _NO = re.compile(r"\b(?:false|no|not|nein|non|off|disabled)\b", re.I)
@@ -44,13 +45,18 @@ def truths_near(name: str, text: str) -> Iterator[bool]:
 
 
 def texts_near(name: str, text: str, form: str | None) -> Iterator[str]:
-    """Texts near the name: of a format, anywhere in the text; otherwise what follows `name:` or `name is`."""
+    """Texts near the name: of a format, anywhere in the text; otherwise what follows `name:` or `name is`.
+
+    A word with a figure in it may follow the name at once, as in `invoice number A-7`.
+    """
     pattern = _BY_FORMAT.get(form or "")
     for after, before in _surroundings(name, text):
         if pattern:
             yield from (match.group() for match in [*pattern.finditer(after), *pattern.finditer(before)])
             continue
-        lead = _LEAD.match(after)
+        lead, code = _LEAD.match(after), _CODE.match(after)
+        if not lead and code and any(map(str.isdigit, code[1])):
+            yield code[1]
         rest = after[lead.end() :] if lead else ""
         quoted, clause = _QUOTED.match(rest), _CLAUSE.match(rest)
         if quoted or clause:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .measure import Case, Goal, rounds, table, verdict
-from .rivals import APP, HTTPX_SSE, LOOP, OPENAI, SCRIPT, environments, llm_settings
+from .rivals import APP, BARE, HTTPX_SSE, LOOP, OPENAI, SCRIPT, environments, llm_settings
 
 EUGPT = str(Path(sys.executable).with_name("eugpt"))
 KEY = {"EUGPT_API_KEY": "eugpt_benchmark-key-0123456789"}
@@ -78,7 +78,7 @@ def answer(world: World) -> Part:
     url = world.at(n=20)
     imports = "import typer, httpx, orjson"
     cases = [
-        python(imports, imports),
+        python(imports, BARE + imports),
         curl(url),
         python("httpx loop", LOOP, url),
         eugpt("ask", "ask", "-I", "x", url=url),
@@ -143,7 +143,7 @@ def latency(world: World) -> Part:
 
 def memory(world: World) -> Part:
     imports = "import typer, httpx, orjson"
-    cases, goals = [python(imports, imports)], []
+    cases, goals = [python(imports, BARE + imports)], []
     for command in ("stream", "raw-events"):
         for megabytes in (10, 1000):
             cases.append(eugpt(f"{command}, {megabytes} MB", command, "-I", "x", url=world.at(mb=megabytes)))

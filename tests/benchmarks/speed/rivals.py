@@ -5,8 +5,13 @@ import subprocess
 import venv
 from pathlib import Path
 
+# Where click is installed, importing httpx also loads httpx's own command line, with click and rich. These do without
+# it, so that no ratio is better for what else is installed.
+BARE = "import sys; sys.modules['httpx._main'] = None; "
 LOOP = """
-import os, sys, httpx
+import os, sys
+sys.modules["httpx._main"] = None
+import httpx
 body = {"input": "x", "stream": True}
 with httpx.stream("POST", sys.argv[1] + "/responses", json=body) as response:
     for piece in response.iter_raw():
@@ -20,7 +25,9 @@ for n in range(%d):
 typer.main.get_command(app)
 """
 SCRIPT = """
-import json, httpx, typer
+import json, sys
+sys.modules["httpx._main"] = None
+import httpx, typer
 def main(url: str) -> None:
     with httpx.stream("POST", url + "/responses", json={"input": "x", "stream": True}, timeout=None) as response:
         for line in response.iter_lines():
