@@ -17,7 +17,6 @@ Deltas of another shape are parsed as one array.
 """
 
 import os
-import re
 from collections.abc import Mapping
 from operator import itemgetter
 from typing import Any, ClassVar
@@ -31,9 +30,8 @@ QUOTED = f'"{DELTA}"'.encode()
 # that no line can hold two values, or half of one, and have another line make up for it.
 MARK = int.from_bytes(os.urandom(7))
 BETWEEN = f",{MARK},".encode()
-# Groups: what stands before the number, the number, what stands between it and the text, and after the text. Atomic, so
-# that a line is gone through once.
-SHAPE = rb'((?>.*?"sequence_number": *))(0|[1-9][0-9]{0,15})(,(?>.*"delta": *"))(?>[^"\\]*(?:\\.[^"\\]*)*)(".*)'
+NUMBER, TEXT = b'"sequence_number":', b'"delta":"'
+DIGITS = 18  # of a number; what has more than 64 bits is read as a float
 
 
 class DeltaRun:
@@ -68,13 +66,11 @@ def delta_run(each: list[bytes]) -> DeltaRun | None:
 
 def _of_one_shape(each: list[bytes], lines: bytes) -> DeltaRun | None:
     """A run of lines that differ in the number and the text only. Raises the same as `_of_any_shape`."""
-    shape = re.fullmatch(SHAPE, each[0])
-    if not shape:
+    template = _template(each[0])
+    if not template:
         return None
-    before, number, between, after = shape.groups()
-    begin, end = shape.end(3), -len(after)
-    numbers = range(int(number), int(number) + len(each))
-    line = b"%b%%d%b%%b%b" % tuple(part.replace(b"%", b"%%") for part in (before, between, after))
+    line, first, (begin, end) = template
+    numbers = range(first, first + len(each))
     if each[-1] != line % (numbers[-1], each[-1][begin:end]) or len(lines) < len(each) * (begin - end):
         return None  # the shape changes, or the first line is so long that the rest cannot be like it
     proof = orjson.loads(line % (MARK, b"%d" % MARK))
@@ -87,6 +83,19 @@ def _of_one_shape(each: list[bytes], lines: bytes) -> DeltaRun | None:
         return None
     orjson.loads(b'"%b"' % b" ".join(texts))
     return DeltaRun(each, lines, orjson.loads(each[0]), orjson.loads(b'"%b"' % b"".join(texts)), numbers)
+
+
+def _template(data: bytes) -> tuple[bytes, int, tuple[int, int]] | None:
+    """A delta with `%d` for its number and `%b` for its text, the number, and where the text begins and (< 0) ends."""
+    before, name, rest = data.partition(NUMBER)
+    number, comma, rest = rest.partition(b",")
+    between, delta, rest = rest.rpartition(TEXT)
+    after = rest[rest.replace(b"\\\\", b"xx").replace(b'\\"', b"xx").find(b'"') :]
+    if not (number.isdigit() and len(number) <= DIGITS and delta and after):
+        return None
+    parts = (before + name, comma + between + delta, after)
+    line = b"%b%%d%b%%b%b" % tuple(part.replace(b"%", b"%%") for part in parts)
+    return line, int(number), (len(parts[0]) + len(number) + len(parts[1]), -len(after))
 
 
 def _of_any_shape(each: list[bytes], lines: bytes) -> DeltaRun | None:

@@ -68,7 +68,7 @@ COMPLETED = b'{"type":"response.completed","response":{"status":"completed","out
 def lines_of(random: Random) -> list[bytes]:
     """The data of deltas: all of one shape, or with another one among them."""
     shapes = [_shape(random)] * 8 + [_shape(random)] * random.choice((0, 0, 0, 1))
-    first, count = random.choice((0, 1, 7, 97, 999_999)), random.choice((2, 3, 5, 12))
+    first, count = random.choice((0, 1, 1, 7, 97, 999_999, (1 << 64) - 3, 10**20)), random.choice((2, 3, 5, 12))
     steps = [1] * count
     if random.random() < 0.15:
         steps[random.randrange(count)] = random.choice((0, 2, -1, -3, 10**6))
@@ -175,7 +175,7 @@ def test_a_run_is_what_its_events_are_one_by_one(seed: int) -> None:
 
 def test_many_cases_are_runs_and_many_are_none() -> None:
     runs = sum(check(seed) for seed in range(500))
-    assert 100 < runs < 400
+    assert 70 < runs < 400
 
 
 PLAIN = b'{"type":"response.output_text.delta","sequence_number":%d,"item_id":"100%%","output_index":0,"delta":"%b"}'
@@ -193,7 +193,6 @@ def shaped(lines: list[bytes]) -> bool:
 def test_deltas_as_services_write_them_are_taken_by_their_shape() -> None:
     for text in (b"a", "é".encode(), b"\\n", b'\\",\\"delta\\":\\"', b"%d", b""):
         assert shaped(plain(b"x", text, b"y"))
-        assert shaped([line.replace(b":", b": ").replace(b",", b", ") for line in plain(text, text)])
         assert shaped([line.replace(b'"}', b'","logprobs":[]}') for line in plain(b"x", text)])
 
 
@@ -212,6 +211,7 @@ ODD = [
     [same(1), same("2.0")],
     [same(0), same("true")],
     [same(9), same(10)],
+    [same(10**20), same(10**20 + 1)],
     [same(-1), same(0)],
 ]
 
