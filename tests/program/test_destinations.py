@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from tests.fixtures import DOCUMENT, EVENTS, UUID
-from tests.support.program import EUGPT, eugpt, shell, start
+from tests.support.forked_program import eugpt
+from tests.support.program import EUGPT, shell, start
 from tests.support.rawserver import SSE_HEAD, chunk, http, serving, sse, stream
 
 COMMANDS = ["ask", "stream", "chat", "raw-events"]

@@ -10,7 +10,8 @@ import pytest
 
 from eugpt_cli.settings.catalogue import COMMANDS, Command
 from tests.fixtures import DOCUMENT
-from tests.support.program import KEY, eugpt, shell
+from tests.support.forked_program import eugpt
+from tests.support.program import KEY, shell
 from tests.support.rawserver import Script, http, serving
 
 FILES = ("PATH", "FILE", "UUID=PATH")

@@ -10,7 +10,8 @@ import pytest
 
 from tests.fixtures import DOCUMENT, EVENTS
 from tests.support.authority import Authority, tunnel
-from tests.support.program import KEY, eugpt
+from tests.support.forked_program import eugpt
+from tests.support.program import KEY
 from tests.support.rawserver import Script, held_open, http, reset_after, serving, stream
 
 HELLO = (0, b"Hello\n", b"")
