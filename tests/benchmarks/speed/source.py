@@ -74,10 +74,10 @@ def big(size: int) -> bytes:
 
 
 def long(megabytes: int) -> Iterator[bytes]:
-    piece = chunk(delta(1, "x" * 800) * 64)
+    many = (DELTA % (7_000_000, "x" * 800) * 64).replace("7000000", "%d").encode()
     yield HEAD
-    for _ in range(megabytes * 1_000_000 // len(piece)):
-        yield piece
+    for first in range(1_000_000, 1_000_000 + megabytes * 1_000_000 // len(many) * 64, 64):
+        yield chunk(many % tuple(range(first, first + 64)))
     yield chunk(COMPLETED.encode()) + END
 
 
