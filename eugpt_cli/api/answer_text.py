@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, ClassVar
 
 from eugpt_cli.api.delta_runs import DeltaRun
-from eugpt_cli.api.events import DELTA, Event
+from eugpt_cli.api.events import DELTA, Event, decode
 from eugpt_cli.api.parts import PART, TEXT, Parts, beyond
 from eugpt_cli.api.response_text import ResponseText, refusal_of, texts_of
 from eugpt_cli.api.sequence import SequenceNumbers
@@ -43,11 +43,11 @@ class AnswerText:
         for event in events:
             if isinstance(event, Event):
                 yield self._print(self._of_event(event))
-            elif _is_one_part(event) and self._numbers.follows(event):
-                yield self._print(self._parts.add(Event(DELTA, event.deltas[0], b""), event.text))
+            elif self._numbers.follows(event):
+                yield self._print(self._parts.add(Event(DELTA, event.fields, b""), event.text))
             else:
-                for delta, raw in zip(event.deltas, event.each, strict=True):
-                    yield self._print(self._of_event(Event(DELTA, delta, raw)))
+                for raw in event.each:
+                    yield self._print(self._of_event(decode(raw)))
 
     def rest(self, response: Mapping[str, Any]) -> str:
         """What is left to print of an answer that is complete.
@@ -157,12 +157,6 @@ def document_text(document: Mapping[str, Any]) -> str:
     if output.text is None:
         raise _no_text()
     return output.text
-
-
-def _is_one_part(run: DeltaRun) -> bool:
-    """Whether all deltas tell the same indexes."""
-    columns = run.column("output_index"), run.column("content_index")
-    return all(indexes.count(indexes[0]) == run.length for indexes in columns)
 
 
 def _refused(words: str) -> Failed:

@@ -1,7 +1,19 @@
-"""The fast path: text deltas that follow each other are parsed at once and stay together.
+"""The fast path: text deltas that follow each other are checked at once and stay together.
 
 Invariant: a run holds deltas, the data of each in `each`; it is one line, one JSON object in UTF-8 whose `type` is that
-of a delta and whose `delta` is a string. Whatever does not keep it is decoded one event at a time.
+of a delta and whose `delta` is a string. All have the same indexes, and sequence numbers that step by one, or none.
+Whatever does not keep it is decoded one event at a time.
+
+Services write all deltas alike, but for the number and the text. The first line becomes a template; the lines that its
+numbers and texts make are written anew, and must equal those that arrived, byte for byte. Two small parses then prove
+the invariant:
+
+- the template, filled with a number and a text that no service can know, is an object of the right type that has them
+  as its members: so it is with any other number, and with any other content of a string;
+- the texts, joined by spaces, are the content of one string: none has a bare quotation mark, which would end that
+  string, and none ends within an escape or a character, which no space continues.
+
+Deltas of another shape are parsed as one array.
 """
 
 import os
@@ -14,51 +26,104 @@ import orjson
 from eugpt_cli.api.events import DELTA
 
 QUOTED = f'"{DELTA}"'.encode()
-# Stands between the lines in the one array that they are parsed as. The service cannot know it, so that no line can
-# hold two values, or half of one, and have another line make up for it. A number is parsed faster than a string.
+# The number and the text that prove a template. In an array it stands between the lines: the service cannot know it, so
+# that no line can hold two values, or half of one, and have another line make up for it.
 MARK = int.from_bytes(os.urandom(7))
 BETWEEN = f",{MARK},".encode()
+NUMBER, TEXT = b'"sequence_number":', b'"delta":"'
+DIGITS = 18  # of a number; what has more than 64 bits is read as a float
 
 
 class DeltaRun:
-    """Deltas that follow each other: the bytes and the fields of each, and their text in one piece."""
+    """Deltas that follow each other: the bytes of each, the fields of the first, the text and the numbers of all."""
 
     type: ClassVar[str] = DELTA
-    fields: ClassVar[Mapping[str, Any]] = {}
 
-    def __init__(self, each: list[bytes], deltas: list[dict[str, Any]], text: str) -> None:
+    def __init__(
+        self, each: list[bytes], lines: bytes, fields: Mapping[str, Any], text: str, numbers: range | None
+    ) -> None:
         self.each = each
         self.length = len(each)
-        self.deltas = deltas
+        self.fields = fields
         self.text = text
-
-    def column(self, name: str) -> list[Any]:
-        """This member of each delta, None where one has none."""
-        try:
-            return list(map(itemgetter(name), self.deltas))
-        except KeyError:
-            return [delta.get(name) for delta in self.deltas]
+        self.numbers = numbers
+        self._lines = lines
 
     def lines(self) -> bytes:
-        return b"\n".join([*self.each, b""])
+        return self._lines
 
 
 def delta_run(each: list[bytes]) -> DeltaRun | None:
-    """The events of these lines, if each of them is a sound delta."""
+    """The events of these lines, if they keep the invariant."""
     if QUOTED not in each[0]:
         return None
+    lines = b"\n".join([*each, b""])
     try:
-        values = orjson.loads(BETWEEN.join([b"[0", *each, b"0]"]))
-        deltas = values[2:-2:2]
-        if len(deltas) != len(each) or values[1::2] != [MARK] * (len(each) + 1):
-            return None
-        if list(map(itemgetter("type"), deltas)) != [DELTA] * len(each):
-            return None
-        return DeltaRun(each, deltas, _text(deltas))
-    except (orjson.JSONDecodeError, KeyError, TypeError):
+        return _of_one_shape(each, lines) or _of_any_shape(each, lines)
+    except (ValueError, KeyError, TypeError):  # invalid JSON is a ValueError
         return None
 
 
-def _text(deltas: list[dict[str, Any]]) -> str:
-    """Raises KeyError or TypeError where a delta is not a string."""
-    return "".join(map(itemgetter("delta"), deltas))
+def _of_one_shape(each: list[bytes], lines: bytes) -> DeltaRun | None:
+    """A run of lines that differ in the number and the text only. Raises the same as `_of_any_shape`."""
+    template = _template(each[0])
+    if not template:
+        return None
+    line, first, (begin, end) = template
+    numbers = range(first, first + len(each))
+    if each[-1] != line % (numbers[-1], each[-1][begin:end]) or len(lines) < len(each) * (begin - end):
+        return None  # the shape changes, or the first line is so long that the rest cannot be like it
+    proof = orjson.loads(line % (MARK, b"%d" % MARK))
+    if (proof["type"], proof["sequence_number"], proof["delta"]) != (DELTA, MARK, str(MARK)):
+        return None
+    texts = [data[begin:end] for data in each]
+    filling: list[int | bytes] = [0] * (2 * len(each))
+    filling[::2], filling[1::2] = numbers, texts
+    if (line + b"\n") * len(each) % tuple(filling) != lines:
+        return None
+    orjson.loads(b'"%b"' % b" ".join(texts))
+    return DeltaRun(each, lines, orjson.loads(each[0]), orjson.loads(b'"%b"' % b"".join(texts)), numbers)
+
+
+def _template(data: bytes) -> tuple[bytes, int, tuple[int, int]] | None:
+    """A delta with `%d` for its number and `%b` for its text, the number, and where the text begins and (< 0) ends."""
+    before, name, rest = data.partition(NUMBER)
+    number, comma, rest = rest.partition(b",")
+    between, delta, rest = rest.rpartition(TEXT)
+    after = rest[rest.replace(b"\\\\", b"xx").replace(b'\\"', b"xx").find(b'"') :]
+    if not (number.isdigit() and len(number) <= DIGITS and delta and after):
+        return None
+    parts = (before + name, comma + between + delta, after)
+    line = b"%b%%d%b%%b%b" % tuple(part.replace(b"%", b"%%") for part in parts)
+    return line, int(number), (len(parts[0]) + len(number) + len(parts[1]), -len(after))
+
+
+def _of_any_shape(each: list[bytes], lines: bytes) -> DeltaRun | None:
+    """A run of lines of whatever shape. Raises ValueError, KeyError or TypeError where one is no sound delta."""
+    values = orjson.loads(BETWEEN.join([b"[0", *each, b"0]"]))
+    deltas = values[2:-2:2]
+    if len(deltas) != len(each) or values[1::2] != [MARK] * (len(each) + 1):
+        return None
+    if list(map(itemgetter("type"), deltas)) != [DELTA] * len(each):
+        return None
+    if not all(_is_constant([delta.get(name) for delta in deltas]) for name in ("output_index", "content_index")):
+        return None
+    text = "".join(map(itemgetter("delta"), deltas))
+    numbers = _numbers([delta.get("sequence_number") for delta in deltas])
+    return DeltaRun(each, lines, deltas[0], text, numbers)
+
+
+def _is_constant(values: list[Any]) -> bool:
+    """Also in type: 0, 0.0 and false are equal."""
+    return values.count(values[0]) == len(values) and len(set(map(type, values))) == 1
+
+
+def _numbers(values: list[Any]) -> range | None:
+    """Numbers that step by one, or None for none at all. Raises ValueError for anything else."""
+    if values.count(None) == len(values):
+        return None
+    if set(map(type, values)) == {int}:
+        numbers = range(values[0], values[0] + len(values))
+        if values == list(numbers):
+            return numbers
+    raise ValueError("the sequence numbers do not step by one")

@@ -41,12 +41,11 @@ class SequenceNumbers:
         )
 
     def follows(self, run: DeltaRun) -> bool:
-        """Takes a whole run if its numbers go on by one, or if it has none."""
-        numbers = run.column("sequence_number")
-        first = numbers[0]
-        if first is None:
-            return numbers == [None] * run.length
-        if (self._last is not None and first != self._last + 1) or numbers != _from(first, run.length):
+        """Takes a whole run if its numbers continue those before, or if it has none."""
+        if run.numbers is None:
+            return True
+        first = run.numbers.start
+        if self._last is not None and first != self._last + 1:
             return False
         self._single += run.length - (self._last is None)
         self._take(first, run.length)
@@ -88,7 +87,3 @@ class SequenceNumbers:
 def number_of(fields: Mapping[str, Any]) -> int | None:
     number = fields.get("sequence_number")
     return number if type(number) is int else None
-
-
-def _from(first: Any, length: int) -> list[int] | None:
-    return list(range(first, first + length)) if type(first) is int else None

@@ -77,7 +77,8 @@ class Decoder:
         name = NAME.fullmatch(start)
         if not name or not body.startswith(start) or b"\r" in body or len(body) > self._limit:
             return None
-        each = body[len(start) :].split(BLANK + start)
+        each = body.split(BLANK + start)
+        each[0] = each[0].removeprefix(start)
         if b"\n" in b"".join(each):  # there are lines of another kind
             return None
         return FrameRun(_text(name[1] or b"message"), self._id, each)

@@ -10,7 +10,7 @@ from contextlib import suppress
 from eugpt_cli.errors import OutputError, Stopped
 from eugpt_cli.system.console import Console
 from eugpt_cli.system.files import to_disk
-from eugpt_cli.system.streams import reason, write
+from eugpt_cli.system.streams import PIPE_SIZE, reason, widen, write
 from eugpt_cli.text.redaction import Sink
 
 DESCRIPTORS = {"-": 1, "/dev/stdout": 1, "/dev/stderr": 2}
@@ -26,6 +26,7 @@ class DescriptorSink:
         self.terminal = os.isatty(fd)
         self._before = before
         self._line_is_open = False
+        self._is_wide = False
         self.emitted = False
         self._fd = fd
         self._name = name
@@ -35,6 +36,9 @@ class DescriptorSink:
             self.emitted = True
             self._line_is_open = not data.endswith(b"\n")
             self._before()
+            if len(data) > PIPE_SIZE and not self._is_wide:
+                self._is_wide = True
+                widen(self._fd)
             write(self._fd, data, self._name)
 
     def sync(self) -> None:

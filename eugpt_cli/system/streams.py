@@ -4,6 +4,7 @@ import os
 import select
 import signal
 import stat
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Protocol
@@ -13,7 +14,8 @@ from eugpt_cli.text.redaction import redact
 
 IDLE_NOTE_SECONDS = 3.0
 READ_SIZE = 1 << 16
-
+PIPE_SIZE = 1 << 16  # bytes that fit into a pipe
+WIDE_PIPE_SIZE = 1 << 18
 
 DUMB = ("dumb", "unknown", "")  # terminals that cannot move their cursor
 
@@ -133,6 +135,16 @@ def write(fd: int, data: bytes, name: str) -> None:
         raise Stopped(signal.SIGPIPE) from None
     except OSError as error:
         raise OutputError(f"{name} cannot be written: {reason(error)}") from None
+
+
+def widen(fd: int) -> None:
+    """Makes room for large writes, if this is a pipe: with less, writer and reader wait for each other each time."""
+    if sys.platform == "linux":
+        import fcntl
+
+        with suppress(OSError):  # no pipe, or this user's pipes have all the memory that they may have
+            if fcntl.fcntl(fd, fcntl.F_GETPIPE_SZ) < WIDE_PIPE_SIZE:
+                fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, WIDE_PIPE_SIZE)
 
 
 def _read(fd: int, buffer: memoryview) -> bytes:

@@ -1,5 +1,6 @@
 """Whole streams through the process: cut anywhere, in any line ending, of any length."""
 
+import fcntl
 import json
 import os
 import socket
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.support.program import EUGPT, KEY, eugpt
+from tests.support.program import EUGPT, KEY, eugpt, start
 from tests.support.rawserver import SSE_HEAD, Script, chunk, serving, stream
 
 COMPLETED = {"type": "response.completed", "response": {"status": "completed", "output": []}}
@@ -95,6 +96,24 @@ def test_a_slow_reader_gets_everything_and_is_not_the_services_silence(blocking:
         assert (run.wait(), run.stderr.read()) == (0, b"")
     assert len(answer) > 1_500_000
     assert answer.strip(b"x") == b"\n"
+
+
+@pytest.mark.parametrize(
+    ("length", "before", "after"), [(9, 1 << 16, 1 << 16), (99_999, 1 << 16, 1 << 18), (99_999, 1 << 19, 1 << 19)]
+)
+def test_a_pipe_has_room_for_large_writes(length: int, before: int, after: int) -> None:
+    """It never gets less, and none more without need."""
+    read, write = os.pipe()
+    fcntl.fcntl(write, fcntl.F_SETPIPE_SZ, before)
+    with (
+        serving(stream(json.dumps({"type": "x", "x": "x" * length}), json.dumps(COMPLETED))) as server,
+        open(read, "rb") as pipe,
+        start("raw-events", "x", base_url=server.base_url, stdout=write) as run,
+    ):
+        os.close(write)
+        assert len(pipe.read()) > length
+        assert run.wait() == 0
+        assert fcntl.fcntl(read, fcntl.F_GETPIPE_SZ) == after
 
 
 def test_a_delta_that_is_not_json_hides_none_before_it() -> None:

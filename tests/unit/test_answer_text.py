@@ -288,34 +288,3 @@ def test_a_run_of_deltas_is_what_its_events_are() -> None:
     answer = AnswerText(keep=True)
     assert "".join(answer.of([run])) == "ab\\né"
     assert "".join(answer.of([run])) == "", "the same numbers again"
-
-
-UNSOUND = [
-    b'{"type":"response.output_text.delta","delta":5}',
-    b'{"type":"response.output_text.delta"}',
-    b'{"type":"response.output_text.delta","delta":"x"',
-    b'{"type":"response.output_text.delta","delta":"x"},{}',
-    b'{"type":"response.output_text.delta","delta":"\xff"}',
-    b'{"type":"response.output_text.delta","delta":"\xed\xa0\x80"}',
-    b'\xef\xbb\xbf{"type":"response.output_text.delta","delta":"x"}',
-    b'{"type":"response.output_text.delta","delta":"x","type":"error"}',
-    b'{"type":"response.output_text.delta","delta":"x","typ\\u0065":"error"}',
-    b'[{"type":"response.output_text.delta","delta":"x"}]',
-    b"",
-    b"null",
-]
-
-
-@pytest.mark.parametrize("line", UNSOUND)
-def test_no_run_has_an_unsound_line(line: bytes) -> None:
-    for at in range(len(RUN) + 1):
-        lines = [*RUN[:at], line, *RUN[at:]]
-        assert delta_run(lines) is None
-
-
-def test_lines_do_not_make_up_for_each_other() -> None:
-    """Together these are as many values as lines, and each line begins and ends like a delta."""
-    start = b'{"type":"response.output_text.delta","delta":"x"'
-    lines = [start + b"}," + start + b"}", start + b',"y":[{"z":1}', start + b"}]}"]
-    assert json.loads(b"[" + b",".join(lines) + b"]")
-    assert delta_run(lines) is None
