@@ -1,4 +1,7 @@
-"""The first file to run: prints --version without loading anything, and lets Ctrl-C end the loading quietly."""
+"""The first file to run: prints --version without loading anything, and lets Ctrl-C end the loading quietly.
+
+A connection to the service is begun before Typer is loaded, if it is certain that the run needs one.
+"""
 
 import os
 import sys
@@ -17,6 +20,7 @@ def main() -> None:
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     try:
+        _connect()
         from eugpt_cli import cli
     except ImportError as error:  # Typer: the door that words every other error is behind it
         from eugpt_cli.system.installation import incomplete
@@ -24,6 +28,18 @@ def main() -> None:
         sys.stderr.write("eugpt: config: {}\nhint: {}\n".format(*incomplete(error)))
         sys.exit(30)
     cli.main(sys.argv[1:])
+
+
+def _connect() -> None:
+    if not {"-h", "--help"}.isdisjoint(sys.argv):
+        return
+    from eugpt_cli.settings import command_line
+
+    line = command_line.read(sys.argv[1:])
+    if line and "prompt" in line.given:
+        from eugpt_cli.run import headstart
+
+        headstart.begin(line, os.environ)
 
 
 def _prints(line: str) -> bool:

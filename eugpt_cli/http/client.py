@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
 from eugpt_cli.http.connection import KeptConnectionEnded
-from eugpt_cli.http.dial import Preconnect
 from eugpt_cli.http.lanes import lane_to
+from eugpt_cli.http.preconnect import Preconnect
 from eugpt_cli.http.response import Response
 from eugpt_cli.http.route import Route, Target
 from eugpt_cli.http.seam import Post

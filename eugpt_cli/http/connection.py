@@ -141,13 +141,8 @@ class Connection:
         return data
 
     def _lost(self, error: OSError) -> LostError | Unreachable:
-        reason = getattr(error, "reason", None) or ""
-        if not self.answer.begun and any(words in reason for words in REFUSED_CERTIFICATE):
-            return Unreachable(
-                f"the service refused the client certificate: {reason.replace('_', ' ').lower()}",
-                final=True,
-                hint="give one that the service accepts with --client-cert and --client-key",
-            )
+        if not self.answer.begun and (refusal := refused_certificate(error)):
+            return refusal
         kind = KeptConnectionEnded if self.reused and not self.answer.begun else Truncated
         return kind(f"the connection was cut: {(error.strerror or str(error)).lower()}")
 
@@ -160,12 +155,32 @@ class Connection:
         """Whether a connection that has rested can be used: nothing to read, not even its end."""
         if time.monotonic() - self.idle_since > LONGEST_REST:
             return False
-        self._sock.settimeout(0)
         try:
-            self._sock.recv(1)
-        except OSError as error:
-            return isinstance(error, self._blocked)
-        return False
+            return is_quiet(self._sock, self._blocked)
+        except OSError:
+            return False
 
     def close(self) -> None:
         self._sock.close()
+
+
+def is_quiet(sock: Channel, blocked: tuple[type[OSError], ...]) -> bool:
+    """Whether there is nothing to read, not even the end. Raises the OSError that has ended it."""
+    sock.settimeout(0)
+    try:
+        sock.recv(1)
+    except blocked:
+        return True
+    return False
+
+
+def refused_certificate(error: OSError) -> Unreachable | None:
+    """The error to report where this one says that a client's certificate is missing or refused."""
+    reason = getattr(error, "reason", None) or ""
+    if not any(words in reason for words in REFUSED_CERTIFICATE):
+        return None
+    return Unreachable(
+        f"the service refused the client certificate: {reason.replace('_', ' ').lower()}",
+        final=True,
+        hint="give one that the service accepts with --client-cert and --client-key",
+    )

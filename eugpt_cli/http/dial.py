@@ -15,40 +15,29 @@ from eugpt_cli.http.route import Route
 ATTEMPT_DELAY = 0.25  # seconds before the next address is tried beside this one (RFC 8305, section 8)
 
 
-class Preconnect:
-    """A connection that is made in a thread while the program still loads what will use it."""
-
-    def __init__(self, route: Route, seconds: float) -> None:
-        self._result: socket.socket | Exception | None = None
-        self._thread = threading.Thread(target=self._dial, args=(route, seconds), daemon=True)
-        self._thread.start()
-
-    def _dial(self, route: Route, seconds: float) -> None:
-        try:
-            self._result = dial(route, seconds)
-        except Exception as error:
-            self._result = error
-
-    def take(self) -> socket.socket:
-        """The socket, once it is there. Raises what `dial` raised."""
-        self._thread.join()
-        if isinstance(self._result, socket.socket):
-            return self._result
-        assert self._result
-        raise self._result
-
-
 def dial(route: Route, seconds: float) -> socket.socket:
     """A socket to the target, with TLS for https. Raises Unreachable within `seconds`, or ConfigError."""
     deadline = ConnectDeadline(seconds)
-    target = route.target
-    if target.scheme == "http":
-        return connect(target.host, target.port, deadline)
+    if route.target.scheme == "http":
+        return connect(route.target.host, route.target.port, deadline)
     from eugpt_cli.http import tls
 
-    context = tls.tls_context(route.trust)
-    plain = connect(target.host, target.port, deadline)
-    secured: socket.socket = tls.secure(plain, context, target.host, target.port, deadline)
+    tls.tls_context(route.trust)  # what is wrong with the certificates is told before anybody is called
+    return dial_tls(route, deadline)
+
+
+def dial_tls(route: Route, deadline: ConnectDeadline) -> socket.socket:
+    """The same for https; the certificates are needed once it is connected."""
+    host, port = route.target.host, route.target.port
+    plain = connect(host, port, deadline)
+    try:
+        from eugpt_cli.http import tls
+
+        context = tls.tls_context(route.trust)
+    except BaseException:
+        plain.close()
+        raise
+    secured: socket.socket = tls.secure(plain, context, host, port, deadline)
     return secured
 
 

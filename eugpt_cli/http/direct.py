@@ -6,7 +6,8 @@ from contextlib import contextmanager
 
 from eugpt_cli.http import http1
 from eugpt_cli.http.connection import Connection
-from eugpt_cli.http.dial import Preconnect, dial
+from eugpt_cli.http.dial import dial
+from eugpt_cli.http.preconnect import Preconnect
 from eugpt_cli.http.response import Response
 from eugpt_cli.http.route import Route
 from eugpt_cli.http.seam import Post

@@ -1,6 +1,7 @@
 """Chooses the lane of a route: direct without proxy and client certificate, otherwise httpx."""
 
-from eugpt_cli.http.dial import Preconnect, dial
+from eugpt_cli.http.dial import dial
+from eugpt_cli.http.preconnect import Preconnect, begun_or_new
 from eugpt_cli.http.route import Route
 from eugpt_cli.http.seam import Lane, Peer
 
@@ -18,7 +19,7 @@ def lane_to(route: Route, connect_timeout: float, keep: int = 0, early: Preconne
 
 def preconnect(route: Route, connect_timeout: float) -> Preconnect | None:
     """A connection that is made while the rest loads; only the direct lane takes one."""
-    return Preconnect(route, connect_timeout) if route.is_direct else None
+    return begun_or_new(route, connect_timeout) if route.is_direct else None
 
 
 def peer_of(route: Route, connect_timeout: float) -> Peer:

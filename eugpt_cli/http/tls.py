@@ -4,6 +4,7 @@ import contextlib
 import functools
 import os
 import ssl
+import threading
 from collections.abc import Callable
 from typing import Any, NoReturn, TypeVar
 
@@ -18,11 +19,17 @@ BEGIN = b"-----BEGIN CERTIFICATE-----"
 READ_SIZE = 1 << 16
 
 T = TypeVar("T")
+_one_at_a_time = threading.Lock()  # a second thread waits for the context of the first one, and makes none of its own
+
+
+def tls_context(trust: Trust, identity: ClientCertificate | None = None) -> ssl.SSLContext:
+    """Raises ConfigError for certificates that cannot be used, Unreachable where no authority is trusted at all."""
+    with _one_at_a_time:
+        return _made_context(trust, identity)
 
 
 @functools.cache
-def tls_context(trust: Trust, identity: ClientCertificate | None = None) -> ssl.SSLContext:
-    """Raises ConfigError for certificates that cannot be used, Unreachable where no authority is trusted at all."""
+def _made_context(trust: Trust, identity: ClientCertificate | None) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.set_alpn_protocols(["http/1.1"])
     if trust.file:

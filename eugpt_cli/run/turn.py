@@ -221,13 +221,13 @@ class TurnSender:
         if self._client is None:
             from eugpt_cli.http.lanes import preconnect
 
-            if self._options.verbose:
-                self._console.error(f"* connecting {self._route.description}")
             seconds = self._options.connect_timeout
             with self._console.signals_blocked():
                 early = preconnect(self._route, seconds)
                 from eugpt_cli.http.client import Client
 
+            if self._options.verbose:
+                self._console.error(f"* connecting {self._route.description}{early.when if early else ''}")
             self._client = Client(self._route, self.secret, connect_timeout=seconds, early=early)
         return self._client
 

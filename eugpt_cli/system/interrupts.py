@@ -4,7 +4,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from types import FrameType
 from typing import NoReturn
 
@@ -46,14 +46,9 @@ class Interrupts(Alarm):
         self._received.append(signum)
         reaction(signum)
 
-    @contextmanager
-    def signals_blocked(self) -> Iterator[None]:
-        """Holds signals back: modules do not survive their exceptions while they load, and orjson crashes.
-
-        A thread that is started in here never receives one.
-        """
-        with _blocked((*SIGNALS, signal.SIGALRM)):
-            yield
+    def signals_blocked(self) -> AbstractContextManager[None]:
+        """Holds signals back: modules do not survive their exceptions while they load, and orjson crashes."""
+        return signals_blocked()
 
     def pending_signal(self) -> Stopped | None:
         """The first signal since `signals` was entered, also if its exception was lost on the way."""
@@ -92,6 +87,11 @@ def at_end(action: Callable[[], None]) -> None:
 def run_at_end() -> None:
     for action in _at_end:
         action()
+
+
+def signals_blocked() -> AbstractContextManager[None]:
+    """Holds signals back. A thread that is started in here never receives one: they are the main thread's."""
+    return _blocked((*SIGNALS, signal.SIGALRM))
 
 
 @contextmanager

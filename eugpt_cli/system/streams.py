@@ -85,10 +85,7 @@ class StandardStreams:
 
     def has_input(self) -> bool:
         """Whether standard input is a pipe, a regular file or a socket."""
-        if 0 in self._closed:
-            return False
-        mode = os.fstat(0).st_mode
-        return stat.S_ISFIFO(mode) or stat.S_ISREG(mode) or stat.S_ISSOCK(mode)
+        return 0 not in self._closed and has_input()
 
     def read_input(self, idle: Callable[[], None]) -> Iterator[bytes]:
         """Yields standard input as it comes; calls `idle` once if no byte has come for 3 s. Raises InputError."""
@@ -117,6 +114,17 @@ class StandardStreams:
 
 def reason(error: OSError) -> str:
     return (error.strerror or str(error)).lower()
+
+
+def has_input() -> bool:
+    """Whether the descriptor of standard input is a pipe, a regular file or a socket."""
+    mode = os.fstat(0).st_mode
+    return stat.S_ISFIFO(mode) or stat.S_ISREG(mode) or stat.S_ISSOCK(mode)
+
+
+def are_open() -> bool:
+    """Whether all three have their descriptors, so that no file or socket can get one of these numbers."""
+    return all(map(_is_open, (0, 1, 2)))
 
 
 def _is_open(fd: int) -> bool:

@@ -68,7 +68,7 @@ def running_the_key_command(words: list[str], tmp_path: Path) -> Iterator[Run]:
 
 @contextmanager
 def connecting(words: list[str]) -> Iterator[Run]:
-    """Inside the handshake of TLS."""
+    """Inside the handshake of TLS, once everything is loaded."""
     hello: list[bytes] = []
 
     def script(connection: socket.socket) -> None:
@@ -78,9 +78,11 @@ def connecting(words: list[str]) -> Iterator[Run]:
 
     with (
         serving(script, deaf=True) as server,
-        start("stream", "x", *words, base_url=f"https://127.0.0.1:{server.port}") as run,
+        start("stream", "x", "-v", *words, base_url=f"https://127.0.0.1:{server.port}") as run,
     ):
         waits_until(lambda: bool(hello))
+        assert run.stderr
+        assert run.stderr.readline() == b"* connecting directly, begun at the start\n"
         yield run
 
 

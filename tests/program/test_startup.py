@@ -21,10 +21,10 @@ WAY = {
     "api": "answer_text delta_runs events exchange observer outcome parts request response_text retry sequence sse "
     "text_digest writer",
     "conversation": "names thread",
-    "http": "connect_deadline client connection dial direct http1 lanes response route seam silence",
+    "http": "connect_deadline client connection dial direct http1 lanes preconnect response route seam silence",
     "output": "destinations report writers",
-    "run": "prompt reporting turn",
-    "settings": "catalogue key option options profile records resolving serve_options",
+    "run": "headstart prompt reporting turn",
+    "settings": "catalogue command_line key option options profile records resolving serve_options",
     "system": "alarm console files interrupts locks streams",
     "text": "escapes redaction suggestions",
     "commands": "",
@@ -81,6 +81,7 @@ def test_help_and_usage_errors_load_the_tables_and_typer(arguments: list[str]) -
         "system.alarm", "system.console", "system.interrupts", "system.streams", "text", "text.escapes",
         "text.redaction", "text.suggestions",
     }  # fmt: skip
+    words |= set() if {"-h", "--help"} & set(arguments) else {"settings.command_line"}
     assert ours(modules) <= {f"eugpt_cli.{name}" for name in words}
 
 
