@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from . import wire
 from .measure import Case, Goal, rounds, table, verdict
 from .rivals import APP, BARE, HTTPX_SSE, LOOP, OPENAI, SCRIPT, environments, llm_settings
 
@@ -105,7 +106,8 @@ def tls(world: World) -> Part:
         Case("stream", [EUGPT, "stream", "-I", "x", "--base-url", url], trusting),
     ]
     goals = [Goal("stream", "curl", "first", 1.2)]
-    title = f"TLS, the system's certificates, a round trip of {TRIP * 1000:.0f} ms"
+    way = "through a relay" if "127.0.0.1" in url else "over a wire"
+    title = f"TLS, the system's certificates, a round trip of {TRIP * 1000:.0f} ms {way}"
     return Part(title, cases, ("first", "wall", "cpu"), goals)
 
 
@@ -169,17 +171,18 @@ PARTS = {
 
 
 @contextmanager
-def world(rivals: Path | None) -> Iterator[World]:
+def world(rivals: Path | None, away: str | None = None) -> Iterator[World]:
+    """`away`: this machine's address at the other end of a wire."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        command = [sys.executable, "-m", "tests.benchmarks.speed.source", str(TRIP), name]
+        command = [sys.executable, "-m", "tests.benchmarks.speed.source", str(TRIP), name, *filter(None, [away])]
         server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         try:
             assert server.stdout
-            plain, _, far = server.stdout.readline().split()
+            plain, secure, relayed = server.stdout.readline().split()
             yield World(
                 plain=f"http://127.0.0.1:{plain}",
-                far=f"https://127.0.0.1:{far}",
+                far=f"https://{away}:{secure}" if away else f"https://127.0.0.1:{relayed}",
                 bundle=f"{name}/bundle.pem",
                 hashed=f"{name}/hashed",
                 folder=folder,
@@ -199,12 +202,21 @@ def main() -> None:
     parser.add_argument("part", nargs="*", help=f"{', '.join(PARTS)}; all of them unless named")
     parser.add_argument("-n", type=int, default=15, help="rounds")
     parser.add_argument("--rivals", type=Path, metavar="FOLDER", help="measure llm, openai and httpx-sse, kept there")
+    parser.add_argument("--away", help=argparse.SUPPRESS)
     given = parser.parse_args()
-    with world(given.rivals) as place:
+    with world(given.rivals, given.away) as place:
         for name in given.part or PARTS:
+            if name == "tls" and not given.away and wire.is_possible():
+                measure_over_a_wire(given.n)
+                continue
             for line in measured(PARTS[name](place), given.n):
                 sys.stdout.write(line + "\n")
             sys.stdout.flush()
+
+
+def measure_over_a_wire(number: int) -> None:
+    command = [sys.executable, "-m", "tests.benchmarks.speed", "--away", wire.FAR, "-n", str(number), "tls"]
+    subprocess.run(wire.inside(TRIP, command), check=True)
 
 
 def measured(part: Part, number: int) -> Iterator[str]:

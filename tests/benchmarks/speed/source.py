@@ -150,8 +150,8 @@ async def relay(listener: socket.socket, port: int, trip: float) -> None:
     await (await asyncio.start_server(meet, sock=listener)).serve_forever()
 
 
-def trust(folder: Path) -> ssl.SSLContext:
-    """For a server; writes the authority beside the system's, as a bundle and as a hashed folder, for clients."""
+def trust(folder: Path, *hosts: str) -> ssl.SSLContext:
+    """For a server of these names. Writes the authority beside the system's, as bundle and folder, for clients."""
     authority, hashed = trustme.CA(), folder / "hashed"
     ours = authority.cert_pem.bytes()
     (folder / "bundle.pem").write_bytes(BUNDLE.read_bytes() + ours)
@@ -161,14 +161,15 @@ def trust(folder: Path) -> ssl.SSLContext:
     (hashed / "ours.pem").write_bytes(ours)
     subprocess.run(["openssl", "rehash", hashed], check=True, capture_output=True)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("127.0.0.1").configure_cert(context)
+    authority.issue_cert(*hosts).configure_cert(context)
     return context
 
 
-def main(trip: float, folder: Path) -> None:
-    """Prints three ports: plain, TLS, and TLS behind the relay."""
-    tls = trust(folder)
-    plain, secure, far = (socket.create_server(("127.0.0.1", 0), backlog=64) for _ in range(3))
+def main(trip: float, folder: Path, *away: str) -> None:
+    """Prints three ports: plain, TLS, and TLS behind the relay; `away` are names that others use for this machine."""
+    tls = trust(folder, "127.0.0.1", *away)
+    place = "0.0.0.0" if away else "127.0.0.1"
+    plain, secure, far = (socket.create_server((place, 0), backlog=64) for _ in range(3))
     for listener in (
         plain,
         secure,
@@ -183,4 +184,4 @@ def main(trip: float, folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(float(sys.argv[1]), Path(sys.argv[2]))
+    main(float(sys.argv[1]), Path(sys.argv[2]), *sys.argv[3:])
