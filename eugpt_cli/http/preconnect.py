@@ -13,9 +13,8 @@ from eugpt_cli.system.interrupts import signals_blocked
 # Any server waits longer than this for the first request. Loading takes a twentieth of it, on a slow machine half. A
 # run that comes later has waited for its input or for another run; two more round trips are nothing beside that.
 IDLE_SECONDS = 2.0
-TURN_SECONDS = (
-    0.0005  # the loading thread lets this one wait so long whenever a packet has come; Python's own are 0.005
-)
+# So long the loading thread lets this one wait whenever a packet has arrived; by default it is 0.005.
+TURN_SECONDS = 0.0005
 _headstart: list["HeadStart"] = []
 
 

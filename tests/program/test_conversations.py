@@ -32,7 +32,7 @@ def names(tmp_path: Path) -> Path:
 
 def test_names_are_given_listed_and_forgotten(home: Env, names: Path) -> None:
     for words in (["work", ID], ["café", OTHER], ["work", OTHER]):
-        run = eugpt("conversation", "name", *words, env=home)
+        run = eugpt("conversation", "name", *words, env=home, base_url=SERVICE)
         assert (run.returncode, run.stdout, run.stderr) == (0, b"", b"")
     lines = eugpt("conversation", "list", env=home).stdout.decode()
     assert lines == f"café  {OTHER}  {SERVICE}\nwork  {OTHER}  {SERVICE}\n"
@@ -45,7 +45,7 @@ def test_names_are_given_listed_and_forgotten(home: Env, names: Path) -> None:
         ["sed", "-n", r's/^  "\([^"]*\)": {.*/\1/p', names], capture_output=True, text=True, check=True
     )
     assert sed.stdout == "café\nwork\n"
-    assert eugpt("conversation", "forget", "work", env=home).returncode == 0
+    assert eugpt("conversation", "forget", "work", env=home, base_url=SERVICE).returncode == 0
     assert list(json.loads(names.read_bytes())) == ["café"]
     modes = [stat.S_IMODE(path.stat().st_mode) for path in (names.parent.parent, names.parent, names)]
     assert modes == [0o700, 0o700, 0o600]
@@ -79,9 +79,9 @@ BAD = [
 
 @pytest.mark.parametrize(("words", "code", "says", "hint"), BAD, ids=[" ".join(row[0])[:30] for row in BAD])
 def test_bad_words(words: list[str], code: int, says: str, hint: str, home: Env, names: Path) -> None:
-    eugpt("conversation", "name", "work", ID, env=home)
+    eugpt("conversation", "name", "work", ID, env=home, base_url=SERVICE)
     before = names.read_bytes()
-    run = eugpt("conversation", *words, env=home)
+    run = eugpt("conversation", *words, env=home, base_url=SERVICE)
     lines = run.stderr.decode().splitlines()
     assert (run.returncode, run.stdout) == (code, b""), run
     assert says in lines[0]
@@ -91,7 +91,7 @@ def test_bad_words(words: list[str], code: int, says: str, hint: str, home: Env,
 
 
 def test_a_name_that_somebody_has_written_into_the_file(home: Env, names: Path) -> None:
-    assert eugpt("conversation", "name", "work", ID, env=home).returncode == 0
+    assert eugpt("conversation", "name", "work", ID, env=home, base_url=SERVICE).returncode == 0
     names.write_bytes(names.read_bytes().replace(b"work", b"a\\u001b[2J\\nb"))
     assert eugpt("conversation", "list", env=home).stdout.decode() == f"a\\x1b[2J b  {ID}  {SERVICE}\n"
 

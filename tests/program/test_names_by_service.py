@@ -13,6 +13,7 @@ from tests.support.forked_program import eugpt
 from tests.support.program import start
 from tests.support.rawserver import SSE_HEAD, RawServer, Script, chunk, held_open, http, serving, sse
 
+SERVICE = "https://chat.eugpt.ai/v1"
 OTHER = "1c8b9a7f-2d3e-4f5a-9b8c-7d6e5f4a3b2c"
 GONE = http(b'{"detail":"Conversation not found"}', status="404 Not Found")
 OLD = f'{{\n  "work": {{"id": "{UUID}", "since": "2026-01-31T12:00:00Z", "colour": "red"}}\n}}\n'
@@ -61,7 +62,7 @@ def test_one_name_stands_for_a_conversation_at_each_service(home: Env) -> None:
 
 
 def test_the_service_is_one_however_its_url_is_spelt(home: Env) -> None:
-    assert eugpt("conversation", "name", "work", UUID, env=home).returncode == 0
+    assert eugpt("conversation", "name", "work", UUID, env=home, base_url=SERVICE).returncode == 0
     for spelt in ("https://CHAT.eugpt.ai", "https://chat.eugpt.ai:443/v1", "https://chat.eugpt.ai/v1/"):
         run = eugpt("ask", "-c", "work", "a", "--dry-run", "--base-url", spelt, env=home)
         assert json.loads(run.stdout)["conversation_id"] == UUID
@@ -115,10 +116,10 @@ def test_a_name_of_an_older_version_belongs_to_the_first_service_that_answers(
 
 def test_an_old_name_can_be_given_anew_and_forgotten(home: Env, names: Path) -> None:
     names.write_text(OLD)
-    assert eugpt("conversation", "name", "work", OTHER, env=home).returncode == 0
-    assert listed(home) == [("work", OTHER, "https://chat.eugpt.ai/v1")]
+    assert eugpt("conversation", "name", "work", OTHER, env=home, base_url=SERVICE).returncode == 0
+    assert listed(home) == [("work", OTHER, SERVICE)]
     names.write_text(OLD)
-    assert eugpt("conversation", "forget", "work", env=home).returncode == 0
+    assert eugpt("conversation", "forget", "work", env=home, base_url=SERVICE).returncode == 0
     assert names.read_text() == "{\n\n}\n"
 
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 KEY = "eugpt_test-key-0123456789"
+NOBODY = "http://127.0.0.1:9/v1"
 EUGPT = os.environ.get("EUGPT_TEST_PROGRAM") or str(Path(sys.executable).with_name("eugpt"))
 PATIENCE_SECONDS = 30  # for one run that does nothing special
 PYTHON = str(Path(EUGPT).with_name("python3"))  # the interpreter beside it, which has its modules
@@ -18,13 +19,18 @@ DEFAULTS: dict[str, str | None] = {}  # what the fixture `lane` adds to the envi
 
 
 def environment(base_url: str | None = None, env: Mapping[str, str | None] | None = None) -> dict[str, str]:
-    """What a run gets to see: a path, the key, the base URL and `env`, where None takes one away."""
+    """What a run gets to see: a path, the key, the base URL and `env`, where None takes one away.
+
+    Without a base URL it is an address where nobody answers, so that no test calls the service. A profile may say
+    another.
+    """
+    more = {**DEFAULTS, **(env or {})}
+    address = base_url or (None if "XDG_CONFIG_HOME" in more else NOBODY)
     variables: dict[str, str | None] = {
         "PATH": os.defpath,
         "EUGPT_API_KEY": KEY,
-        "EUGPT_BASE_URL": base_url,
-        **DEFAULTS,
-        **(env or {}),
+        "EUGPT_BASE_URL": address,
+        **more,
     }
     return {name: value for name, value in variables.items() if value is not None}
 
