@@ -143,6 +143,8 @@ class RedactingSink:
             self._sink.write(held)
 
     def _filtered(self, data: bytes) -> bytes:
+        if self._is_plain(data):
+            return data
         if self._is_harmless(data):
             self._seen = data[-LONGEST_SPELLING * HELD_FROM :]
             return data
@@ -159,6 +161,16 @@ class RedactingSink:
         self._held = raw[hold:]
         self._seen = raw[max(floor, hold - LONGEST_SPELLING * HELD_FROM) : hold]
         return b"".join(out)
+
+    def _is_plain(self, data: bytes) -> bool:
+        """Whether no escape and no key begins here or is cut by the start of the data, as in most pieces."""
+        if self._held or b"\\" in data:
+            return False
+        raw = self._seen + data
+        if b"\\" in raw or self._key[:HELD_FROM] in raw:
+            return False
+        self._seen = raw[-LONGEST_SPELLING * HELD_FROM :]
+        return True
 
     def _is_harmless(self, data: bytes) -> bool:
         """Whether a long piece can pass as it is: no key in it, across its start, or begun at its end."""
