@@ -2,6 +2,8 @@
 
 from zlib import crc32
 
+HELD = 1024  # characters that wait to be hashed together: a delta brings a few, and is not delayed by it
+
 
 class TextDigest:
     """Enough of a text to tell whether another one begins with it, in memory that does not grow with it.
@@ -12,12 +14,24 @@ class TextDigest:
 
     def __init__(self) -> None:
         self.is_empty = True
+        self._new: list[str] = []  # what is not hashed yet
+        self._length = 0  # of that, in characters
         self._size = 0  # without the white space before it
         self._sum = 0
         self._solid = (0, 0)  # the same two without the white space after it
 
     def add(self, text: str) -> None:
-        self.is_empty = self.is_empty and not text
+        if text:
+            self.is_empty = False
+            self._new.append(text)
+            self._length += len(text)
+            if self._length > HELD:
+                self._hash()
+
+    def _hash(self) -> None:
+        text = "".join(self._new)
+        self._new.clear()
+        self._length = 0
         if not self._size:
             text = text.lstrip()
         if not text:
@@ -34,6 +48,7 @@ class TextDigest:
         """What `whole` has beyond this text, None if it does not begin with it."""
         if self.is_empty:
             return whole
+        self._hash()
         data = utf16(whole.lstrip())
         if len(data) >= self._size and crc32(data[: self._size]) == self._sum:
             return data[self._size :].decode("utf-16-le", "surrogatepass")
