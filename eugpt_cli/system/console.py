@@ -10,7 +10,12 @@ from eugpt_cli.system.interrupts import Interrupts, run_at_end
 from eugpt_cli.system.streams import DUMB, StandardStreams, Transient
 from eugpt_cli.text.redaction import redact
 
-LIMITS = {errno.EMFILE: "too many open files", errno.ENFILE: "too many open files", errno.ENOMEM: "out of memory"}
+LIMITS: dict[int | None, str] = {
+    errno.EMFILE: "too many open files",
+    errno.ENFILE: "too many open files",
+    errno.ENOMEM: "out of memory",
+}
+NO_THREAD = "can't start new thread"  # a RuntimeError of CPython, without a number
 
 
 class Console(StandardStreams, Interrupts):
@@ -54,8 +59,9 @@ class Console(StandardStreams, Interrupts):
         if isinstance(error, MemoryError):
             _free(error)
         number = errno.ENOMEM if isinstance(error, MemoryError) else getattr(error, "errno", None)
-        if number in LIMITS:  # nothing may be imported for it: that takes files and memory
-            return ConfigError(LIMITS[number], hint="ulimit -a shows the limits of this shell")
+        limit = "too many threads" if str(error) == NO_THREAD else LIMITS.get(number)
+        if limit:  # nothing may be imported for it: that takes files and memory
+            return ConfigError(limit, hint="ulimit -a shows the limits of this shell")
         return Internal(
             f"{type(error).__name__}: {redact(str(error), self.secret)}",
             hint="this is a defect in eugpt; EUGPT_DEBUG=1 shows where",

@@ -105,6 +105,16 @@ def test_too_little_memory_or_too_few_files_are_no_defect() -> None:
     assert not any(run.returncode == 1 or b"defect" in run.stderr for run in files), files
 
 
+@pytest.mark.skipif(sys.platform == "darwin", reason="its ulimit -v limits nothing")
+@pytest.mark.parametrize("words", ["ask -I x", "ask -I x --base-url https://127.0.0.1:1", "batch --lines /etc/passwd"])
+def test_no_room_for_a_thread_is_no_defect(words: str) -> None:
+    """The stack of a thread would be larger than all memory that the process may have."""
+    with serving(http(DOCUMENT)) as server:
+        run = shell(f"ulimit -s 4000000; ulimit -v 3000000; eugpt {words}", base_url=server.base_url)
+    told = b"eugpt: config: too many threads\nhint: ulimit -a shows the limits of this shell\n"
+    assert (run.returncode, run.stdout, run.stderr, server.connections) == (30, b"", told, 0)
+
+
 def at_once(arguments: list[list[str]], base_url: str) -> list[tuple[int, bytes, bytes]]:
     """Many processes beside each other, each with its own arguments."""
 
