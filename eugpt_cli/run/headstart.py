@@ -43,13 +43,16 @@ def destination_of(line: CommandLine, environ: Mapping[str, str]) -> tuple[Route
 
 
 def _sends_at_once(line: CommandLine) -> bool:
-    """Whether it is one turn, with something to send that no terminal has to be waited for."""
+    """Whether it is one turn, with something to send that nobody has to be waited for."""
     given = line.given
     if "prompt" not in given or any(given.get(name) for name in UNCERTAIN):
         return False
     if not streams.are_open():  # the socket would get the number of a standard stream
         return False
-    return given["prompt"] not in (None, "", "-") or (not given["no_stdin"] and streams.has_input())
+    reads = not given["no_stdin"] and streams.has_input()
+    if reads and not streams.is_readable():  # its writer may take longer than a connection is kept
+        return False
+    return reads or given["prompt"] not in (None, "", "-")
 
 
 def _is_plain(path: str | None) -> bool:

@@ -122,6 +122,11 @@ def has_input() -> bool:
     return stat.S_ISFIFO(mode) or stat.S_ISREG(mode) or stat.S_ISSOCK(mode)
 
 
+def is_readable() -> bool:
+    """Whether standard input has something to read, or its end."""
+    return bool(select.select([0], [], [], 0)[0])
+
+
 def are_open() -> bool:
     """Whether all three have their descriptors, so that no file or socket can get one of these numbers."""
     return all(map(_is_open, (0, 1, 2)))

@@ -130,6 +130,7 @@ def test_nobody_is_called_where_nothing_is_sent(authority: Authority, words: str
 UNCERTAIN = [
     "ask -v x <&-",
     "echo a | chat -v --each-line",
+    "sleep 0.5 | ask -v x",
     "ask -v x --schema {schema}",
     "ask -v x --ca-file <(cat {ca})",
     "ask -v x --client-cert {client}",
@@ -167,8 +168,10 @@ def said_before_the_end(connection: socket.socket) -> bytes:
 
 @pytest.mark.parametrize("way", ["waits", "closes"])
 def test_one_that_is_too_old_or_closed_is_left(authority: Authority, way: str) -> None:
-    """Standard input comes late. What reaches the service is one request, over a connection of its own."""
+    """Standard input ends late. What reaches the service is one request, over a connection of its own."""
     left = threading.Event()
+    outlet, inlet = os.pipe()
+    os.write(inlet, b"x")
     posts: list[bytes] = []
 
     def first(connection: socket.socket) -> None:
@@ -185,10 +188,13 @@ def test_one_that_is_too_old_or_closed_is_left(authority: Authority, way: str) -
     words = ("ask", "-v", "--retries", "0", "--ca-file", authority.file)
     with (
         serving(first, second, tls=authority.server("127.0.0.1"), deaf=True) as server,
-        start(*words, base_url=server.base_url, stdin=subprocess.PIPE) as run,
+        open(outlet, "rb") as stdin,
+        open(inlet, "wb") as pipe,
+        start(*words, base_url=server.base_url, stdin=stdin.fileno()) as run,
     ):
         assert left.wait(PATIENCE_SECONDS)
-        said, notes = run.communicate(b"x", timeout=PATIENCE_SECONDS)
+        pipe.close()
+        said, notes = run.communicate(timeout=PATIENCE_SECONDS)
     assert (run.returncode, said, server.connections) == (0, b"Hello\n", 2)
     assert [post for post in posts if post] == [b'{"model":"auto","input":"x","stream":false}']
     assert LATE in notes
