@@ -171,7 +171,11 @@ class Ledger:
             self._earlier[number] = [str(turn) for turn in earlier]
         self._places[number] = (offset + 1) << 2 | bool(row["ok"]) * OK | posted * POSTED
         self._requests[number] = int(digest, 16) if re.fullmatch("[0-9a-f]{16}", digest) else 0
-        self._lines[number] = -max(1, _line(row))
+        line = max(1, _line(row))
+        self._lines[number] = -line
+        if line < self._last_line:
+            self._in_order = False
+        self._last_line = max(self._last_line, line)
         if before:
             self._stale = True
             self._file.blank((before >> 2) - 1)

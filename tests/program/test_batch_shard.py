@@ -108,13 +108,14 @@ def test_a_share_of_nothing_is_a_success() -> None:
     assert sum(len(rows(run.stdout)) for run in codes) == 1
 
 
-def test_shares_in_one_file_do_not_prune_each_other(tmp_path: Path) -> None:
+@pytest.mark.parametrize("concurrency", ["1", "8"])
+def test_shares_in_one_file_do_not_prune_each_other(concurrency: str, tmp_path: Path) -> None:
     source, output = tmp_path / "items", tmp_path / "rows"
     lines = ndjson(numbered(20)).splitlines(keepends=True)
     source.write_bytes(b"".join(lines))
 
     def run(shard: str) -> list[str]:
-        arguments = ("-o", str(output), "--resume", "--prune", "--ordered", "--shard", shard)
+        arguments = ("-o", str(output), "--resume", "--prune", "--ordered", "--shard", shard, "-j", concurrency)
         with serving() as server:
             assert eugpt("batch", str(source), *arguments, base_url=server.base_url).returncode == 0
             return server.inputs()
