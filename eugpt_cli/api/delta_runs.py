@@ -4,9 +4,9 @@ Invariant: a run holds deltas, the data of each in `each`; it is one line, one J
 of a delta and whose `delta` is a string. All have the same indexes, and sequence numbers that step by one, or none.
 Whatever does not keep it is decoded one event at a time.
 
-Services write all deltas alike, but for the number and the text. The first line becomes a template; the lines that its
-numbers and texts make are written anew, and must equal those that arrived, byte for byte. Two small parses then prove
-the invariant:
+Services write all deltas alike, except for the number and the text. The first line becomes a template; the lines that
+its numbers and texts make are written anew, and must equal those that arrived, byte for byte. Two small parses then
+prove the invariant:
 
 - the template, filled with a number and a text that no service can know, is an object of the right type that has them
   as its members: so it is with any other number, and with any other content of a string;
