@@ -79,7 +79,7 @@ class HeadStart(Preconnect):
         return dial_tls(self._route, ConnectDeadline(self._seconds))
 
     def _is_good(self) -> bool:
-        """Whether it is still under way, can carry a request, or has failed just now, as another one would."""
+        """Whether it is still under way, can carry a request, or has failed, as another one begun now would."""
         if not isinstance(self._result, socket.socket):
             return True
         from eugpt_cli.http.connection import is_quiet, refused_certificate
