@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, ClassVar
 
 from eugpt_cli.api.delta_runs import DeltaRun
-from eugpt_cli.api.events import DELTA, Event, decode
+from eugpt_cli.api.events import DELTA, Event, decode, key_of
 from eugpt_cli.api.parts import PART, TEXT, Parts, beyond
 from eugpt_cli.api.response_text import ResponseText, refusal_of, texts_of
 from eugpt_cli.api.sequence import SequenceNumbers
@@ -44,7 +44,7 @@ class AnswerText:
             if isinstance(event, Event):
                 yield self._print(self._of_event(event))
             elif self._numbers.follows(event):
-                yield self._print(self._parts.add(Event(DELTA, event.fields, b""), event.text))
+                yield self._print(self._parts.add(event.key, event.text))
             else:
                 for raw in event.each:
                     yield self._print(self._of_event(decode(raw)))
@@ -108,7 +108,7 @@ class AnswerText:
         return reader(self, event) if self._numbers.is_new(event) and reader else ""
 
     def _delta(self, event: Event) -> str:
-        return self._parts.add(event, event.fields["delta"])
+        return self._parts.add(key_of(event.fields), event.fields["delta"])
 
     def _text_done(self, event: Event) -> str:
         return self._parts.agree(event, TEXT, event.fields.get("text"))

@@ -17,13 +17,13 @@ Deltas of another shape are parsed as one array.
 """
 
 import os
-from collections.abc import Mapping
 from operator import itemgetter
 from typing import Any, ClassVar
 
 import orjson
 
-from eugpt_cli.api.events import DELTA
+from eugpt_cli.api.events import DELTA, Key, key_of
+from eugpt_cli.errors import NotTheApi
 
 QUOTED = f'"{DELTA}"'.encode()
 # The number and the text that prove a template. In an array it stands between the lines: the service cannot know it, so
@@ -35,16 +35,14 @@ DIGITS = 18  # of a number; what has more than 64 bits is read as a float
 
 
 class DeltaRun:
-    """Deltas that follow each other: the bytes of each, the fields of the first, the text and the numbers of all."""
+    """Deltas that follow each other: the bytes of each, the indexes of their part, the text and the numbers of all."""
 
     type: ClassVar[str] = DELTA
 
-    def __init__(
-        self, each: list[bytes], lines: bytes, fields: Mapping[str, Any], text: str, numbers: range | None
-    ) -> None:
+    def __init__(self, each: list[bytes], lines: bytes, key: Key | None, text: str, numbers: range | None) -> None:
         self.each = each
         self.length = len(each)
-        self.fields = fields
+        self.key = key
         self.text = text
         self.numbers = numbers
         self._lines = lines
@@ -60,21 +58,52 @@ def delta_run(each: list[bytes]) -> DeltaRun | None:
     lines = b"\n".join([*each, b""])
     try:
         return _of_one_shape(each, lines) or _of_any_shape(each, lines)
-    except (ValueError, KeyError, TypeError):  # invalid JSON is a ValueError
+    except (ValueError, KeyError, TypeError, NotTheApi):  # invalid JSON is a ValueError
         return None
+
+
+class Template:
+    """What stands before the text of a delta, with `%d` for its number, and after the text; and that number."""
+
+    def __init__(self, before: bytes, after: bytes, number: int) -> None:
+        self.before = before
+        self.after = after
+        self.number = number
+
+    @property
+    def line(self) -> bytes:
+        """All of it, with `%b` for the text."""
+        return self.before + b"%b" + self.after.replace(b"%", b"%%")
+
+    def is_sound(self) -> bool:
+        """Whether the number and the text are these two members of a delta. Raises the same as `_of_any_shape`."""
+        proof = orjson.loads(self.line % (MARK, b"%d" % MARK))
+        return (proof["type"], proof["sequence_number"], proof["delta"]) == (DELTA, MARK, str(MARK))
+
+
+def template_of(data: bytes) -> Template | None:
+    """The template of a delta, which may not be sound; None for a shape that has none."""
+    before, name, rest = data.partition(NUMBER)
+    number, comma, rest = rest.partition(b",")
+    between, delta, rest = rest.rpartition(TEXT)
+    after = rest[rest.replace(b"\\\\", b"xx").replace(b'\\"', b"xx").find(b'"') :]
+    if not (number.isdigit() and len(number) <= DIGITS and delta and after):
+        return None
+    parts = (before + name, comma + between + delta)
+    return Template(b"%b%%d%b" % tuple(part.replace(b"%", b"%%") for part in parts), after, int(number))
 
 
 def _of_one_shape(each: list[bytes], lines: bytes) -> DeltaRun | None:
     """A run of lines that differ in the number and the text only. Raises the same as `_of_any_shape`."""
-    template = _template(each[0])
+    template = template_of(each[0])
     if not template:
         return None
-    line, first, (begin, end) = template
+    line, first = template.line, template.number
+    begin, end = len(template.before % first), -len(template.after)
     numbers = range(first, first + len(each))
     if each[-1] != line % (numbers[-1], each[-1][begin:end]) or len(lines) < len(each) * (begin - end):
         return None  # the shape changes, or the first line is so long that the rest cannot be like it
-    proof = orjson.loads(line % (MARK, b"%d" % MARK))
-    if (proof["type"], proof["sequence_number"], proof["delta"]) != (DELTA, MARK, str(MARK)):
+    if not template.is_sound():
         return None
     texts = [data[begin:end] for data in each]
     filling: list[int | bytes] = [0] * (2 * len(each))
@@ -82,20 +111,7 @@ def _of_one_shape(each: list[bytes], lines: bytes) -> DeltaRun | None:
     if (line + b"\n") * len(each) % tuple(filling) != lines:
         return None
     orjson.loads(b'"%b"' % b" ".join(texts))
-    return DeltaRun(each, lines, orjson.loads(each[0]), orjson.loads(b'"%b"' % b"".join(texts)), numbers)
-
-
-def _template(data: bytes) -> tuple[bytes, int, tuple[int, int]] | None:
-    """A delta with `%d` for its number and `%b` for its text, the number, and where the text begins and (< 0) ends."""
-    before, name, rest = data.partition(NUMBER)
-    number, comma, rest = rest.partition(b",")
-    between, delta, rest = rest.rpartition(TEXT)
-    after = rest[rest.replace(b"\\\\", b"xx").replace(b'\\"', b"xx").find(b'"') :]
-    if not (number.isdigit() and len(number) <= DIGITS and delta and after):
-        return None
-    parts = (before + name, comma + between + delta, after)
-    line = b"%b%%d%b%%b%b" % tuple(part.replace(b"%", b"%%") for part in parts)
-    return line, int(number), (len(parts[0]) + len(number) + len(parts[1]), -len(after))
+    return DeltaRun(each, lines, key_of(orjson.loads(each[0])), orjson.loads(b'"%b"' % b"".join(texts)), numbers)
 
 
 def _of_any_shape(each: list[bytes], lines: bytes) -> DeltaRun | None:
@@ -110,7 +126,7 @@ def _of_any_shape(each: list[bytes], lines: bytes) -> DeltaRun | None:
         return None
     text = "".join(map(itemgetter("delta"), deltas))
     numbers = _numbers([delta.get("sequence_number") for delta in deltas])
-    return DeltaRun(each, lines, deltas[0], text, numbers)
+    return DeltaRun(each, lines, key_of(deltas[0]), text, numbers)
 
 
 def _is_constant(values: list[Any]) -> bool:

@@ -13,6 +13,8 @@ TERMINAL = frozenset({"response.completed", "response.failed", "response.incompl
 DELTA = "response.output_text.delta"
 DONE = "response.output_text.done"
 
+Key = tuple[int, int]  # of a part: its output index and its content index
+
 # Names that servers of this API shape give to an HTTP status (OpenAI's error codes and types, and their kin).
 NAMED_STATUS = {
     "rate_limit_exceeded": 429,
@@ -139,6 +141,19 @@ def decode(raw: bytes, name: str = "") -> Event:
     if kind == DELTA and not isinstance(fields.get("delta"), str):
         raise NotTheApi("the service sent a delta that is not a string")
     return Event(kind, fields, raw)
+
+
+def key_of(fields: Mapping[str, Any]) -> Key | None:
+    """Both indexes, if a delta or the end of a part has both. Raises NotTheApi for one that is not a number."""
+    item, content = index_of(fields, "output_index"), index_of(fields, "content_index")
+    return None if item is None or content is None else (item, content)
+
+
+def index_of(fields: Mapping[str, Any], member: str) -> int | None:
+    index = fields.get(member)
+    if index is None or type(index) is int:
+        return index
+    raise NotTheApi(f"the service sent an {member} that is not a number")
 
 
 def tool_of(item: Any) -> str | None:

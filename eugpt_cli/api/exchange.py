@@ -1,17 +1,16 @@
 """One request to its end: the pull loop, and the rule that only a terminal event ends a stream well."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from itertools import chain
 from signal import SIGPIPE
 from typing import Any, NamedTuple
 
-from eugpt_cli.api.delta_runs import DeltaRun, delta_run
+from eugpt_cli.api.delta_runs import DeltaRun
+from eugpt_cli.api.event_reader import EventReader
 from eugpt_cli.api.events import (
-    TERMINAL,
     Event,
-    decode,
     fault_of_document,
     fault_of_event,
     parse,
@@ -24,7 +23,6 @@ from eugpt_cli.api.observer import Observer
 from eugpt_cli.api.outcome import Outcome
 from eugpt_cli.api.request import Request
 from eugpt_cli.api.retry import RetryPolicy, jitter, may_be_stored, retry_delay, status_fault
-from eugpt_cli.api.sse import Decoder, FrameRun, TooLong
 from eugpt_cli.api.writer import Writer
 from eugpt_cli.errors import EugptError, LocalError, LostError, NotTheApi, Stopped, Truncated, exit_of
 from eugpt_cli.http.client import Client
@@ -159,17 +157,18 @@ def _sniffed(response: Response) -> tuple[str, Response]:
 
 
 def _stream(response: Response, silence: SilenceTimer, writer: Writer, outcome: Outcome, observer: Observer) -> None:
-    decoder = Decoder()
+    reader = EventReader()
     for chunk in response.chunks:
         events: list[Event | DeltaRun] = []
         try:
-            end = _collect(events, decoder, chunk)
+            end = reader.read(chunk, events)
         finally:  # what is wrong does not hide what was good before it
             for event in events:
                 _learn(outcome, event, observer)
             writer.write_events(chunk, events)
         if events:
             silence.beat()  # after they are written: a slow reader is not the service's silence
+            reader.expect(chunk, events)
         if end:
             _end_stream(end, response, writer)
             return
@@ -187,29 +186,6 @@ def _end_stream(end: Event, response: Response, writer: Writer) -> None:
         writer.write_tail(response.chunks)
     if fault:
         raise fault
-
-
-def _collect(events: list[Event | DeltaRun], decoder: Decoder, chunk: bytes) -> Event | None:
-    """Adds the events of one read, up to the terminal one, which it returns. Raises NotTheApi after the good ones."""
-    try:
-        runs = decoder.runs(chunk)
-    except TooLong:
-        raise NotTheApi("the service sent an event over the size limit") from None
-    for event in _decoded(runs):
-        events.append(event)
-        if isinstance(event, Event) and event.type in TERMINAL:
-            return event
-    return None
-
-
-def _decoded(runs: list[FrameRun]) -> Iterator[Event | DeltaRun]:
-    for run in runs:
-        if len(run.each) > 1 and (many := delta_run(run.each)):
-            yield many
-            continue
-        for data in run.each:
-            if data.strip() not in (b"", b"[DONE]"):
-                yield decode(data, run.event)
 
 
 def _document(response: Response, silence: SilenceTimer, writer: Writer, outcome: Outcome) -> None:
@@ -263,6 +239,8 @@ def _error_body(response: Response) -> bytes:
 def _learn(outcome: Outcome, event: Event | DeltaRun, observer: Observer) -> None:
     outcome.events += event.length
     outcome.first_at = outcome.first_at or time.monotonic()
+    if isinstance(event, DeltaRun):
+        return
     if event.type == "response.output_item.added" and (tool := tool_of(event.fields.get("item"))):
         outcome.tools.append(tool)
         observer.tool(tool)

@@ -7,11 +7,9 @@ not, the parts follow each other in one flow, and a final text is about all that
 from collections.abc import Iterator
 from typing import Any
 
-from eugpt_cli.api.events import Event
+from eugpt_cli.api.events import Event, Key, index_of, key_of
 from eugpt_cli.api.text_digest import TextDigest, utf16
 from eugpt_cli.errors import NotTheApi, Truncated
-
-Key = tuple[int, int]
 
 DELTAS, TEXT, PART, ITEM = range(4)  # kinds of witnesses, in the order in which services send them
 ENDS = (TEXT, PART, ITEM)
@@ -164,9 +162,8 @@ class Parts:
         if not is_first:
             yield self.flow
 
-    def add(self, event: Event, delta: str) -> str:
+    def add(self, key: Key | None, delta: str) -> str:
         """What a delta brings."""
-        key = key_of(event)
         if key is None and self._parts and not self.flow.has_text and self._part(self._at).last == DELTAS:
             key = self._at
         if key is None or (not self._parts and self.flow.is_open(TEXT)):
@@ -175,7 +172,7 @@ class Parts:
 
     def agree(self, event: Event, kind: int, text: Any) -> str:
         """What a final text of a part brings. One that is absent says nothing."""
-        key = key_of(event)
+        key = key_of(event.fields)
         if key is None and self._parts and not self.flow.has_text and self._part(self._at).last < kind:
             key = self._at
         if key is None or (key not in self._parts and self.flow.is_open(kind)):
@@ -184,7 +181,7 @@ class Parts:
 
     def agree_item(self, event: Event, texts: dict[int, Any]) -> str:
         """What the final texts of an item's parts bring, by their content indexes."""
-        item = index_of(event, "output_index")
+        item = index_of(event.fields, "output_index")
         if item is None and self._parts and not self.flow.has_text:
             item = self._at[0]
         keys = [] if item is None else [(item, content) for content in texts]
@@ -227,19 +224,6 @@ class Parts:
             self.in_order = self.in_order and key >= self._furthest
             self._furthest = max(self._furthest, key)
         return text
-
-
-def key_of(event: Event) -> Key | None:
-    """Both indexes, if the event has both. Raises NotTheApi for one that is not a number."""
-    item, content = index_of(event, "output_index"), index_of(event, "content_index")
-    return None if item is None or content is None else (item, content)
-
-
-def index_of(event: Event, member: str) -> int | None:
-    index = event.fields.get(member)
-    if index is None or type(index) is int:
-        return index
-    raise NotTheApi(f"the service sent an {member} that is not a number")
 
 
 def sound(text: Any) -> str | None:

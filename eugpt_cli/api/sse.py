@@ -1,12 +1,11 @@
 """Bytes in, frames out: a decoder for text/event-stream, after the WHATWG HTML standard, section 9.2.6."""
 
-import re
 from typing import NamedTuple
 
 BOM = b"\xef\xbb\xbf"
 BLANK = b"\n\n"
 DATA = b"data: "
-NAME = re.compile(rb"(?:event: ([^\n]+)\n)?data: ")
+EVENT = b"event: "
 LIMIT = 256 * 1024 * 1024
 RETRY_DIGITS = 18  # of milliseconds; more is no time, and Python refuses thousands
 
@@ -15,16 +14,11 @@ class TooLong(ValueError):
     """One event is longer than the decoder's limit."""
 
 
-class Frame(NamedTuple):
-    """One dispatched event: its name ("message" unless named), its data lines joined by LF, the last id seen."""
-
-    event: str
-    data: bytes
-    id: str
-
-
 class FrameRun(NamedTuple):
-    """Events that follow each other under one name and id: the data of each. Where there are many, each is a line."""
+    """Events that follow each other under one name ("message" unless named) and the last id seen: the data of each.
+
+    Where there are many, each is a line; a single one may be several, joined by LF.
+    """
 
     event: str
     id: str
@@ -32,7 +26,7 @@ class FrameRun(NamedTuple):
 
 
 class Decoder:
-    """Feed it the body in pieces of any size; each call returns the frames which that piece completed.
+    """Feed it the body in pieces of any size; each call returns the events which that piece completed.
 
     `retry` is the last reconnection time in milliseconds that the stream named, or None.
     Raises TooLong when one unfinished event outgrows `limit` bytes.
@@ -49,11 +43,8 @@ class Decoder:
         self._head: bytes | None = b""  # what may yet turn out to be a BOM; None once that is settled
         self._after_cr = False
 
-    def feed(self, chunk: bytes) -> list[Frame]:
-        return [Frame(run.event, data, run.id) for run in self.runs(chunk) for data in run.each]
-
     def runs(self, chunk: bytes) -> list[FrameRun]:
-        """The same frames in runs. Events of one shape are taken apart by one replacement, all else line by line."""
+        """Events of one shape are taken apart by one split, all else line by line."""
         runs: list[FrameRun] = []
         if not self._is_between_events():
             head, blank, chunk = chunk.partition(BLANK)
@@ -74,14 +65,14 @@ class Decoder:
     def _run(self, body: bytes) -> FrameRun | None:
         """Whole events, if each is a data line after the same event line or none; their last blank line is cut off."""
         start = body[: body.find(DATA)] + DATA
-        name = NAME.fullmatch(start)
-        if not name or not body.startswith(start) or b"\r" in body or len(body) > self._limit:
+        name = name_in(start)
+        if name is None or not body.startswith(start) or b"\r" in body or len(body) > self._limit:
             return None
         each = body.split(BLANK + start)
         each[0] = each[0].removeprefix(start)
         if b"\n" in b"".join(each):  # there are lines of another kind
             return None
-        return FrameRun(_text(name[1] or b"message"), self._id, each)
+        return FrameRun(_text(name) or "message", self._id, each)
 
     def _read(self, chunk: bytes, runs: list[FrameRun]) -> None:
         """Line by line."""
@@ -150,6 +141,13 @@ class Decoder:
             self._data = []
             self._size = 0
         self._event = ""
+
+
+def name_in(start: bytes) -> bytes | None:
+    """The name of an event that begins in this way, whose data is the rest of the last line; None for other ways."""
+    event, _, data = start.rpartition(b"\n")
+    is_named = event.startswith(EVENT) and b"\n" not in event
+    return event.removeprefix(EVENT) if data == DATA and (is_named or not event) else None
 
 
 def _text(value: bytes) -> str:

@@ -90,7 +90,7 @@ def test_the_decoder(shape: str, size: int) -> None:
         decoder = Decoder()
         Counted.work = 0
         for at in range(0, len(text), size):
-            decoder.feed(Counted(text[at : at + size]))
+            decoder.runs(Counted(text[at : at + size]))
         return Counted.work
 
     assert 0 < work(400_000) <= MOST * work(100_000)

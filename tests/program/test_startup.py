@@ -18,8 +18,8 @@ HEAVY = {"aiohttp", "click", "httpcore", "httpx", "orjson", "pydantic", "rich", 
 # What every answer loads of each room.
 WAY = {
     "": "__main__ cli errors",
-    "api": "answer_text delta_runs events exchange observer outcome parts request response_text retry sequence sse "
-    "text_digest writer",
+    "api": "answer_text delta_runs event_reader events exchange next_delta observer outcome parts request "
+    "response_text retry sequence sse text_digest writer",
     "conversation": "names thread",
     "http": "connect_deadline client connection dial direct http1 lanes preconnect response route seam silence",
     "output": "destinations report writers",

@@ -2,7 +2,7 @@
 
 Deltas in one of many shapes, and then something hostile in up to three places. Properties: each line of a run is one
 sound delta, and what the run says is what they say; however a stream is cut into reads, what is printed and how it ends
-is the same, whether its deltas came in runs or one by one.
+is the same, whether its deltas came in runs, in reads of their own (`next_delta`), or in a form that has no short path.
 
 The suite tries a few thousand; `python -m tests.unit.test_delta_runs 100000` tries that many, in several processes.
 """
@@ -23,7 +23,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eugpt_cli.api.delta_runs import _of_one_shape, delta_run
-from eugpt_cli.api.events import DELTA
+from eugpt_cli.api.events import DELTA, key_of
 from eugpt_cli.api.exchange import _stream
 from eugpt_cli.api.observer import Observer
 from eugpt_cli.api.outcome import Outcome
@@ -62,6 +62,7 @@ HALVES = [  # of an escape or a character, in the texts of two deltas
     (b"\\ud83d", b"\\ude00"),
     (b"\\", b'",\\'),
 ]
+COMMENT = b":\n"  # before an event it changes nothing, and is on no short path
 COMPLETED = b'{"type":"response.completed","response":{"status":"completed","output":[]}}'
 
 
@@ -124,7 +125,7 @@ def check_run(lines: list[bytes]) -> bool:
     assert all(isinstance(event, dict) and event["type"] == DELTA for event in events), lines
     assert [json.loads(line.decode())["delta"] for line in lines] == [event["delta"] for event in events], lines
     assert run.text == "".join([event["delta"] for event in events]), lines
-    assert _exact(run.fields) == _exact(events[0]), lines
+    assert _exact(run.key) == _exact(key_of(events[0])), lines
     numbers = [event.get("sequence_number") for event in events]
     assert _exact(numbers) == _exact([None] * len(lines) if run.numbers is None else list(run.numbers)), lines
     for name in ("output_index", "content_index"):
@@ -164,6 +165,7 @@ def check(seed: int) -> bool:
     for kind in ("raw", "live", "whole"):
         reads = told(iter([data[a:b] for a, b in pairwise(cuts)]), kind)
         assert reads == told(iter(frames), kind), (seed, kind, lines, cuts)
+        assert reads == told((COMMENT + frame for frame in frames), kind), (seed, kind, lines)
     return is_run
 
 

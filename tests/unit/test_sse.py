@@ -1,11 +1,25 @@
 """The decoder against the standard's own rules, and against every cut of its input."""
 
 from itertools import pairwise
+from typing import NamedTuple
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eugpt_cli.api.sse import Decoder, Frame
+from eugpt_cli.api.sse import Decoder
+
+
+class Frame(NamedTuple):
+    """One event: its name, its data lines joined by LF, the last id seen."""
+
+    event: str
+    data: bytes
+    id: str
+
+
+def fed(decoder: Decoder, chunk: bytes) -> list[Frame]:
+    return [Frame(run.event, data, run.id) for run in decoder.runs(chunk) for data in run.each]
+
 
 CASES: dict[bytes, list[Frame]] = {
     b"data: a\n\n": [Frame("message", b"a", "")],
@@ -28,17 +42,17 @@ CASES: dict[bytes, list[Frame]] = {
 
 def test_the_rules() -> None:
     for text, frames in CASES.items():
-        assert Decoder().feed(text) == frames, text
+        assert fed(Decoder(), text) == frames, text
         bytewise = Decoder()
-        assert [frame for byte in text for frame in bytewise.feed(bytes([byte]))] == frames, text
+        assert [frame for byte in text for frame in fed(bytewise, bytes([byte]))] == frames, text
 
 
 def test_retry_and_a_cr_at_the_end_of_a_chunk() -> None:
     decoder = Decoder()
-    assert decoder.feed(b"retry: 250\rdata: a\r\r") == [Frame("message", b"a", "")]
-    assert decoder.feed(b"\ndata: b\n\n") == [Frame("message", b"b", "")]
+    assert fed(decoder, b"retry: 250\rdata: a\r\r") == [Frame("message", b"a", "")]
+    assert fed(decoder, b"\ndata: b\n\n") == [Frame("message", b"b", "")]
     assert decoder.retry == 250
-    decoder.feed(b"retry: x1\n\nretry: " + b"9" * 5000 + b"\n\n")
+    fed(decoder, b"retry: x1\n\nretry: " + b"9" * 5000 + b"\n\n")
     assert decoder.retry == 250
 
 
@@ -66,12 +80,12 @@ def test_every_cut_gives_the_same_frames(lines: list[tuple[bytes, bytes]], cuts:
     text = (b"\xef\xbb\xbf" if bom else b"") + b"".join(line + end for line, end in lines)
     places = sorted({0, len(text), *(cut for cut in cuts if cut < len(text))})
     decoder = Decoder()
-    pieces = [frame for a, b in pairwise(places) for frame in decoder.feed(text[a:b])]
-    assert pieces == Decoder().feed(text)
+    pieces = [frame for a, b in pairwise(places) for frame in fed(decoder, text[a:b])]
+    assert pieces == fed(Decoder(), text)
 
 
 @given(st.binary(max_size=300))
 def test_garbage_never_surprises(data: bytes) -> None:
     whole, bytewise = Decoder(), Decoder()
-    assert whole.feed(data) == [frame for byte in data for frame in bytewise.feed(bytes([byte]))]
+    assert fed(whole, data) == [frame for byte in data for frame in fed(bytewise, bytes([byte]))]
     assert whole.retry == bytewise.retry
