@@ -143,6 +143,7 @@ class Parts:
         self._parts: dict[Key, Part] = {}
         self._at: Key = (0, 0)
         self._sources: list[str] = []  # where text came from by turns, the flow or the parts: three turns are enough
+        self._latest: Key | None = None  # the part that text came from last; None: the flow, or no text yet
         self._furthest: Key = (0, 0)
         self._is_mixed = False  # text with indexes may have come without
         self.in_order = True
@@ -210,17 +211,20 @@ class Parts:
             self._parts[key] = Part(keep=self._keep)
         return self._parts[key]
 
-    def _came_from(self, source: str, text: str) -> None:
-        if text and self._sources[-1:] != [source] and len(self._sources) <= 2:
+    def _came_from(self, source: str) -> None:
+        if self._sources[-1:] != [source] and len(self._sources) <= 2:
             self._sources.append(source)
 
     def _flowing(self, text: str) -> str:
-        self._came_from("flow", text)
+        if text:
+            self._latest = None
+            self._came_from("flow")
         return text
 
     def _placed(self, key: Key, text: str) -> str:
-        if text:
-            self._came_from("parts", text)
+        if text and key != self._latest:
+            self._latest = key
+            self._came_from("parts")
             self.in_order = self.in_order and key >= self._furthest
             self._furthest = max(self._furthest, key)
         return text

@@ -72,9 +72,11 @@ class SequenceNumbers:
         return True
 
     def _take(self, first: int, length: int) -> None:
-        self._lowest = min(self._lowest, first) if self._count else first
-        self._last = first + length - 1
-        self._highest = max(self._highest, self._last) if self._count else self._last
+        self._last = last = first + length - 1
+        if first < self._lowest or not self._count:
+            self._lowest = first
+        if last > self._highest or not self._count:
+            self._highest = last
         self._count += length
 
     def _came(self, number: int, raw: bytes) -> bool:

@@ -10,6 +10,7 @@ HELD_FROM = 7  # "eugpt_" and one character: what is shorter may be shown, since
 ESCAPE = re.compile(rb"\\(?:u00([2-7][0-9a-fA-F])|(.))", re.DOTALL)  # of JSON, which may spell the key in this way
 ESCAPE_OF_A_KEY = re.compile(rb"\\u00[2-7]|\\/")  # the escapes that matter; one quick search
 LONGEST_SPELLING = len(rb"\u0065")
+LONGEST_SEEN = LONGEST_SPELLING * HELD_FROM
 HALF_ESCAPE = re.compile(rb"\\(?:u(?:0(?:0(?:[2-7])?)?)?)?\Z")
 
 
@@ -103,6 +104,8 @@ class RedactingSink:
     def __init__(self, sink: Sink, key: str) -> None:
         self._sink = sink
         self._key = key.encode()
+        self._begin = self._key[:HELD_FROM]
+        self._masks = len(self._key) >= SHORTEST_IN_ANSWERS
         self.terminal = sink.terminal
         self._forget()
 
@@ -115,7 +118,8 @@ class RedactingSink:
         return self._sink.emitted
 
     def write(self, data: bytes) -> None:
-        data = self._filtered(data) if len(self._key) >= SHORTEST_IN_ANSWERS else data
+        if self._masks and not self._is_plain(data):
+            data = self._filtered(data)
         if data:
             self._sink.write(data)
 
@@ -143,10 +147,8 @@ class RedactingSink:
             self._sink.write(held)
 
     def _filtered(self, data: bytes) -> bytes:
-        if self._is_plain(data):
-            return data
         if self._is_harmless(data):
-            self._seen = data[-LONGEST_SPELLING * HELD_FROM :]
+            self._seen = data[-LONGEST_SEEN:]
             return data
         raw = self._seen + self._held + data
         text = _Unescaped(raw)
@@ -159,17 +161,15 @@ class RedactingSink:
         hold = max(done, self._begun(text, floor))
         out.append(raw[done:hold])
         self._held = raw[hold:]
-        self._seen = raw[max(floor, hold - LONGEST_SPELLING * HELD_FROM) : hold]
+        self._seen = raw[max(floor, hold - LONGEST_SEEN) : hold]
         return b"".join(out)
 
     def _is_plain(self, data: bytes) -> bool:
         """Whether no escape and no key begins here or is cut by the start of the data, as in most pieces."""
-        if self._held or b"\\" in data:
-            return False
         raw = self._seen + data
-        if b"\\" in raw or self._key[:HELD_FROM] in raw:
+        if self._held or b"\\" in raw or self._begin in raw:
             return False
-        self._seen = raw[-LONGEST_SPELLING * HELD_FROM :]
+        self._seen = raw[-LONGEST_SEEN:]
         return True
 
     def _is_harmless(self, data: bytes) -> bool:
@@ -189,7 +189,7 @@ class RedactingSink:
         half = HALF_ESCAPE.search(text.meant, max(0, len(text.meant) - LONGEST_SPELLING))
         meant = text.meant[: half.start()] if half else text.meant
         longest = min(len(self._key) - 1, len(meant))
-        if meant.rfind(self._key[:HELD_FROM], len(meant) - longest) >= 0:
+        if meant.rfind(self._begin, len(meant) - longest) >= 0:
             for length in range(longest, HELD_FROM - 1, -1):
                 place = text.place(len(meant) - length)
                 if place >= floor and meant.endswith(self._key[:length]):
