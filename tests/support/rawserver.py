@@ -80,6 +80,8 @@ def _accept(listener: socket.socket, scripts: Sequence[Script], server: RawServe
 
 def _play(plain: socket.socket, script: Script, server: RawServer) -> None:
     try:
+        if server.tls and not plain.recv(1, socket.MSG_PEEK):  # or `ssl` leaves a socket open whose client has reset it
+            raise OSError("the client has left")
         with plain, server.tls.wrap_socket(plain, server_side=True) if server.tls else plain as connection:
             if not server.deaf:
                 server.received.append(read_request(connection))
@@ -89,7 +91,7 @@ def _play(plain: socket.socket, script: Script, server: RawServer) -> None:
             else:
                 script(connection)
     except OSError:
-        return
+        plain.close()
 
 
 def read_request(connection: socket.socket) -> Received:
