@@ -4,7 +4,7 @@ A stream says its text several times: in deltas, at the end of a part, at the en
 says later completes what it said before, and may not contradict it.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar
 
 from eugpt_cli.api.delta_runs import DeltaRun
@@ -17,9 +17,9 @@ from eugpt_cli.errors import Failed, NotTheApi, Truncated
 
 
 class AnswerText:
-    """The text of one answer. Feed it events with `of`, or a document; then ask for its end.
+    """The text of one answer. Feed it events with `read`, or a document; then ask for its end.
 
-    To print text as it comes, print what `of` yields and then `rest`. To print all or nothing, make it with `keep` and
+    To print text as it comes, print what `read` adds and then `rest`. To print all or nothing, make it with `keep` and
     print `whole`; `so_far` is what came of a text that is not whole, or that was rejected.
     """
 
@@ -35,19 +35,22 @@ class AnswerText:
         """The answer is a document."""
         self._document = document
 
-    def of(self, events: Iterable[Event | DeltaRun]) -> Iterator[str]:
-        """The text that each event brings, in the order of arrival.
+    def read(self, events: Iterable[Event | DeltaRun], texts: list[str]) -> None:
+        """Adds to `texts` what each event brings, in the order of arrival.
 
         Raises Truncated for text that contradicts what was said before, NotTheApi for a text that is no string.
         """
         for event in events:
             if isinstance(event, Event):
-                yield self._print(self._of_event(event))
+                text = self._of_event(event)
             elif self._numbers.follows(event):
-                yield self._print(self._parts.add(event.key, event.text))
+                text = self._parts.add(event.key, event.text)
             else:
-                for raw in event.each:
-                    yield self._print(self._of_event(decode(raw)))
+                self.read(map(decode, event.each), texts)
+                continue
+            texts.append(text)
+            if not self._keep:
+                self._printed.add(text)
 
     def rest(self, response: Mapping[str, Any]) -> str:
         """What is left to print of an answer that is complete.
@@ -82,11 +85,6 @@ class AnswerText:
     def so_far(self) -> str:
         """What came of a text that was kept."""
         return self._told() if self._document is None else ResponseText(self._document).text or ""
-
-    def _print(self, text: str) -> str:
-        if not self._keep:
-            self._printed.add(text)
-        return text
 
     def _told(self) -> str:
         return "".join(text for part in self._parts.all for text in part.kept or ())

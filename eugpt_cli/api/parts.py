@@ -165,6 +165,9 @@ class Parts:
 
     def add(self, key: Key | None, delta: str) -> str:
         """What a delta brings."""
+        if key is not None and key == self._latest:  # most deltas: it continues the text that came last
+            self._at = key
+            return self._parts[key].add(delta)
         if key is None and self._parts and not self.flow.has_text and self._part(self._at).last == DELTAS:
             key = self._at
         if key is None or (not self._parts and self.flow.is_open(TEXT)):

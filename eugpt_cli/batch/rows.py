@@ -73,8 +73,7 @@ class AnswerRecorder:
         return self.text if self.accepted is None else self.accepted
 
     def write_events(self, chunk: bytes, events: Sequence[Event | DeltaRun]) -> None:
-        for _ in self._answer.of(events):
-            pass
+        self._answer.read(events, [])
         if events and isinstance(events[-1], Event):
             self._last = events[-1].raw
 

@@ -36,8 +36,7 @@ class TextWriter:
     def write_events(self, chunk: bytes, events: Sequence[Event | DeltaRun]) -> None:
         texts: list[str] = []
         try:
-            for text in self._answer.of(events):
-                texts.append(text)
+            self._answer.read(events, texts)
         finally:  # an event that is not sound does not hide those before it
             if self._live:
                 self._show("".join(texts))
@@ -96,8 +95,7 @@ class DocumentWriter:
 
     def write_events(self, chunk: bytes, events: Sequence[Event | DeltaRun]) -> None:
         """The last event of a stream carries the document."""
-        for _ in self._answer.of(events):
-            pass
+        self._answer.read(events, [])
         if events and isinstance(events[-1], Event):
             self._last = events[-1].raw
 

@@ -1,12 +1,13 @@
 """Which text an answer has: one row a rule, then a property over random responses told in every way."""
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
 
 from eugpt_cli.api.answer_text import AnswerText
-from eugpt_cli.api.delta_runs import delta_run
+from eugpt_cli.api.delta_runs import DeltaRun, delta_run
 from eugpt_cli.api.events import Event, decode
 from eugpt_cli.errors import EugptError, Failed, NotTheApi, Truncated
 
@@ -41,18 +42,23 @@ def _event(kind: str, at: tuple[int, int] | None, number: int | None, **members:
     return fields if number is None else {**fields, "sequence_number": number}
 
 
+def read(answer: AnswerText, events: Iterable[Event | DeltaRun]) -> list[str]:
+    """The text that each of them brings."""
+    texts: list[str] = []
+    answer.read(events, texts)
+    return texts
+
+
 def live(events: list[Fields], response: Fields) -> str:
     """What is printed as it comes."""
     answer = AnswerText(keep=False)
-    printed = "".join(answer.of(map(event_of, events)))
-    return printed + answer.rest(response)
+    return "".join(read(answer, map(event_of, events))) + answer.rest(response)
 
 
 def whole(events: list[Fields], response: Fields) -> str:
     """What is printed at the end."""
     answer = AnswerText(keep=True)
-    for _ in answer.of(map(event_of, events)):
-        pass
+    read(answer, map(event_of, events))
     return answer.whole(response)
 
 
@@ -273,7 +279,7 @@ def test_halves_of_a_character_compare_like_the_whole() -> None:
 
 def test_what_came_is_known_before_the_end() -> None:
     answer = AnswerText(keep=True)
-    assert list(answer.of(map(event_of, [delta("Hel", A), delta("lo", A)]))) == ["Hel", "lo"]
+    assert read(answer, map(event_of, [delta("Hel", A), delta("lo", A)])) == ["Hel", "lo"]
     assert answer.so_far() == "Hello"
     answer.document({"status": "incomplete", "output_text": "Hel"})
     assert answer.so_far() == "Hel"
@@ -286,5 +292,5 @@ def test_a_run_of_deltas_is_what_its_events_are() -> None:
     run = delta_run(RUN)
     assert run
     answer = AnswerText(keep=True)
-    assert "".join(answer.of([run])) == "ab\\né"
-    assert "".join(answer.of([run])) == "", "the same numbers again"
+    assert "".join(read(answer, [run])) == "ab\\né"
+    assert "".join(read(answer, [run])) == "", "the same numbers again"
