@@ -5,15 +5,17 @@ says later completes what it said before, and may not contradict it.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from eugpt_cli.api.delta_runs import DeltaRun
 from eugpt_cli.api.events import DELTA, Event, decode, key_of
 from eugpt_cli.api.parts import PART, TEXT, Parts, beyond
 from eugpt_cli.api.response_text import ResponseText, refusal_of, texts_of
 from eugpt_cli.api.sequence import SequenceNumbers
 from eugpt_cli.api.text_digest import TextDigest
 from eugpt_cli.errors import Failed, NotTheApi, Truncated
+
+if TYPE_CHECKING:
+    from eugpt_cli.api.delta_runs import DeltaRun
 
 
 class AnswerText:
@@ -35,7 +37,7 @@ class AnswerText:
         """The answer is a document."""
         self._document = document
 
-    def read(self, events: Iterable[Event | DeltaRun], texts: list[str]) -> None:
+    def read(self, events: "Iterable[Event | DeltaRun]", texts: list[str]) -> None:
         """Adds to `texts` what each event brings, in the order of arrival.
 
         Raises Truncated for text that contradicts what was said before, NotTheApi for a text that is no string.

@@ -5,11 +5,10 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from itertools import chain
 from signal import SIGPIPE
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from eugpt_cli.api.delta_runs import DeltaRun
-from eugpt_cli.api.event_reader import EventReader
 from eugpt_cli.api.events import (
+    DELTA,
     Event,
     fault_of_document,
     fault_of_event,
@@ -28,6 +27,10 @@ from eugpt_cli.errors import EugptError, LocalError, LostError, NotTheApi, Stopp
 from eugpt_cli.http.client import Client
 from eugpt_cli.http.response import Response
 from eugpt_cli.http.silence import SilenceTimer
+
+if TYPE_CHECKING:
+    from eugpt_cli.api.delta_runs import DeltaRun
+    from eugpt_cli.api.event_reader import EventReader
 
 BODY_LIMIT = 256 * 1024 * 1024
 ANSWERED = (200, 201, 202)  # of the successes the ones whose body is the answer, and all of it
@@ -62,6 +65,8 @@ def deliver(
     Each attempt has a writer of its own. `stored`: the turn is kept in a conversation. `emitted` tells whether
     something of the answer is out, so that there can be no other attempt. Raises the last fault.
     """
+    if request.stream:
+        _event_reader()  # loaded before anything is sent
     writer = make_writer()
     try:
         while (wait := _attempt(request, policy, writer, outcome, stored, emitted)) is not None:
@@ -157,7 +162,7 @@ def _sniffed(response: Response) -> tuple[str, Response]:
 
 
 def _stream(response: Response, silence: SilenceTimer, writer: Writer, outcome: Outcome, observer: Observer) -> None:
-    reader = EventReader()
+    reader = _event_reader()()
     for chunk in response.chunks:
         events: list[Event | DeltaRun] = []
         try:
@@ -175,6 +180,13 @@ def _stream(response: Response, silence: SilenceTimer, writer: Writer, outcome: 
     raise Truncated(
         "the stream ended without a terminal event" if outcome.events else "the answer is empty or contains no event"
     )
+
+
+def _event_reader() -> "type[EventReader]":
+    """A document does without it, and without the time that it takes to load."""
+    from eugpt_cli.api.event_reader import EventReader
+
+    return EventReader
 
 
 def _end_stream(end: Event, response: Response, writer: Writer) -> None:
@@ -236,10 +248,10 @@ def _error_body(response: Response) -> bytes:
     return body
 
 
-def _learn(outcome: Outcome, event: Event | DeltaRun, observer: Observer) -> None:
+def _learn(outcome: Outcome, event: "Event | DeltaRun", observer: Observer) -> None:
     outcome.events += event.length
     outcome.first_at = outcome.first_at or time.monotonic()
-    if isinstance(event, DeltaRun):
+    if not isinstance(event, Event) or event.type == DELTA:  # nothing but text, whether it came alone or in a run
         return
     if event.type == "response.output_item.added" and (tool := tool_of(event.fields.get("item"))):
         outcome.tools.append(tool)

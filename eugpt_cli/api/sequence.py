@@ -2,10 +2,12 @@
 
 from collections import deque
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from eugpt_cli.api.delta_runs import DeltaRun
 from eugpt_cli.api.events import Event
+
+if TYPE_CHECKING:
+    from eugpt_cli.api.delta_runs import DeltaRun
 
 REMEMBERED = 16  # events and runs; a service or a proxy that repeats one does so at once
 HELD_BYTES = 1 << 16  # of one event; a longer one is remembered by its hash
@@ -40,7 +42,7 @@ class SequenceNumbers:
             f"events are missing between the sequence numbers {self._gap[0]} and {self._gap[1]}" if self._gap else None
         )
 
-    def follows(self, run: DeltaRun) -> bool:
+    def follows(self, run: "DeltaRun") -> bool:
         """Takes a whole run if its numbers continue those before, or if it has none."""
         if run.numbers is None:
             return True

@@ -1,14 +1,16 @@
 """What the pull loop asks of whoever writes an answer."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from eugpt_cli.api.delta_runs import DeltaRun
 from eugpt_cli.api.events import Event
+
+if TYPE_CHECKING:
+    from eugpt_cli.api.delta_runs import DeltaRun
 
 
 class Writer(Protocol):
-    def write_events(self, chunk: bytes, events: Sequence[Event | DeltaRun]) -> None:
+    def write_events(self, chunk: bytes, events: "Sequence[Event | DeltaRun]") -> None:
         """One network read, and the events which it completed."""
 
     def document(self, document: Mapping[str, Any], raw: bytes) -> None: ...

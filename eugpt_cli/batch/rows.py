@@ -1,12 +1,11 @@
 """The row of an item as one line of NDJSON, and the protocol of where rows are written."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import orjson
 
 from eugpt_cli.api.answer_text import AnswerText
-from eugpt_cli.api.delta_runs import DeltaRun
 from eugpt_cli.api.events import Event
 from eugpt_cli.api.outcome import Outcome
 from eugpt_cli.batch.identity import Arrivals
@@ -17,6 +16,9 @@ from eugpt_cli.output.report import error_fields, measures, utc
 from eugpt_cli.output.writers import encode
 from eugpt_cli.text.json_members import members, one_json_line
 from eugpt_cli.text.redaction import SHORTEST_IN_ANSWERS, redact, redact_raw_answer
+
+if TYPE_CHECKING:
+    from eugpt_cli.api.delta_runs import DeltaRun
 
 MakeRow = Callable[[Item, Outcome, "AnswerRecorder", EugptError | None, float], bytes]
 
@@ -72,7 +74,7 @@ class AnswerRecorder:
         """The result of a complete answer."""
         return self.text if self.accepted is None else self.accepted
 
-    def write_events(self, chunk: bytes, events: Sequence[Event | DeltaRun]) -> None:
+    def write_events(self, chunk: bytes, events: "Sequence[Event | DeltaRun]") -> None:
         self._answer.read(events, [])
         if events and isinstance(events[-1], Event):
             self._last = events[-1].raw

@@ -3,12 +3,14 @@
 from codecs import BOM_UTF8
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from eugpt_cli.api.answer_text import AnswerText
-from eugpt_cli.api.delta_runs import DeltaRun
 from eugpt_cli.api.events import Event, one_line
 from eugpt_cli.errors import NotTheApi
+
+if TYPE_CHECKING:
+    from eugpt_cli.api.delta_runs import DeltaRun
 
 Write = Callable[[bytes], None]
 
@@ -33,7 +35,7 @@ class TextWriter:
         self._half = ""  # the first half of a surrogate pair whose second half is in the next delta
         self._last = ""
 
-    def write_events(self, chunk: bytes, events: Sequence[Event | DeltaRun]) -> None:
+    def write_events(self, chunk: bytes, events: "Sequence[Event | DeltaRun]") -> None:
         texts: list[str] = []
         try:
             self._answer.read(events, texts)
@@ -93,7 +95,7 @@ class DocumentWriter:
         self._answer = AnswerText(keep=True)
         self._raw = self._last = b""
 
-    def write_events(self, chunk: bytes, events: Sequence[Event | DeltaRun]) -> None:
+    def write_events(self, chunk: bytes, events: "Sequence[Event | DeltaRun]") -> None:
         """The last event of a stream carries the document."""
         self._answer.read(events, [])
         if events and isinstance(events[-1], Event):
@@ -133,7 +135,7 @@ class NdjsonWriter:
         self.seen: dict[str, None] = {}
         self.matched = not types
 
-    def write_events(self, chunk: bytes, events: Sequence[Event | DeltaRun]) -> None:
+    def write_events(self, chunk: bytes, events: "Sequence[Event | DeltaRun]") -> None:
         lines: list[bytes] = []
         try:
             for event in events:
@@ -168,7 +170,7 @@ class SseWriter:
     def __init__(self, write: Write) -> None:
         self._write = write
 
-    def write_events(self, chunk: bytes, events: Sequence[Event | DeltaRun]) -> None:
+    def write_events(self, chunk: bytes, events: "Sequence[Event | DeltaRun]") -> None:
         self._write(chunk)
 
     def document(self, document: Mapping[str, Any], raw: bytes) -> None:

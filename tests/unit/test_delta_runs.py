@@ -150,7 +150,7 @@ def told(pieces: Iterator[bytes], kind: str) -> tuple[bytes, str]:
         _stream(Response(200, "OK", Fields([]), pieces), SilenceTimer(60), writer, outcome, Observer())
     except EugptError as fault:
         return b"".join(out), f"{type(fault).__name__}: {fault.message}"
-    return b"".join(out), f"{outcome.events} events"
+    return b"".join(out), f"{outcome.events} events, {outcome.response_id}"
 
 
 def check(seed: int) -> bool:
