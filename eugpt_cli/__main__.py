@@ -5,6 +5,7 @@ A connection to the service is begun before Typer is loaded, if it is certain th
 
 import os
 import sys
+from itertools import pairwise
 
 from eugpt_cli import __version__
 
@@ -31,7 +32,7 @@ def main() -> None:
 
 
 def _connect() -> None:
-    if not {"-h", "--help"}.isdisjoint(sys.argv):
+    if not {"-h", "--help"}.isdisjoint(sys.argv) or _is_near():
         return
     from eugpt_cli.settings import command_line
 
@@ -40,6 +41,16 @@ def _connect() -> None:
         from eugpt_cli.run import headstart
 
         headstart.begin(line, os.environ)
+
+
+def _is_near() -> bool:
+    """Whether the address seems to be http, whose connection takes less time than to find out all that counts."""
+    named = [os.environ.get("EUGPT_BASE_URL", "")]
+    for word, following in pairwise([*sys.argv, ""]):
+        flag, equals, value = word.partition("=")
+        if flag == "--base-url":
+            named.append(value if equals else following)
+    return named[-1].startswith("http:")
 
 
 def _prints(line: str) -> bool:

@@ -7,11 +7,12 @@ MASK = "eugpt_***"
 SHORTEST = 8  # in our own words; masking a shorter word would garble them
 SHORTEST_IN_ANSWERS = 16  # what is shorter is no key of the service, but a placeholder, and an answer may hold the word
 HELD_FROM = 7  # "eugpt_" and one character: what is shorter may be shown, since the whole key then never is
-ESCAPE = re.compile(rb"\\(?:u00([2-7][0-9a-fA-F])|(.))", re.DOTALL)  # of JSON, which may spell the key in this way
-ESCAPE_OF_A_KEY = re.compile(rb"\\u00[2-7]|\\/")  # the escapes that matter; one quick search
+# Patterns are compiled by the first answer that has a backslash: most have none.
+ESCAPE = rb"(?s)\\(?:u00([2-7][0-9a-fA-F])|(.))"  # of JSON, which may spell the key in this way
+ESCAPE_OF_A_KEY = rb"\\u00[2-7]|\\/"  # the escapes that matter; one quick search
 LONGEST_SPELLING = len(rb"\u0065")
 LONGEST_SEEN = LONGEST_SPELLING * HELD_FROM
-HALF_ESCAPE = re.compile(rb"\\(?:u(?:0(?:0(?:[2-7])?)?)?)?\Z")
+HALF_ESCAPE = rb"\\(?:u(?:0(?:0(?:[2-7])?)?)?)?\Z"
 
 
 def redact(text: str, key: str | None) -> str:
@@ -32,8 +33,8 @@ class _Unescaped:
 
     def __init__(self, raw: bytes) -> None:
         self.raw = raw
-        self._is_plain = not ESCAPE_OF_A_KEY.search(raw)
-        self.meant = raw if self._is_plain else ESCAPE.sub(_meaning, raw)
+        self._is_plain = not re.search(ESCAPE_OF_A_KEY, raw)
+        self.meant = raw if self._is_plain else re.sub(ESCAPE, _meaning, raw)
 
     def find(self, key: bytes) -> list[tuple[int, int]]:
         """Where the key begins and ends, each time."""
@@ -48,7 +49,7 @@ class _Unescaped:
         if self._is_plain:
             return index
         end = meant = 0
-        for escape in ESCAPE.finditer(self.raw):
+        for escape in re.finditer(ESCAPE, self.raw):
             meant += escape.start() - end
             if index <= meant:
                 return escape.start() - (meant - index)
@@ -186,7 +187,7 @@ class RedactingSink:
 
         `floor` is where to look from.
         """
-        half = HALF_ESCAPE.search(text.meant, max(0, len(text.meant) - LONGEST_SPELLING))
+        half = re.compile(HALF_ESCAPE).search(text.meant, max(0, len(text.meant) - LONGEST_SPELLING))
         meant = text.meant[: half.start()] if half else text.meant
         longest = min(len(self._key) - 1, len(meant))
         if meant.rfind(self._begin, len(meant) - longest) >= 0:
