@@ -203,10 +203,11 @@ def is_visible(it: Telling, mutation: Mutation, mutant: list[bytes]) -> bool:
 
 
 def body(events: list[bytes], random: Random) -> Iterator[bytes]:
-    """The stream in pieces: at times in reads of many events, at times cut anywhere."""
-    data = b"".join(b"data: %b\n\n" % event for event in events)
-    size = random.choice((len(data) or 1, 300, 7))
-    return iter([data[at : at + size] for at in range(0, len(data), size)])
+    """The stream in pieces: at times in reads of many events, or of one, at times cut anywhere."""
+    frames = [b"data: %b\n\n" % event for event in events]
+    data = b"".join(frames)
+    size = random.choice((len(data) or 1, 300, 7, 0))
+    return iter([data[at : at + size] for at in range(0, len(data), size)] if size else frames)
 
 
 def printed(events: list[bytes], random: Random, *, live: bool) -> str | None:
@@ -237,7 +238,8 @@ def check(seed: int) -> tuple[str, int]:
     """One case: the mutation's name, and how many of the three printed something. Fails by an AssertionError."""
     random = Random(seed)
     it = telling(random)
-    events = [json.dumps(event, ensure_ascii=random.random() < 0.5).encode() for event in it.events()]
+    is_ascii, separators = random.random() < 0.5, random.choice(((",", ":"), (", ", ": ")))
+    events = [json.dumps(event, ensure_ascii=is_ascii, separators=separators).encode() for event in it.events()]
     texts = printed(events, random, live=True), printed(events, random, live=False), row_text(events, random)
     assert [text is not None and _same(text, it.text) for text in texts] == [True] * 3, (seed, it, texts, events)
     mutation = random.choice(MUTATIONS)
