@@ -32,7 +32,7 @@ def main() -> None:
 
 
 def _connect() -> None:
-    if not {"-h", "--help"}.isdisjoint(sys.argv) or _is_near():
+    if not {"-h", "--help"}.isdisjoint(sys.argv) or _is_http():
         return
     from eugpt_cli.settings import command_line
 
@@ -43,8 +43,8 @@ def _connect() -> None:
         headstart.begin(line, os.environ)
 
 
-def _is_near() -> bool:
-    """Whether the address seems to be http, whose connection takes less time than to find out all that counts."""
+def _is_http() -> bool:
+    """Whether the base URL seems to be http: connecting early saves nothing there."""
     named = [os.environ.get("EUGPT_BASE_URL", "")]
     for word, following in pairwise([*sys.argv, ""]):
         flag, equals, value = word.partition("=")

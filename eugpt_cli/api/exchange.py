@@ -183,7 +183,7 @@ def _stream(response: Response, silence: SilenceTimer, writer: Writer, outcome: 
 
 
 def _event_reader() -> "type[EventReader]":
-    """A document does without it, and without the time that it takes to load."""
+    """Imported only for streams, to save start-up time."""
     from eugpt_cli.api.event_reader import EventReader
 
     return EventReader
@@ -251,7 +251,7 @@ def _error_body(response: Response) -> bytes:
 def _learn(outcome: Outcome, event: "Event | DeltaRun", observer: Observer) -> None:
     outcome.events += event.length
     outcome.first_at = outcome.first_at or time.monotonic()
-    if not isinstance(event, Event) or event.type == DELTA:  # nothing but text, whether it came alone or in a run
+    if not isinstance(event, Event) or event.type == DELTA:  # a response inside a delta counts for nothing
         return
     if event.type == "response.output_item.added" and (tool := tool_of(event.fields.get("item"))):
         outcome.tools.append(tool)

@@ -1,7 +1,7 @@
 """The shortest path: a delta that comes in a read of its own and is like the one before it.
 
-Services write all deltas alike, except for the number and the text. So the bytes of the next read are known: what
-stands before its text, the next number included, and what stands after it. If they are there, and what is between them
+Services write all deltas alike, except for the number and the text. So all bytes of the next read but the text are
+known: those before it, which include the next number, and those after it. If they are there, and what is between them
 is one JSON string, then the read is one event, a sound delta, and neither the decoder nor the parser has to see it.
 """
 
@@ -16,7 +16,7 @@ LONGEST = 1 << 14  # bytes of a read that is copied for what may follow it
 
 
 class NextDelta:
-    """What the next read should be, if the decoder is between two events: there it stays."""
+    """What the next read should be. The decoder is between two events then, and does not see this one."""
 
     def __init__(self, start: bytes, template: Template, key: Key | None) -> None:
         """`start` is what comes before the data; the template and the indexes are those of the delta before."""
@@ -55,6 +55,8 @@ def next_delta(read: bytes, last: Event | DeltaRun) -> NextDelta | None:
         return None
     template = template_of(last.raw)
     try:
-        return NextDelta(start, template, key_of(last.fields)) if template and template.is_sound() else None
-    except (ValueError, KeyError, NotTheApi):  # invalid JSON is a ValueError
+        if not template or not template.is_sound():
+            return None
+        return NextDelta(start, template, key_of(orjson.loads(last.raw)))  # `events` may have read it leniently
+    except (ValueError, KeyError, TypeError, NotTheApi):  # invalid JSON is a ValueError
         return None

@@ -144,7 +144,10 @@ class Decoder:
 
 
 def name_in(start: bytes) -> bytes | None:
-    """The name of an event that begins in this way, whose data is the rest of the last line; None for other ways."""
+    """The name in an event's first lines, `event: NAME` or none and then `data: `; None for any other lines.
+
+    A blank line may come first: it ends nothing.
+    """
     event, _, data = start.rpartition(b"\n")
     is_named = event.startswith(EVENT) and b"\n" not in event
     return event.removeprefix(EVENT) if data == DATA and (is_named or not event) else None

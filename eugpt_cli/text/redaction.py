@@ -1,13 +1,14 @@
 """The key kept out of every output: one masker for text in one piece, one for an answer that may split it."""
 
 import re
+from collections.abc import Iterator
 from typing import Protocol
 
 MASK = "eugpt_***"
 SHORTEST = 8  # in our own words; masking a shorter word would garble them
 SHORTEST_IN_ANSWERS = 16  # what is shorter is no key of the service, but a placeholder, and an answer may hold the word
 HELD_FROM = 7  # "eugpt_" and one character: what is shorter may be shown, since the whole key then never is
-# Patterns are compiled by the first answer that has a backslash: most have none.
+# Compiled where they are first used: most answers have no backslash and no beginning of a key.
 ESCAPE = rb"(?s)\\(?:u00([2-7][0-9a-fA-F])|(.))"  # of JSON, which may spell the key in this way
 ESCAPE_OF_A_KEY = rb"\\u00[2-7]|\\/"  # the escapes that matter; one quick search
 LONGEST_SPELLING = len(rb"\u0065")
@@ -37,12 +38,12 @@ class _Unescaped:
         self.meant = raw if self._is_plain else re.sub(ESCAPE, _meaning, raw)
 
     def find(self, key: bytes) -> list[tuple[int, int]]:
-        """Where the key begins and ends, each time."""
-        places, at = [], self.meant.find(key)
-        while at >= 0:
-            places.append((self.place(at), self.place(at + len(key))))
-            at = self.meant.find(key, at + len(key))
-        return places
+        """Where the key begins and ends, each time: as JSON means it, and byte for byte.
+
+        The two differ in text, or after half an escape: in `\\u006eugpt_…`, JSON has no e.
+        """
+        places = [(self.place(begin), self.place(end)) for begin, end in _places(self.meant, key)]
+        return places if self._is_plain else _united([*places, *_places(self.raw, key)])
 
     def place(self, index: int) -> int:
         """Where the character is that JSON means at this index."""
@@ -56,6 +57,24 @@ class _Unescaped:
             end = escape.end()
             meant += len(_meaning(escape))
         return end + index - meant
+
+
+def _places(data: bytes, key: bytes) -> Iterator[tuple[int, int]]:
+    at = data.find(key)
+    while at >= 0:
+        yield at, at + len(key)
+        at = data.find(key, at + len(key))
+
+
+def _united(places: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The places in order, those that overlap as one."""
+    united: list[tuple[int, int]] = []
+    for begin, end in sorted(places):
+        if united and begin < united[-1][1]:
+            united[-1] = united[-1][0], max(end, united[-1][1])
+        else:
+            united.append((begin, end))
+    return united
 
 
 def _meaning(escape: re.Match[bytes]) -> bytes:
@@ -178,9 +197,8 @@ class RedactingSink:
         longest = LONGEST_SPELLING * len(self._key)
         if self._held or len(data) < longest:
             return False
-        start = _Unescaped(self._seen + data[:longest]).meant
-        text = _Unescaped(data)
-        return self._key not in start and self._key not in text.meant and self._begun(text, 0) == len(data)
+        start, text = _Unescaped(self._seen + data[:longest]), _Unescaped(data)
+        return not start.find(self._key) and not text.find(self._key) and self._begun(text, 0) == len(data)
 
     def _begun(self, text: _Unescaped, floor: int) -> int:
         """Where a key, or an escape, may have begun that the end of the text cuts; its end if too little of a key has.
@@ -189,10 +207,15 @@ class RedactingSink:
         """
         half = re.compile(HALF_ESCAPE).search(text.meant, max(0, len(text.meant) - LONGEST_SPELLING))
         meant = text.meant[: half.start()] if half else text.meant
-        longest = min(len(self._key) - 1, len(meant))
-        if meant.rfind(self._begin, len(meant) - longest) >= 0:
+        places = [text.place(len(meant) - length) for length in self._beginnings(meant)]
+        places += [len(text.raw) - length for length in self._beginnings(text.raw)]
+        end = len(text.raw) - (len(half[0]) if half else 0)
+        return min([end, *(place for place in places if place >= floor)])
+
+    def _beginnings(self, data: bytes) -> Iterator[int]:
+        """How many bytes at the end of the data may be the beginning of a key."""
+        longest = min(len(self._key) - 1, len(data))
+        if data.rfind(self._begin, len(data) - longest) >= 0:
             for length in range(longest, HELD_FROM - 1, -1):
-                place = text.place(len(meant) - length)
-                if place >= floor and meant.endswith(self._key[:length]):
-                    return place
-        return len(text.raw) - (len(half[0]) if half else 0)
+                if data.endswith(self._key[:length]):
+                    yield length

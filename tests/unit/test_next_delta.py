@@ -16,7 +16,7 @@ from eugpt_cli.api.delta_runs import DeltaRun
 from eugpt_cli.api.event_reader import MISSES, EventReader
 from eugpt_cli.api.events import Event
 from eugpt_cli.errors import NotTheApi
-from tests.unit.test_delta_runs import COMPLETED, HOSTILE, ODD, plain, told
+from tests.unit.test_delta_runs import COMPLETED, HOSTILE, ODD, plain, same, told
 
 START = b"event: message\ndata: "
 END = b"\n\n"
@@ -80,6 +80,12 @@ def test_what_ends_an_event_that_another_read_began_does_not_come_again(begun: b
     rests = [one.removeprefix(begun) for one in framed(plain(b"a", b"b"), start)]
     alike([begun, *rests])
     alike([*framed(plain(b"x", first=0), start), begun, *rests])
+
+
+def test_an_index_is_read_the_same_in_each_delta() -> None:
+    """The first delta has half a character, for which another parser reads it: one that knows longer integers."""
+    lines = [same(1, "\\ud83d", index="9" * 20), same(2, index="9" * 20), same(3, index="9" * 20)]
+    alike(framed(lines))
 
 
 @pytest.mark.parametrize("lines", ODD)

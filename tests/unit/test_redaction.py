@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eugpt_cli.text.redaction import HELD_FROM, MASK, RedactingSink
+from eugpt_cli.text.redaction import HELD_FROM, MASK, RedactingSink, redact_raw_answer
 
 KEY = "eugpt_eugpt_abcab"
 
@@ -48,12 +48,14 @@ def pieces_of(text: bytes, cuts: list[int]) -> list[bytes]:
     return [text[a:b] for a, b in pairwise(places)]
 
 
-ALPHABET = st.sampled_from([KEY, KEY[:6], KEY[:7], KEY[:12], KEY[6:], KEY[:-1], "eugpt", "e", "_", "ab", " ", "\n"])
+HALVES = ["\\", "\\u006", "\\u0065", "\\u0"]  # of an escape, and a whole one
+ALPHABET = st.sampled_from([KEY, KEY[:6], KEY[:7], KEY[:12], KEY[6:], KEY[:-1], "eugpt", "e", "_", "ab", " ", *HALVES])
 
 
 @given(st.lists(ALPHABET, max_size=8).map("".join), st.lists(st.integers(0, 200), max_size=8))
 def test_never_the_key_in_any_cut(text: str, cuts: list[int]) -> None:
     assert KEY.encode() not in through(pieces_of(text.encode(), cuts))
+    assert KEY.encode() not in redact_raw_answer(text.encode(), KEY)
 
 
 @given(st.text(alphabet="eugpt_abc \n", max_size=60), st.lists(st.integers(0, 60), max_size=8))
@@ -65,6 +67,18 @@ def test_everything_else_is_exact(text: str, cuts: list[int]) -> None:
 def test_a_key_is_replaced_by_the_mask() -> None:
     assert through([b"a " + KEY.encode() + b" b"]) == f"a {MASK} b".encode()
     assert through([b"a " + KEY[:-2].encode(), KEY[-2:].encode() + b" b"]) == f"a {MASK} b".encode()
+
+
+@pytest.mark.parametrize("begun", ["\\u006", "\\\\u006", "\\u00", "\\u0", "\\u", "\\"])
+def test_what_looks_like_half_an_escape_hides_no_key(begun: str) -> None:
+    """Text has no escapes: after a backslash and u006, the key is the key."""
+    whole = f"x {begun}{KEY} y".encode()
+    for at in range(len(whole)):
+        out = through([whole[:at], whole[at:]])
+        assert KEY.encode() not in out
+        assert out.endswith(f"{MASK} y".encode())
+    assert through([whole]) == f"x {begun}{MASK} y".encode()
+    assert redact_raw_answer(whole, KEY) == f"x {begun}{MASK} y".encode()
 
 
 def test_what_is_cut_before_the_key_is_whole_stays() -> None:
