@@ -285,6 +285,14 @@ def test_what_came_is_known_before_the_end() -> None:
     assert answer.so_far() == "Hel"
 
 
+def test_text_that_comes_from_a_part_again_after_some_without_a_part_is_in_doubt() -> None:
+    """The part is the same as before, and its order among the rest is not known all the same."""
+    events = [delta("a", A), done("", A), delta("b"), delta("c", A)]
+    for tell in (live, whole):
+        with pytest.raises(Truncated, match="twice or out of order"):
+            tell(events, {})
+
+
 RUN = [json.dumps(delta(text, A, n)).encode() for n, text in enumerate(["a", "b\\n", "é"], 1)]
 
 
